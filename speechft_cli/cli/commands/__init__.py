@@ -1,0 +1,1 @@
+"""One file per command: parse, load the config, call the engine, show its result."""

@@ -1,0 +1,110 @@
+"""`speechft demo`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speechft_cli.cli.conduct import conduct
+from speechft_cli.cli.options import AsJson
+from speechft_cli.errors import RequestError
+
+if TYPE_CHECKING:
+    from speechft_cli.events import Report, Result
+
+_DIARY = "demo.json"
+"""In the demo's folder: which files the demo wrote there, so that the next one removes these and no others."""
+
+
+def demo(
+    context: typer.Context,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")] = Path("demo"),
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole job in minutes, on synthetic speech."""
+    conduct(context, lambda report: _run(out, report), as_json=as_json)
+
+
+def _run(out: Path, report: Report) -> Result:
+    from speechft_cli.config.load import load_config
+    from speechft_cli.config.templates import template_path
+    from speechft_cli.events import Note, Result
+    from speechft_cli.io.atomic import write_text
+
+    with fresh_folder(out):
+        file = out / "speechft.yaml"
+        write_text(file, template_path("demo").read_text(encoding="utf-8"))
+        config = load_config(file).config
+        from speechft_cli.engines import evaluate, finetune, merge, prepare
+
+        data: dict[str, object] = {}
+        results = {}
+        for name, engine in (("prepare", prepare), ("finetune", finetune), ("merge", merge), ("evaluate", evaluate)):
+            report(Note(f"{name} …"))
+            results[name] = engine.run(config, report)
+            data[name] = dict(results[name].data)
+    return Result(
+        summary=f"demo done: {results['evaluate'].summary}",
+        output=results["evaluate"].output,
+        next_command=f"speechft config show -c {shlex.quote(str(file))}",
+        data=data,
+    )
+
+
+@contextmanager
+def fresh_folder(out: Path) -> Iterator[None]:
+    """Removes what an earlier demo wrote into `out`, and notes what this one writes.
+
+    Raises:
+        RequestError: The folder holds something that no demo wrote, or a demo that was killed.
+    """
+    from speechft_cli.io.atomic import write_json
+
+    diary = out / _DIARY
+    if diary.exists():
+        _remove(out, _wrote(diary))
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise RequestError(
+            f"--out: must be empty or the folder of an earlier demo, got {out}", "speechft demo --out ANOTHER"
+        )
+    foreign = _files(out)
+    write_json(diary, {"wrote": None})
+    try:
+        yield
+    finally:
+        write_json(diary, {"wrote": sorted(_files(out) - foreign)})
+
+
+def _wrote(diary: Path) -> list[str]:
+    try:
+        wrote = json.loads(diary.read_text(encoding="utf-8"))["wrote"]
+    except (ValueError, KeyError, TypeError):
+        wrote = None
+    if not isinstance(wrote, list):
+        raise RequestError(
+            f"{diary.parent}: holds a demo that was killed, so what belongs to it is not known",
+            f"rm -r {shlex.quote(str(diary.parent))}, or speechft demo --out ANOTHER",
+        )
+    return [str(name) for name in wrote]
+
+
+def _remove(out: Path, names: list[str]) -> None:
+    home = out.resolve()
+    for name in names:
+        path = home / name
+        if path.resolve().parent.is_relative_to(home):  # a diary somebody edited reaches no further
+            path.unlink(missing_ok=True)
+    folders = sorted({parent for name in names for parent in (home / name).parents if parent.is_relative_to(home)})
+    for folder in reversed(folders):
+        if folder != home and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _files(out: Path) -> set[str]:
+    return {str(path.relative_to(out)) for path in out.rglob("*") if not path.is_dir() and path.name != _DIARY}

@@ -1,0 +1,85 @@
+"""`speechft evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speechft_cli.cli.conduct import conduct, read_config
+from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Out, Seed, Sets
+from speechft_cli.errors import RequestError
+
+
+def evaluate(
+    context: typer.Context,
+    config: ConfigFile = None,
+    sets: Sets = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option("--model", metavar="[LABEL=]PATH", help="Encoder to score; repeatable."),
+    ] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", metavar="NAME", help="See `speechft list tasks`; repeatable."),
+    ] = None,
+    data: Data = None,
+    out: Out = None,
+    crop_seconds: Annotated[
+        float | None,
+        typer.Option("--crop-seconds", metavar="S", help="Utterance tasks hear at most the middle S seconds."),
+    ] = None,
+    seed: Seed = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score frozen encoders on tasks and write a report."""
+    loaded = read_config(
+        config,
+        sets,
+        flags={
+            "evaluate.models": label_models(model) if model else None,
+            "evaluate.tasks": task or None,
+            "evaluate.data": data,
+            "evaluate.out": out,
+            "evaluate.crop_seconds": crop_seconds,
+            "evaluate.device": device,
+            "seed": seed,
+        },
+        needs={"--model PATH": bool(model), "--data DIR": data is not None},
+    )
+    from speechft_cli.engines import evaluate as engine
+
+    conduct(context, lambda report: engine.run(loaded, report), as_json=as_json)
+
+
+def label_models(models: Sequence[str]) -> dict[str, Path]:
+    """Reads `LABEL=PATH` or `PATH`, whose label is its folder for `encoder.pt` and else its own name.
+
+    Raises:
+        RequestError: A path is empty, or two models have the same label.
+    """
+    labelled: dict[str, Path] = {}
+    for text in models:
+        label, separator, rest = text.partition("=")
+        has_label = bool(separator) and "/" not in label  # a folder may be called lr=1
+        path = Path(rest if has_label else text)
+        if not label or (has_label and not rest):
+            raise RequestError(f"--model: must be PATH or LABEL=PATH, got {text!r}")
+        if not has_label:
+            label = _label(path.resolve())
+        if label in labelled:
+            raise RequestError(
+                f"--model: must have different labels, got {label!r} for {labelled[label]} and {path}",
+                f"--model {label}-2={path}",
+            )
+        labelled[label] = path
+    return labelled
+
+
+def _label(path: Path) -> str:
+    if path.name == "encoder.pt":
+        return path.parent.name
+    return path.name if path.is_dir() else path.stem  # the folder alpha-0.25 has no suffix

@@ -1,0 +1,78 @@
+"""`speechft finetune`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speechft_cli.cli.conduct import conduct, read_config
+from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Out, Seed, Sets
+
+
+class Init(StrEnum):
+    """What `--init` takes."""
+
+    random = "random"
+
+
+class Size(StrEnum):
+    """What `--size` takes."""
+
+    tiny = "tiny"
+    base = "base"
+
+
+def finetune(
+    context: typer.Context,
+    config: ConfigFile = None,
+    sets: Sets = None,
+    data: Data = None,
+    task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="See `speechft list tasks`.")] = None,
+    out: Out = None,
+    steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="Optimizer updates in all.")] = None,
+    encoder: Annotated[Path | None, typer.Option("--encoder", metavar="PATH", help="Checkpoint to start from.")] = None,
+    family: Annotated[
+        str | None, typer.Option("--family", metavar="NAME", help="See `speechft list encoders`.")
+    ] = None,
+    init: Annotated[
+        Init | None, typer.Option("--init", help="Start from random weights instead of a checkpoint.")
+    ] = None,
+    size: Annotated[Size | None, typer.Option("--size", help="Architecture of a random encoder.")] = None,
+    seed: Seed = None,
+    device: Device = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where this run was stopped.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and say the plan; train nothing.")] = (
+        False
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Fine-tune an encoder stably on one task."""
+    replaced = []
+    if encoder is not None and init is None:
+        replaced = ["encoder.init"]
+    elif init is not None and encoder is None:
+        replaced = ["encoder.checkpoint"]
+    loaded = read_config(
+        config,
+        sets,
+        flags={
+            "finetune.data": data,
+            "finetune.task": task,
+            "finetune.out": out,
+            "finetune.steps": steps,
+            "finetune.device": device,
+            "encoder.checkpoint": encoder,
+            "encoder.family": family,
+            "encoder.init": None if init is None else init.value,
+            "encoder.size": None if size is None else size.value,
+            "seed": seed,
+        },
+        needs={"--data DIR": data is not None, "--encoder PATH (or --init random)": bool(encoder or init)},
+        replaced=replaced,
+    )
+    from speechft_cli.engines import finetune as engine
+
+    conduct(context, lambda report: engine.run(loaded, report, resume=resume, dry_run=dry_run), as_json=as_json)

@@ -1,0 +1,143 @@
+"""`speechft init`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from speechft_cli.cli.options import AsJson
+from speechft_cli.errors import ConfigError, RequestError, SpeechftError
+
+if TYPE_CHECKING:
+    from speechft_cli.cli.console import Talk
+
+
+class Kind(StrEnum):
+    """What a config file is for."""
+
+    experiment = "experiment"
+    merge = "merge"
+    finetune = "finetune"
+    evaluate = "evaluate"
+
+
+_NEXT = {Kind.experiment: "prepare", Kind.merge: "merge", Kind.finetune: "finetune", Kind.evaluate: "evaluate"}
+
+
+def init(
+    context: typer.Context,
+    kind: Annotated[
+        Kind, typer.Option("--kind", metavar="KIND", help="experiment, merge, finetune or evaluate.")
+    ] = Kind.experiment,
+    defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing; take every default.")] = False,
+    answers: Annotated[
+        Path | None,
+        typer.Option("--answers", metavar="FILE", help="Ask nothing; take dotted keys and values from a YAML file."),
+    ] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Answer one question; repeatable.")
+    ] = None,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="File to write.")] = Path("speechft.yaml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a few questions and write a commented YAML file."""
+    from speechft_cli.cli.console import nearby, talk_of
+    from speechft_cli.events import Result
+    from speechft_cli.io.atomic import write_text
+
+    if out.exists() and not force:
+        raise RequestError(f"{out}: must not exist, but does", "--force overwrites it, -o writes another file")
+    is_asked = not defaults and answers is None
+    if is_asked and (as_json or not (sys.stdin.isatty() and sys.stdout.isatty())):
+        raise RequestError(
+            "init: must have a terminal to ask its questions on, got none",
+            "speechft init --defaults, or --answers FILE",
+        )
+    talk = talk_of(context)
+    text = _text(talk, kind, *_given(answers, sets or ()), is_asked=is_asked)
+    if is_asked:
+        from speechft_cli.cli.wizard import confirm
+
+        talk.line(f"\n{text}")
+        if not confirm(talk, f"Write {nearby(out)}?"):
+            raise SpeechftError(f"{out}: not written, as you wished")
+    write_text(out, text)
+    result = Result(
+        summary=f"{kind.value} config written",
+        output=str(out),
+        next_command=f"speechft {_NEXT[kind]} -c {shlex.quote(str(out))}",
+        data={"kind": kind.value},
+    )
+    talk.result(result, as_json=as_json)
+
+
+def _given(path: Path | None, sets: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
+    """Reads the answers given in advance; returns them by dotted key, and where each comes from."""
+    import yaml
+
+    from speechft_cli.config.source import YamlLoader, read_yaml
+
+    given: dict[str, object] = {}
+    places: dict[str, str] = {}
+    if path is not None:
+        tree, lines = read_yaml(path)
+        for key, value in tree.items():
+            # `finetune: {steps: 10}` says the same as `finetune.steps: 10`
+            inner = {f"{key}.{name}": part for name, part in value.items()} if isinstance(value, dict) else {key: value}
+            given |= inner
+            places |= {dotted: f"{path}:{lines.get(dotted, 1)}" for dotted in inner}
+    for text in sets:
+        key, separator, value = text.partition("=")
+        try:
+            given[key] = yaml.load(value, YamlLoader)
+        except yaml.YAMLError:
+            raise RequestError(f"--set {key}: must be a YAML value, got {value!r}") from None
+        if not separator or not key:
+            raise RequestError(f"--set: must be KEY=VALUE, got {text!r}")
+        places[key] = "--set"
+    return given, places
+
+
+def _text(talk: Talk, kind: Kind, given: Mapping[str, object], places: Mapping[str, str], *, is_asked: bool) -> str:
+    """Completes the answers, checks them like a file, and writes them as YAML."""
+    from speechft_cli.cli.names import unknown_names
+    from speechft_cli.cli.wizard import ask, default_answers, problems
+    from speechft_cli.cli.yaml_text import explained
+    from speechft_cli.config.load import load_config
+
+    _refuse(problems(given), places)  # before the questions, not after them
+    answers = ask(talk, kind, given) if is_asked else default_answers(kind, given)
+    _refuse(problems(answers), places)
+    config = load_config(None, flags=answers).config
+    _refuse(list(unknown_names(config, {})), places)
+    tree: dict[str, object] = {}
+    for field in type(config).model_fields:
+        if answers.get(field) is not None:
+            tree[field] = answers[field]
+        section = {
+            key.partition(".")[2]: value
+            for key, value in answers.items()
+            if key.startswith(f"{field}.") and value is not None
+        }
+        if section:
+            tree[field] = section
+    heading = f"# Written by `speechft init --kind {kind.value}`. All keys: `speechft config schema`.\n\n"
+    return heading + explained(tree)
+
+
+def _refuse(found: Sequence[str], places: Mapping[str, str]) -> None:
+    if found:
+        keys = [problem.partition(": ")[0] for problem in found]
+        raise ConfigError(
+            [
+                f"{places[key]}: {problem}" if key in places else problem
+                for key, problem in zip(keys, found, strict=True)
+            ]
+        )

@@ -1,0 +1,71 @@
+"""`speechft prepare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speechft_cli.cli.conduct import conduct, read_config
+from speechft_cli.cli.options import AsJson, ConfigFile, Out, Seed, Sets
+from speechft_cli.errors import RequestError
+
+
+def prepare(
+    context: typer.Context,
+    corpus: Annotated[
+        str | None, typer.Argument(metavar="CORPUS", help="Corpus; `speechft list corpora` shows them.")
+    ] = None,
+    config: ConfigFile = None,
+    sets: Sets = None,
+    root: Annotated[
+        Path | None, typer.Option("--root", metavar="DIR", help="Where the corpus lies; synthetic needs none.")
+    ] = None,
+    out: Out = None,
+    hours: Annotated[
+        float | None, typer.Option("--hours", metavar="H", help="Keep at most this many hours of each split.")
+    ] = None,
+    splits: Annotated[
+        str | None,
+        typer.Option("--splits", metavar="NAME=PART+PART,…", help="For example train=train-clean-100,dev=dev-clean."),
+    ] = None,
+    seed: Seed = None,
+    as_json: AsJson = False,
+) -> None:
+    """Turn a corpus on disk into manifests."""
+    loaded = read_config(
+        config,
+        sets,
+        flags={
+            "prepare.corpus": corpus,
+            "prepare.root": root,
+            "prepare.out": out,
+            "prepare.hours": hours,
+            "prepare.splits": None if splits is None else parse_splits(splits),
+            "seed": seed,
+        },
+        needs={"CORPUS": corpus is not None},
+    )
+    from speechft_cli.engines import prepare as engine
+
+    conduct(context, lambda report: engine.run(loaded, report), as_json=as_json)
+
+
+def parse_splits(text: str) -> dict[str, list[str]]:
+    """Reads `train=a+b,dev=c` as train: [a, b], dev: [c].
+
+    Raises:
+        RequestError: It is not of that form, or names a split twice.
+    """
+    splits: dict[str, list[str]] = {}
+    for item in text.split(","):
+        name, separator, parts = item.partition("=")
+        if not separator or not name or not all(parts.split("+")):
+            raise RequestError(
+                f"--splits: must be NAME=PART+PART,…, got {item!r}", "--splits train=train-clean-100,dev=dev-clean"
+            )
+        if name in splits:
+            raise RequestError(f"--splits: must name {name!r} once, got it twice; join its parts with +")
+        splits[name] = parts.split("+")
+    return splits

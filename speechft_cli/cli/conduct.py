@@ -1,0 +1,56 @@
+"""What every command with an engine does: load the config, show the progress, show the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speechft_cli.errors import RequestError
+
+if TYPE_CHECKING:
+    import typer
+
+    from speechft_cli.config.schema import Config
+    from speechft_cli.events import Report, Result
+
+
+def read_config(
+    path: Path | None,
+    sets: Sequence[str] | None,
+    *,
+    flags: Mapping[str, object],
+    needs: Mapping[str, bool],
+    replaced: Sequence[str] = (),
+) -> Config:
+    """Loads the config of one command.
+
+    Args:
+        path: The file given with -c.
+        sets: The values given with --set.
+        flags: Dotted key → what the user typed; None for what they did not.
+        needs: What must be given when there is neither a file nor a --set, as it is typed → whether it was.
+        replaced: Keys that a flag takes the place of, such as `merge.alphas` of `--alpha`.
+
+    Raises:
+        RequestError: Something needed was not given.
+        ConfigError: The config is wrong.
+    """
+    from speechft_cli.config.load import load_config
+
+    missing = [name for name, is_given in needs.items() if not is_given]
+    if path is None and not sets and missing:
+        raise RequestError(f"must be given -c FILE, or {' and '.join(needs)}; missing: {', '.join(missing)}")
+    cleared = [f"{key}=null" for key in replaced]
+    return load_config(path, sets=[*(sets or ()), *cleared], flags=flags).config
+
+
+def conduct(context: typer.Context, job: Callable[[Report], Result], *, as_json: bool) -> None:
+    """Does a job with its progress on stderr and its result on stdout."""
+    from speechft_cli.cli.console import talk_of
+    from speechft_cli.cli.progress import Progress
+
+    talk = talk_of(context)
+    with Progress(talk, as_json=as_json) as report:
+        result = job(report)
+    talk.result(result, as_json=as_json)

@@ -1,0 +1,57 @@
+"""The names a config may use, looked up in the catalogues without importing what they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from speechft_cli.registry import Entry, Registry, unknown_name
+
+if TYPE_CHECKING:
+    from speechft_cli.config.schema import Config
+
+T = TypeVar("T")
+
+GROUPS = {
+    "encoder.family": "encoders",
+    "prepare.corpus": "corpora",
+    "finetune.task": "tasks",
+    "merge.method": "methods",
+    "evaluate.tasks": "tasks",
+}
+"""Dotted key → the catalogue its value, or each of its values, must be in."""
+
+
+def entries(group: str) -> dict[str, Entry]:
+    """Returns the lines of a catalogue: encoders, tasks, corpora or methods."""
+    if group == "encoders":
+        from speechft_cli.encoders import ENCODERS
+
+        return _entries(ENCODERS)
+    if group == "tasks":
+        from speechft_cli.tasks import TASKS
+
+        return _entries(TASKS)
+    if group == "corpora":
+        from speechft_cli.data import CORPORA
+
+        return _entries(CORPORA)
+    from speechft_cli.merging import METHODS
+
+    return _entries(METHODS)
+
+
+def unknown_names(config: Config, origins: Mapping[str, object]) -> Iterator[str]:
+    """Yields a problem for every value that must be a catalogue's name and is none."""
+    for key, group in GROUPS.items():
+        section, _, field = key.partition(".")
+        value = getattr(getattr(config, section), field, None)
+        known = entries(group)
+        for name in [] if value is None else value if isinstance(value, list) else [value]:
+            if name not in known:
+                where = f"{origins[key]}: " if key in origins else ""
+                yield f"{where}{key}: {unknown_name(name, known)}"
+
+
+def _entries(registry: Registry[T]) -> dict[str, Entry]:
+    return {name: registry.entry(name) for name in registry}

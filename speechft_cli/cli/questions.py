@@ -1,0 +1,235 @@
+"""The wizard's questions as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import yaml
+
+from speechft_cli.cli.commands.evaluate import label_models
+from speechft_cli.cli.commands.init import Kind
+from speechft_cli.cli.names import entries
+from speechft_cli.config.source import YamlLoader
+
+Answers = Mapping[str, object]
+
+
+def _value(text: str) -> object:
+    return yaml.load(text, YamlLoader)
+
+
+def _list(text: str) -> object:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _models(text: str) -> object:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    return {label: str(path) for label, path in label_models(parts).items()}
+
+
+def _always(answers: Answers) -> bool:
+    del answers
+    return True
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question of the wizard.
+
+    Attributes:
+        key: Dotted config key of the answer.
+        prompt: The question.
+        default: What Enter answers, as it would be typed.
+        why: Why it is asked, in one line.
+        kinds: The kinds of file that ask it.
+        when: Whether to ask it, given the answers so far.
+        choices: Name → what it is; empty for a typed answer.
+        read: Typed text, or the chosen name, → value.
+        takes_several: Whether several choices may be made; `read` then gets them joined by commas.
+    """
+
+    key: str
+    prompt: str
+    default: str
+    why: str
+    kinds: frozenset[Kind]
+    when: Callable[[Answers], bool] = _always
+    choices: Callable[[], Mapping[str, str]] = dict
+    read: Callable[[str], object] = _value
+    takes_several: bool = False
+
+
+def _summaries(group: str) -> Callable[[], Mapping[str, str]]:
+    return lambda: {name: entry.summary for name, entry in entries(group).items()}
+
+
+def _is_random(answers: Answers) -> bool:
+    return answers.get("encoder.init") == "random"
+
+
+_ALL = frozenset(Kind)
+_TRAINS = frozenset({Kind.experiment, Kind.finetune})
+_MERGES = frozenset({Kind.experiment, Kind.merge})
+_SCORES = frozenset({Kind.experiment, Kind.evaluate})
+
+QUESTIONS = (
+    Question("name", "Name of the experiment", "speechft", "Folders and reports carry it.", _ALL, read=str),
+    Question(
+        "prepare.corpus",
+        "Corpus",
+        "synthetic",
+        "Synthetic speech is made on the spot; the others must lie on disk.",
+        frozenset({Kind.experiment}),
+        choices=_summaries("corpora"),
+        read=str,
+    ),
+    Question(
+        "prepare.root",
+        "Where the corpus lies",
+        "corpus",
+        "A path relative to the YAML file, or an absolute one.",
+        frozenset({Kind.experiment}),
+        when=lambda answers: answers.get("prepare.corpus") != "synthetic",
+        read=str,
+    ),
+    Question(
+        "prepare.hours",
+        "Hours to keep of each split",
+        "0.25",
+        "Little is quick to try; the key can be deleted later to keep everything.",
+        frozenset({Kind.experiment}),
+    ),
+    Question(
+        "finetune.data",
+        "Folder of the manifests",
+        "data",
+        "Where `speechft prepare --out` wrote them.",
+        frozenset({Kind.finetune}),
+        read=str,
+    ),
+    Question(
+        "encoder.family",
+        "Encoder family",
+        "hubert",
+        "It says how a checkpoint is read and which layers stay frozen.",
+        _TRAINS,
+        choices=_summaries("encoders"),
+        read=str,
+    ),
+    Question(
+        "encoder.init",
+        "Where the encoder starts",
+        "random",
+        "The method needs pre-trained weights; random ones show that it all runs.",
+        _TRAINS,
+        choices=lambda: {
+            "checkpoint": "pre-trained weights in a file you have",
+            "random": "random weights, no download",
+        },
+        read=lambda text: None if text == "checkpoint" else text,
+    ),
+    Question(
+        "encoder.checkpoint",
+        "Checkpoint to start from",
+        "hubert_base_ls960.pt",
+        "An s3prl converted .pt, a run folder, or an s3prl downstream .ckpt.",
+        _TRAINS,
+        when=lambda answers: not _is_random(answers),
+        read=str,
+    ),
+    Question(
+        "encoder.size",
+        "Size of the random encoder",
+        "tiny",
+        "Tiny trains on a laptop, base needs a GPU.",
+        _TRAINS,
+        when=_is_random,
+        choices=lambda: {"tiny": "3 layers of width 128", "base": "12 layers of width 768"},
+        read=str,
+    ),
+    Question(
+        "finetune.task",
+        "Fine-tuning task",
+        "asr",
+        "In the paper ASR made the encoder better at most other tasks.",
+        _TRAINS,
+        choices=_summaries("tasks"),
+        read=str,
+    ),
+    Question(
+        "finetune.steps",
+        "Optimizer updates",
+        "300",
+        "A few hundred for a try on the CPU; the paper makes 50000.",
+        _TRAINS,
+        when=_is_random,
+    ),
+    Question(
+        "finetune.steps",
+        "Optimizer updates",
+        "50000",
+        "What the paper makes.",
+        _TRAINS,
+        when=lambda answers: not _is_random(answers),
+    ),
+    Question(
+        "merge.base",
+        "Pre-trained checkpoint",
+        "hubert_base_ls960.pt",
+        "The merge starts here: alpha 0 is this file.",
+        frozenset({Kind.merge}),
+        read=str,
+    ),
+    Question(
+        "merge.tuned",
+        "Fine-tuned checkpoints, separated by commas",
+        "runs/speechft/finetune",
+        "The merge leads there: alpha 1 is the tuned encoder.",
+        frozenset({Kind.merge}),
+        read=_list,
+    ),
+    Question(
+        "merge.method",
+        "Merge method",
+        "linear",
+        "Linear is the paper's.",
+        _MERGES,
+        choices=_summaries("methods"),
+        read=str,
+    ),
+    Question(
+        "merge.alphas",
+        "Alphas, as START:STOP:STEP or a list",
+        "0:1:0.25",
+        "How far to go from base to tuned; the paper's best is 0.25.",
+        _MERGES,
+    ),
+    Question(
+        "evaluate.data",
+        "Folder of the manifests",
+        "data",
+        "Where `speechft prepare --out` wrote them.",
+        frozenset({Kind.evaluate}),
+        read=str,
+    ),
+    Question(
+        "evaluate.models",
+        "Encoders to score, as LABEL=PATH separated by commas",
+        "base=hubert_base_ls960.pt",
+        "Each becomes a row of the report.",
+        frozenset({Kind.evaluate}),
+        read=_models,
+    ),
+    Question(
+        "evaluate.tasks",
+        "Tasks to score on",
+        "sid,pr",
+        "Tasks it was not tuned on show what the encoder still knows.",
+        _SCORES,
+        choices=_summaries("tasks"),
+        read=_list,
+        takes_several=True,
+    ),
+    Question("seed", "Seed", "1337", "The same seed gives the same run.", _ALL),
+)

@@ -1,0 +1,1 @@
+"""The one config model that every command reads."""

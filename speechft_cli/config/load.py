@@ -1,0 +1,172 @@
+"""Reading a config: defaults < file < --set < flag, each value's origin, all problems at once."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from speechft_cli.config.reference import from_reference, is_reference
+from speechft_cli.config.schema import Config
+from speechft_cli.config.source import Origin, YamlLoader, read_yaml
+from speechft_cli.errors import ConfigError
+from speechft_cli.registry import unknown_name
+
+
+@dataclass(frozen=True)
+class LoadedConfig:
+    """A valid config and where each of its values comes from.
+
+    Attributes:
+        config: The validated config; every path is absolute.
+        origins: Dotted key → origin, for every key that is not a default.
+    """
+
+    config: Config
+    origins: Mapping[str, Origin]
+
+
+def load_config(
+    path: Path | None, *, sets: Sequence[str] = (), flags: Mapping[str, object] | None = None
+) -> LoadedConfig:
+    """Reads and validates a config.
+
+    Args:
+        path: The YAML file; None for defaults and flags alone. Paths inside it are relative to its folder.
+        sets: `a.b=value` strings, the value read as YAML; paths are relative to the working directory.
+        flags: Dotted key → value from the command line; None values are left out.
+
+    Raises:
+        ConfigError: The file can't be read or something in it is wrong; lists every problem with file:line, dotted
+            key and the nearest valid name.
+    """
+    tree: dict[str, object] = {}
+    origins: dict[str, Origin] = {}
+    problems: list[str] = []
+    if path is not None:
+        tree, lines = read_yaml(path)
+        if is_reference(tree):
+            tree, lines = from_reference(tree, lines)
+        origins = {key: Origin("file", path, line) for key, line in lines.items()}
+        _anchor_paths(tree, Config, path.resolve().parent)
+    for text in sets:
+        key, separator, value = text.partition("=")
+        if not separator or not key:
+            problems.append(f"--set: must be KEY=VALUE, got {text!r}")
+            continue
+        try:
+            parsed = yaml.load(value, YamlLoader)
+        except yaml.YAMLError:
+            problems.append(f"--set {key}: must be a YAML value, got {value!r}")
+            continue
+        _put(tree, origins, key, parsed, Origin("--set"))
+    for key, given in (flags or {}).items():
+        if given is not None:
+            _put(tree, origins, key, given, Origin("flag"))
+    _anchor_paths(tree, Config, Path.cwd())
+    if problems:
+        raise ConfigError(problems)
+    if "output_dir" not in tree:
+        home = path.resolve().parent if path is not None else Path.cwd()
+        tree["output_dir"] = home / "runs" / str(tree.get("name", "speechft"))
+    try:
+        config = Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(_problems(error.errors(), origins), "speechft config schema shows every key") from None
+    return LoadedConfig(config, origins)
+
+
+def _put(tree: dict[str, object], origins: dict[str, Origin], key: str, value: object, origin: Origin) -> None:
+    *sections, leaf = key.split(".")
+    node = tree
+    for section in sections:
+        child = node.get(section)
+        if not isinstance(child, dict):
+            child = {}
+            node[section] = child
+        node = child
+    node[leaf] = value
+    # what lay below the key before has gone, and so have its origins
+    for old in [known for known in origins if known == key or known.startswith(key + ".")]:
+        del origins[old]
+    origins[key] = origin
+
+
+def _anchor_paths(tree: Mapping[str, object], model: type[BaseModel], folder: Path) -> None:
+    """Makes the relative paths in `tree` absolute, in place; what is absolute already stays."""
+    for name, field in model.model_fields.items():
+        if name not in tree or not isinstance(tree, dict):
+            continue
+        kinds = _kinds(field.annotation)
+        value = tree[name]
+        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if section is not None and isinstance(value, dict):
+            _anchor_paths(value, section, folder)
+        elif Path in kinds:
+            tree[name] = _anchor(value, folder)
+
+
+def _anchor(value: object, folder: Path) -> object:
+    if isinstance(value, str | Path) and str(value):
+        return folder / Path(value).expanduser()
+    if isinstance(value, list | tuple):
+        return [_anchor(item, folder) for item in value]
+    if isinstance(value, dict):
+        return {key: _anchor(item, folder) for key, item in value.items()}
+    return value
+
+
+def _kinds(annotation: object) -> list[object]:
+    """The plain types inside `Path | None`, `list[Path]`, `dict[str, Path]`, `Annotated[...]`."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _kinds(typing.get_args(annotation)[0])
+    if origin in (typing.Union, types.UnionType, list, dict, tuple):
+        return [kind for part in typing.get_args(annotation) for kind in _kinds(part)]
+    return [annotation]
+
+
+def _problems(errors: Sequence[ErrorDetails], origins: Mapping[str, Origin]) -> list[str]:
+    lines = []
+    for error in errors:
+        parts = [part for part in error["loc"] if isinstance(part, str | int)]
+        key = ".".join(map(str, parts)) or "config"
+        where = next(
+            (
+                origins[".".join(map(str, parts[:length]))]
+                for length in range(len(parts), 0, -1)
+                if ".".join(map(str, parts[:length])) in origins
+            ),
+            None,
+        )
+        prefix = f"{where}: " if where is not None else ""
+        lines.append(f"{prefix}{key}: {_sentence(error)}")
+    return sorted(lines)
+
+
+def _sentence(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return f"unknown key; {unknown_name(str(error['loc'][-1]), _siblings(error['loc']))}"
+    message = error["msg"].removeprefix("Value error, ")
+    if message.startswith(("must", "alpha", "warmup", "min_")):
+        return message
+    message = message.replace("Input should be", "must be")
+    return f"{message[0].lower()}{message[1:]}, got {error['input']!r}"
+
+
+def _siblings(location: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        kinds = _kinds(field.annotation) if field is not None else []
+        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        if section is None:
+            break
+        model = section
+    return list(model.model_fields)

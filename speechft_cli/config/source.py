@@ -1,0 +1,99 @@
+"""YAML text → plain data and the line of every key."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from speechft_cli.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value comes from: `file` with path and line, `--set` or `flag`."""
+
+    kind: str
+    path: Path | None = None
+    line: int = 0
+
+    def __str__(self) -> str:
+        return self.kind if self.path is None else f"{self.path}:{self.line}"
+
+
+class YamlLoader(yaml.SafeLoader):
+    """PyYAML's safe loader with YAML 1.2's plain scalars.
+
+    In YAML 1.1, which PyYAML reads, `1e-4` is a string, `0:1:0.25` is the number 60.25 and `no` is false.
+    """
+
+
+YamlLoader.yaml_implicit_resolvers = {}
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        list("-+0123456789."),
+    ),
+):
+    YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def read_yaml(path: Path) -> tuple[dict[str, object], dict[str, int]]:
+    """Reads a YAML file that holds a mapping.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The plain data, and the line (from 1) of every dotted key.
+
+    Raises:
+        ConfigError: It can't be read, is no YAML, is no mapping, or says a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: must be a file, but there is none"], "speechft init writes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: can't be read: {error}"]) from error
+    loader = YamlLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return {}, {}
+        if not isinstance(node, yaml.MappingNode):
+            raise ConfigError([f"{path}:1: must be a mapping of keys to values"])
+        lines: dict[str, int] = {}
+        problems: list[str] = []
+        _walk(node, "", path, lines, problems)
+        if problems:
+            raise ConfigError(problems)
+        data = loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
+        raise ConfigError([f"{path}:{line}: is no YAML: {error.problem}"]) from error
+    except yaml.YAMLError as error:
+        raise ConfigError([f"{path}: is no YAML: {error}"]) from error
+    finally:
+        loader.dispose()
+    return data, lines
+
+
+def _walk(node: yaml.MappingNode, prefix: str, path: Path, lines: dict[str, int], problems: list[str]) -> None:
+    for key_node, value_node in node.value:
+        line = key_node.start_mark.line + 1
+        if not isinstance(key_node, yaml.ScalarNode):
+            problems.append(f"{path}:{line}: a key must be a name")
+            continue
+        key = f"{prefix}{key_node.value}"
+        if key in lines:
+            problems.append(f"{path}:{line}: {key}: must be said once, but is also in line {lines[key]}")
+        lines[key] = line
+        if isinstance(value_node, yaml.MappingNode):
+            _walk(value_node, f"{key}.", path, lines, problems)

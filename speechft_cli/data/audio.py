@@ -1,0 +1,62 @@
+"""Opening and reading recordings with soundfile: WAV, FLAC, Ogg, MP3, NIST SPHERE, no FFmpeg."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import soundfile
+import torch
+import torchaudio.transforms
+from torch import Tensor
+
+from speechft_cli.data.utterance import Seconds, Utterance
+from speechft_cli.errors import SpeechftError
+
+#: Every encoder family here was pre-trained at 16 kHz [Hz].
+SAMPLE_RATE = 16_000
+
+
+def read_waveform(utterance: Utterance, *, sample_rate: int = SAMPLE_RATE) -> Tensor:
+    """Reads one utterance as mono at `sample_rate`.
+
+    Args:
+        utterance: What to read.
+        sample_rate: Wanted rate [Hz]; other rates are resampled.
+
+    Returns:
+        The waveform (N,), float32 in [-1, 1].
+
+    Raises:
+        SpeechftError: The file can't be read; the message names it.
+    """
+    return read_stretch(utterance.audio, start=utterance.start, duration=utterance.duration, sample_rate=sample_rate)
+
+
+def read_stretch(path: Path, *, start: Seconds, duration: Seconds, sample_rate: int) -> Tensor:
+    """Reads `duration` seconds from `start` on as mono at `sample_rate`; channels are averaged.
+
+    Raises:
+        SpeechftError: The file can't be read; the message names it.
+    """
+    try:
+        with soundfile.SoundFile(path) as audio:
+            rate = audio.samplerate
+            audio.seek(round(start * rate))
+            samples = audio.read(round(duration * rate), dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+        raise SpeechftError(
+            f"{path}: can't be read as audio: {error}", "speechft prepare again lists what is wrong with the corpus"
+        ) from error
+    waveform = torch.from_numpy(samples).mean(dim=1)  # (N, channels) -> (N,)
+    return resample(waveform, rate, sample_rate)
+
+
+def resample(waveform: Tensor, rate: int, sample_rate: int) -> Tensor:
+    """Returns a waveform (N,) recorded at `rate` [Hz] as one at `sample_rate` [Hz]."""
+    return waveform if rate == sample_rate else _resampler(rate, sample_rate)(waveform)
+
+
+@functools.cache
+def _resampler(rate: int, sample_rate: int) -> torchaudio.transforms.Resample:
+    return torchaudio.transforms.Resample(rate, sample_rate)  # computing its filter costs more than using it

@@ -1,0 +1,104 @@
+"""One folder of recordings per class: `[train|dev|valid|test/]<class>/**/*.wav`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from speechft_cli.data.corpus import Rejected
+from speechft_cli.data.utterance import SPLIT_NAMES, SPLITS, Utterance
+from speechft_cli.errors import RequestError
+
+#: What counts as a recording, in either case.
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph", ".opus")
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """Reads labelled recordings; the class is `labels["label"]`.
+
+    Without split folders each class is divided 80/10/10 by a seeded hash of the paths. That knows no speakers: where
+    they matter, make split folders or a manifest.
+    """
+
+    needs_root: bool = True
+
+    def read(
+        self,
+        root: Path | None,
+        *,
+        splits: Mapping[str, Sequence[str]],
+        out: Path,
+        hours: float | None,
+        seed: int,
+    ) -> Iterator[tuple[str, Utterance] | Rejected]:
+        """See `Corpus.read`."""
+        del out, hours
+        assert root is not None  # needs_root
+        found = False
+        parts = _split_folders(root, splits)
+        for split, part in parts or [("", root)]:
+            for class_folder in _folders(part):
+                paths = _recordings(class_folder)
+                drawn = {} if parts else _draw_splits(paths, root, seed)
+                for path in paths:
+                    found = True
+                    name = path.relative_to(root).with_suffix("").as_posix()
+                    yield split or drawn[path], Utterance(name, path, labels={"label": class_folder.name})
+        if not found:
+            raise RequestError(
+                f"{root}: must hold one folder per class with {', '.join(SUFFIXES)} files inside, has none",
+                "the layout is ROOT/[train|dev|test/]CLASS/*.wav",
+            )
+
+
+CLASS_FOLDERS = ClassFolders()
+
+
+def _folders(folder: Path) -> list[Path]:
+    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _recordings(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+
+
+def _split_folders(root: Path, splits: Mapping[str, Sequence[str]]) -> list[tuple[str, Path]]:
+    """Returns (split, folder) pairs; none when the folders in `root` are classes.
+
+    Raises:
+        RequestError: A wanted folder is missing, or some folders look like splits and others like classes.
+    """
+    there = [folder.name for folder in _folders(root)]
+    if splits:
+        chosen = [(split, part) for split in SPLITS for part in splits.get(split, ())]
+        if missing := [part for _, part in chosen if part not in there]:
+            raise RequestError(
+                f"{root}: must hold the folders {', '.join(missing)}, has {', '.join(there) or 'none'}",
+                "prepare.splits names the folders of train, dev and test",
+            )
+        return [(split, root / part) for split, part in chosen]
+    named = [name for name in there if name.lower() in SPLIT_NAMES]
+    if named and len(named) < len(there):
+        others = ", ".join(name for name in there if name not in named)
+        raise RequestError(
+            f"{root}: must hold either splits or classes, has the splits {', '.join(named)} beside {others}",
+            f"prepare.splits names the folders to use, for example {{train: [{named[0]}]}}",
+        )
+    order = {name: (SPLITS.index(SPLIT_NAMES[name.lower()]), name) for name in named}
+    return [(SPLIT_NAMES[name.lower()], root / name) for name in sorted(named, key=lambda name: order[name])]
+
+
+def _draw_splits(paths: Sequence[Path], root: Path, seed: int) -> dict[Path, str]:
+    """Divides the recordings of one class: a tenth dev, a tenth test, at least one each when there are three."""
+
+    def position(path: Path) -> bytes:
+        return hashlib.sha256(f"{seed} {path.relative_to(root).as_posix()}".encode()).digest()
+
+    tenth = max(1, round(len(paths) / 10)) if len(paths) >= len(SPLITS) else 0
+    drawn = {}
+    for rank, path in enumerate(sorted(paths, key=position)):
+        drawn[path] = "dev" if rank < tenth else "test" if rank < 2 * tenth else "train"
+    return drawn

@@ -1,0 +1,104 @@
+"""A small English grammar and its words: endless sentences of three to nine words for the synthetic corpus.
+
+Words hold only A-Z and the apostrophe, so a transcript needs no normalisation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+
+#: Slot → the words that may fill it, separated by blanks.
+_WORDS = {
+    "the": "A THE THE THE THIS THAT EVERY ANOTHER MY YOUR HIS HER OUR THEIR NO SOME",
+    "big": """ANGRY BIG BLUE BRAVE BRIGHT BROKEN BUSY CAREFUL CHEAP CLEAN CLEVER COLD COMMON CURIOUS DARK DEEP DRY DULL
+        EARLY EMPTY FAMOUS FAST FINE FOREIGN FRESH FRIENDLY GENTLE GOLDEN GREEN GREY HAPPY HEAVY HIDDEN HONEST HOT HUGE
+        HUNGRY KIND LARGE LAZY LITTLE LONELY LONG LOUD LUCKY MODERN NARROW NERVOUS NEW NOBLE OLD ORANGE PALE PLAIN POOR
+        PROUD PURPLE QUICK QUIET RARE RED RICH ROUGH ROUND SHARP SHORT SHY SILENT SILVER SIMPLE SLEEPY SLOW SMALL SMOOTH
+        SOFT STRANGE STRONG SWEET TALL THICK THIN TINY TIRED UGLY USEFUL USUAL WARM WEAK WHITE WIDE WILD WISE WOODEN
+        YELLOW YOUNG""",
+    "man": """ACTOR ARTIST AUNT BABY BAKER BEAR BIRD BOY BROTHER CAPTAIN CAT CHILD CHEF COUSIN COW CROW DAUGHTER DOCTOR
+        DOG DONKEY DRIVER DUCK DUKE EAGLE ENGINEER FARMER FATHER FOX FRIEND FROG GIANT GIRL GOAT GOOSE GUARD GUEST HORSE
+        HUNTER JUDGE KING KNIGHT LADY LAWYER LEADER LION MAYOR MONKEY MOTHER MOUSE NEIGHBOUR NEPHEW NIECE NURSE OWL
+        PAINTER PIG PILOT PLAYER POET PRINCE QUEEN RABBIT RIDER SAILOR SHEEP SHEPHERD SINGER SISTER SNAKE SOLDIER SON
+        STRANGER STUDENT TEACHER THIEF TIGER TURTLE UNCLE VISITOR WAITER WIZARD WOLF WOMAN WORKER WRITER""",
+    "saw": """ADMIRED ASKED AVOIDED BELIEVED CALLED CARRIED CAUGHT CHANGED CHASED CHOSE COVERED DROPPED ENJOYED FEARED
+        FOLLOWED FORGOT FOUND GUARDED HEARD HELD HELPED IGNORED JOINED KEPT KNEW LEFT LIKED LOST LOVED MEASURED MET
+        MISSED MOVED NEEDED NOTICED PAINTED PLEASED PRAISED PULLED PUSHED REACHED REMEMBERED SAVED SAW SERVED SHOWED
+        SOLD STOPPED TAUGHT THANKED TOUCHED TRUSTED USED VISITED WANTED WARNED WASHED WATCHED""",
+    "slept": """AGREED ARRIVED BREATHED CAME COOKED CRIED DANCED DISAPPEARED DREAMED FELL FISHED HID JUMPED LAUGHED LAY
+        LISTENED LIVED PLAYED RAN RESTED ROSE SANG SAT SHOUTED SLEPT SMILED SPOKE STAYED STOOD SWAM TRAVELLED TURNED
+        VANISHED WAITED WALKED WHISPERED WORKED""",
+    "boat": """APPLE ARROW BAG BALL BASKET BED BELL BENCH BOAT BOOK BOTTLE BOWL BOX BREAD BRIDGE BRUSH BUTTON CAGE CAKE
+        CANDLE CAR CARPET CHAIR CHEESE CLOCK CLOTH COAT COIN CROWN CUP CURTAIN DESK DISH DOOR DRUM EGG ENGINE FEATHER
+        FENCE FLAG FLOWER FORK GATE GIFT GLASS GLOVE HAMMER HAT JACKET JEWEL KEY KITE KNIFE LADDER LAMP LEAF LETTER MAP
+        MEASURE MIRROR NEEDLE OAR PAPER PENCIL PIANO PICTURE PILLOW PLATE POT PURSE RING ROPE SAIL SHELF SHELL SHIP
+        SHIRT SHOE SPOON STICK STONE SWORD TABLE TOOTH TOY TREASURE TREE UMBRELLA VASE VIOLIN WAGON WATCH WHEEL
+        WINDOW""",
+    "town": """BEACH CASTLE CAVE CHURCH CITY COAST CORNER DESERT FARM FIELD FOREST GARDEN HALL HARBOUR HILL HOTEL HOUSE
+        ISLAND KITCHEN LAKE LIBRARY MARKET MEADOW MOUNTAIN MUSEUM OCEAN OFFICE PALACE PARK RIVER ROAD ROOM SCHOOL SEA
+        SHOP SHORE SQUARE STABLE STATION STREET TEMPLE THEATRE TOWER TOWN VALLEY VILLAGE WALL WELL WOOD""",
+    "near": "ABOVE ACROSS AROUND BEHIND BELOW BESIDE BEYOND BY FROM IN INSIDE NEAR OUTSIDE OVER PAST THROUGH UNDER",
+    "they": "I YOU HE SHE WE THEY NOBODY EVERYBODY SOMEONE",
+    "me": "ME YOU HIM HER US THEM IT EVERYTHING NOTHING",
+    "didn't": "CAN CAN'T COULD COULDN'T DIDN'T MAY MIGHT MUST SHOULD SHOULDN'T WILL WON'T WOULD WOULDN'T",
+    "open": """ASK BRING BUY CARRY CATCH CHECK CHOOSE CLEAN CLOSE COUNT DRAW FEED FIND FINISH FIX FOLLOW FORGET GIVE
+        HIDE HOLD JOIN KEEP LEAVE LIFT MAKE MEASURE MOVE OPEN PAINT PULL PUSH READ REMEMBER SAVE SEE SEND SHARE SHOW
+        STEAL TAKE THROW TOUCH TRY USE VISIT WASH WATCH""",
+    "slowly": """ALMOST ALONE ALREADY ALWAYS BADLY CALMLY EASILY FINALLY GLADLY LOUDLY NEVER OFTEN ONCE QUIETLY SADLY
+        SAFELY SELDOM SLOWLY SOON SUDDENLY TOGETHER TWICE USUALLY""",
+    "today": "AGAIN LATER NOW TODAY TOMORROW TONIGHT YESTERDAY",
+    "seven": "TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE TEN ELEVEN TWELVE TWENTY THIRTY FORTY",
+    "boats": """APPLES BELLS BIRDS BOATS BOOKS BOXES CHILDREN CLOUDS COINS DAYS DOGS EGGS FLOWERS HORSES HOUSES KEYS
+        LETTERS MILES PAGES PEOPLE ROSES SHIPS STARS STONES TREES VOICES WATCHES WISHES YEARS""",
+    "when": "AND BECAUSE BUT IF SO THOUGH UNTIL WHEN WHILE",
+    "how": "HOW WHEN WHERE WHY",
+}
+
+#: Sentences made of slots.
+_PATTERNS = """the man saw me
+    they saw the boat
+    they slept near the town
+    the big man slept slowly
+    the man saw the big boat
+    slowly the man slept near the town
+    open the boat today
+    open seven boats
+    open the big boat near the town
+    the man didn't open the boat
+    they didn't open the man's boat
+    the man's boat slept today
+    seven big boats slept near the town
+    they saw seven boats today
+    how didn't they open the boat
+    the man slept when they saw me
+    they slept when the big man saw the boat
+    the big man near the town saw me today
+    didn't they open the boat today"""
+
+_SLOTS = {slot: tuple(words.split()) for slot, words in _WORDS.items()}
+_SENTENCES = tuple(tuple(pattern.split()) for pattern in _PATTERNS.splitlines())
+
+#: Every word a sentence may hold, possessives apart.
+WORDS = tuple(sorted({word for words in _SLOTS.values() for word in words}))
+
+
+def draw_sentence(draw: random.Random, split: str) -> str:
+    """Returns a random sentence of `split` in capitals; no sentence is in two splits, whatever the seed."""
+    while True:
+        words = [_fill(slot, draw) for slot in draw.choice(_SENTENCES)]
+        sentence = re.sub(r"\bA (?=[AEIO]|U[^S]|HONEST)", "AN ", " ".join(words))
+        if sentence_split(sentence) == split:
+            return sentence
+
+
+def sentence_split(sentence: str) -> str:
+    """Returns the split a sentence belongs to: a tenth is dev, a tenth is test, by its hash."""
+    bucket = hashlib.sha256(sentence.encode()).digest()[0] % 10
+    return {0: "dev", 1: "test"}.get(bucket, "train")
+
+
+def _fill(slot: str, draw: random.Random) -> str:
+    name = slot.removesuffix("'s")
+    return draw.choice(_SLOTS[name]) + ("'S" if name != slot else "")

@@ -1,0 +1,99 @@
+"""s3prl's converted checkpoint: configuration and weights in one dictionary, as `load_converted_model` reads it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.errors import RequestError
+from speechft_cli.io.atomic import atomic_path
+
+#: Where s3prl publishes converted checkpoints, and each family's stock base there.
+PUBLISHED = "https://huggingface.co/s3prl/converted_ckpts/resolve/main"
+STOCK = {"hubert": "hubert_base_ls960.pt"}
+
+# s3prl evaluates this string as Python; let nothing but arithmetic on lists and tuples of numbers reach it
+_HARMLESS = re.compile(r"[\[\](), 0-9+*]+")
+
+
+def recognises(tree: dict[str, object], family: EncoderFamily) -> bool:
+    """Whether `tree` is a converted checkpoint of `family`."""
+    return all(key in tree for key in family.required_keys)
+
+
+def read(tree: dict[str, object], family: EncoderFamily, path: Path | None) -> EncoderCheckpoint:
+    """Takes a converted checkpoint apart.
+
+    Raises:
+        RequestError: Its architecture string is more than numbers, or its weights are no weights.
+    """
+    section, key = family.conv_spec
+    configuration = tree[section]
+    spec = configuration.get(key, "") if isinstance(configuration, dict) else ""
+    if not isinstance(spec, str) or not _HARMLESS.fullmatch(spec):
+        raise RequestError(f"{path}: {section}.{key} must be a list of numbers, got {spec!r}; s3prl would execute it")
+    weights = as_weights(tree[family.weights_key], f"{path}: {family.weights_key}")
+    container = {name: value for name, value in tree.items() if name != family.weights_key}
+    return EncoderCheckpoint(family, weights, container, path)
+
+
+def as_weights(value: object, where: str) -> dict[str, Tensor]:
+    """Returns `value` as what it must be: names and tensors.
+
+    Raises:
+        RequestError: It is something else.
+    """
+    if not isinstance(value, dict) or not value or not all(isinstance(each, Tensor) for each in value.values()):
+        raise RequestError(f"{where}: must hold names and tensors, got {type(value).__name__}")
+    return cast("dict[str, Tensor]", value)
+
+
+def write(checkpoint: EncoderCheckpoint, path: Path) -> None:
+    """Writes the checkpoint whole or not at all.
+
+    Raises:
+        RequestError: The checkpoint has no configuration to write.
+        SpeechftError: The file can't be written.
+    """
+    with atomic_path(path) as unfinished:
+        save(checkpoint, unfinished)
+
+
+def save(checkpoint: EncoderCheckpoint, path: Path) -> None:
+    """Writes the checkpoint to a path that nobody reads yet.
+
+    Raises:
+        RequestError: The checkpoint has no configuration to write.
+        OSError: The file can't be written.
+    """
+    tree = assemble(checkpoint)
+    try:
+        torch.save(tree, path)
+    except RuntimeError as error:  # how torch reports a full disk
+        raise OSError(str(error)) from error
+
+
+def assemble(checkpoint: EncoderCheckpoint) -> dict[str, object]:
+    """Returns the dictionary that s3prl loads.
+
+    Raises:
+        RequestError: The checkpoint has no configuration.
+    """
+    if not checkpoint.is_complete:
+        raise RequestError(
+            f"{checkpoint.path}: has weights but no configuration, so it can't be built alone",
+            "merge it with its base checkpoint, which brings the configuration",
+        )
+    weights = {name: _without_the_rest(tensor.detach().cpu()) for name, tensor in checkpoint.weights.items()}
+    return {**checkpoint.container, checkpoint.family.weights_key: weights}
+
+
+def _without_the_rest(tensor: Tensor) -> Tensor:
+    """Copies a view of a larger tensor, which would drag the whole storage into the file."""
+    return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor

@@ -1,0 +1,1 @@
+"""One engine per stage: `run(config, report) -> Result`."""

@@ -1,0 +1,27 @@
+"""Which device a run uses."""
+
+from __future__ import annotations
+
+import torch
+
+from speechft_cli.errors import RequestError
+
+
+def choose_device(name: str) -> torch.device:
+    """Returns the device called `name`; `auto` is the first GPU when there is one.
+
+    Raises:
+        RequestError: There is no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RequestError(f"device: must be auto, cpu, cuda or cuda:N, got {name!r}") from None
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise RequestError(
+            f"device: must be there, but {name!r} is not; this machine has {torch.cuda.device_count()} CUDA devices",
+            "speechft doctor shows what works here",
+        )
+    return device

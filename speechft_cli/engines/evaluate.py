@@ -1,0 +1,249 @@
+"""Frozen encoders × tasks → scores, curves and a report."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from speechft_cli import __version__
+from speechft_cli.config.alphas import alpha_name
+from speechft_cli.config.schema import Config
+from speechft_cli.data.task_splits import RULES
+from speechft_cli.encoders.s3prl import build_encoder
+from speechft_cli.engines.evaluate_request import Request, read_request
+from speechft_cli.errors import RequestError
+from speechft_cli.events import Note, Report, Result
+from speechft_cli.io.atomic import atomic_path, write_text
+from speechft_cli.io.hashes import weights_hash
+from speechft_cli.io.run_folder import locked
+from speechft_cli.probing.candidates import BASE, TUNED, Candidate, read_candidate
+from speechft_cli.probing.evaluation import FrozenEncoder, ProbeJob, evaluate
+from speechft_cli.probing.features import HiddenStates
+from speechft_cli.probing.probe import ProbeOutcome
+from speechft_cli.reporting.document import Figure, to_html, to_markdown
+from speechft_cli.reporting.evaluation_report import EncoderFacts, TaskFacts, evaluation_document
+from speechft_cli.reporting.plots import draw_alpha_curves, panels
+from speechft_cli.reporting.recommendation import Recommendation, recommend
+from speechft_cli.reporting.scores import PROTOCOL, Score, read_scores, write_scores
+from speechft_cli.reporting.tables import score_table
+
+_CURVES = "alpha-curves.png"
+_ANCHORS = {BASE: 0.0, TUNED: 1.0}
+_CONSOLE_WIDTH = 80
+
+#: (weights hash, task) → its scores, under whatever label.
+_Done = dict[tuple[str, str], list[Score]]
+
+
+def run(config: Config, report: Report) -> Result:
+    """Scores frozen encoders on tasks and writes scores.jsonl, report.md, report.html and alpha-curves.png.
+
+    Pairs of encoder and task that scores.jsonl already has, with the same weights, manifests and settings, are not
+    trained again. It is written after each pair, so an interrupted run goes on where it was.
+
+    Raises:
+        RequestError: An encoder, a task or the data can't be used; nothing was written.
+        SpeechftError: A recording can't be read, or the folder can't be written to.
+    """
+    request = read_request(config, report)
+    folder = config.evaluate_dir
+    with locked(folder):
+        scores = _evaluate(request, folder, report)
+        recommendation = None if request.base is None else recommend(_first_metrics(scores, request), base=request.base)
+        _write_report(config.name, request, scores, recommendation, folder)
+    report(score_table(scores, title="test", split="test", base=request.base, width=_CONSOLE_WIDTH))
+    return _result(request, scores, recommendation, folder)
+
+
+def _evaluate(request: Request, folder: Path, report: Report) -> list[Score]:
+    path = folder / "scores.jsonl"
+    before = read_scores(path)
+    done = _finished(request, before)
+    # other tasks of the same encoders on the same data stay; anything else would mix experiments in one file
+    asked = {job.task.name for job in request.jobs}
+    kept = [
+        score
+        for score in before
+        if score.task not in asked
+        and score.manifest_hash == request.manifest_hash
+        and request.hashes.get(score.label) == score.weights_hash
+    ]
+    reused = sum((digest, job.task.name) in done for _, digest, job in request.pairs)
+    if reused:
+        report(Note(f"{reused} of {len(request.pairs)} pairs of encoder and task are taken from {path}"))
+    frozen: FrozenEncoder | None = None
+    for candidate, digest, job in request.pairs:
+        if (digest, job.task.name) in done:
+            continue
+        if frozen is None or frozen.label != candidate.label:
+            frozen = None  # its hidden states may fill the memory
+            frozen = _load(candidate, digest, request)
+        outcome = evaluate(frozen, job, device=request.device, cache=folder / "cache", report=report)
+        done[digest, job.task.name] = _scores(candidate, digest, job, outcome, seed=request.seed)
+        write_scores(path, [*_labelled(request, done), *kept])
+    scores = _labelled(request, done)
+    write_scores(path, [*scores, *kept])
+    return scores
+
+
+def _load(candidate: Candidate, digest: str, request: Request) -> FrozenEncoder:
+    checkpoint = read_candidate(candidate, request.family, base=request.base_path)
+    encoder = build_encoder(checkpoint, device=request.device)
+    if weights_hash(encoder.weights()) != digest:
+        raise RequestError(f"{candidate.path}: has changed since this run began", "wait for it to be done, then rerun")
+    return FrozenEncoder(candidate.label, encoder, digest, HiddenStates(encoder))
+
+
+def _finished(request: Request, before: Sequence[Score]) -> _Done:
+    """Returns the pairs that need not be done again: all their scores are there, made in the same way."""
+    done: _Done = {}
+    for _, digest, job in request.pairs:
+        same: dict[tuple[str, str], Score] = {}
+        for score in before:
+            if (
+                (score.weights_hash, score.task, score.manifest_hash) == (digest, job.task.name, job.manifest_hash)
+                and score.seed == request.seed
+                and score.settings == _settings(job)
+            ):
+                same.setdefault((score.split, score.metric), score)
+        wanted = [(split, metric.name) for split in ("dev", "test") for metric in job.task.metrics]
+        if all(each in same for each in wanted):
+            done[digest, job.task.name] = [same[each] for each in wanted]
+    return done
+
+
+def _settings(job: ProbeJob) -> dict[str, object]:
+    return {
+        "protocol": PROTOCOL,
+        "steps": job.steps,
+        "learning_rates": list(job.learning_rates),
+        "crop_seconds": job.crop_seconds,
+    }
+
+
+def _scores(candidate: Candidate, digest: str, job: ProbeJob, outcome: ProbeOutcome, *, seed: int) -> list[Score]:
+    return [
+        Score(
+            label=candidate.label,
+            weights_hash=digest,
+            alpha=None,
+            task=job.task.name,
+            split=split,
+            metric=metric.name,
+            title=metric.title,
+            value=values[metric.name],
+            unit=metric.unit,
+            better=metric.better,
+            learning_rate=outcome.learning_rate,
+            step=outcome.step,
+            seed=seed,
+            utterances=len(job.splits.splits[split]),
+            manifest_hash=job.manifest_hash,
+            settings=_settings(job),
+        )
+        for split, values in (("dev", outcome.dev), ("test", outcome.test))
+        for metric in job.task.metrics
+    ]
+
+
+def _labelled(request: Request, done: _Done) -> list[Score]:
+    """Returns what is done so far, for every label: the same weights under two labels were scored once."""
+    return [
+        replace(score, label=candidate.label, alpha=None if candidate.alpha is None else alpha_name(candidate.alpha))
+        for candidate, digest, job in request.pairs
+        for score in done.get((digest, job.task.name), [])
+    ]
+
+
+def _first_metrics(scores: Sequence[Score], request: Request) -> list[Score]:
+    first = {job.task.name: job.task.metrics[0].name for job in request.jobs}
+    return [score for score in scores if score.metric == first[score.task]]
+
+
+def _write_report(
+    name: str,
+    request: Request,
+    scores: Sequence[Score],
+    recommendation: Recommendation | None,
+    folder: Path,
+) -> None:
+    figure = None
+    drawn = panels(_first_metrics(scores, request), anchors=_ANCHORS)
+    if drawn:
+        there = {each.label for each in request.candidates}
+        png = draw_alpha_curves(drawn, anchors={label: at for label, at in _ANCHORS.items() if label in there})
+        figure = Figure(_CURVES, "Scores over alpha, one panel per task; the tables above have the values", png)
+        with atomic_path(folder / _CURVES) as unfinished:
+            unfinished.write_bytes(png)
+    else:
+        (folder / _CURVES).unlink(missing_ok=True)  # an older run's curve is not this one's
+    document = evaluation_document(
+        name=name,
+        scores=scores,
+        base=request.base,
+        encoders=[
+            EncoderFacts(
+                each.label,
+                None if each.alpha is None else alpha_name(each.alpha),
+                str(each.path),
+                request.hashes[each.label],
+            )
+            for each in request.candidates
+        ],
+        tasks=[_task_facts(job) for job in request.jobs],
+        recommendation=recommendation,
+        figure=figure,
+        facts={
+            "written": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+            "speechft": __version__,
+            "torch": torch.__version__,
+            "Python": platform.python_version(),
+            "device": str(request.device),
+            "encoder family": request.family.name,
+            "seed": str(request.seed),
+            "data": str(request.data),
+            "manifests (SHA-256)": request.manifest_hash,
+        },
+    )
+    write_text(folder / "report.md", to_markdown(document))
+    write_text(folder / "report.html", to_html(document))
+
+
+def _task_facts(job: ProbeJob) -> TaskFacts:
+    splits = job.splits
+    return TaskFacts(
+        name=job.task.name,
+        rule=RULES[splits.rule],
+        utterances={split: len(members) for split, members in splits.splits.items()},
+        seconds={split: splits.duration(split) for split in splits.splits},
+        left_out=splits.left_out,
+        steps=job.steps,
+        learning_rates=job.learning_rates,
+        crop_seconds=job.crop_seconds,
+    )
+
+
+def _result(request: Request, scores: Sequence[Score], recommendation: Recommendation | None, folder: Path) -> Result:
+    counts = f"{len(request.candidates)} encoders × {len(request.jobs)} tasks scored"
+    best = None
+    if recommendation is not None:
+        alpha = alpha_name(recommendation.alpha)
+        counts += (
+            f"; best alpha by dev: {alpha} (mean over tasks of the relative gain over base: {recommendation.gain:+.1%})"
+        )
+        best = {"alpha": alpha, "label": recommendation.label, "gain": recommendation.gain}
+    return Result(
+        summary=counts,
+        output=str(folder / "report.html"),
+        data={
+            "scores": [asdict(score) for score in scores],
+            "recommended": best,
+            "report": str(folder / "report.html"),
+            "scores_file": str(folder / "scores.jsonl"),
+        },
+    )

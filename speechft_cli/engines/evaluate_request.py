@@ -1,0 +1,166 @@
+"""What an evaluation is asked for, checked before the first probe trains."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from speechft_cli.config.schema import Config, EvaluateSection
+from speechft_cli.data.audio import SAMPLE_RATE
+from speechft_cli.data.manifests import available_splits, manifest_hash, read_manifest
+from speechft_cli.data.task_splits import RULES, split_for_task
+from speechft_cli.encoders import ENCODERS
+from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.s3prl import build_encoder
+from speechft_cli.engines.device import choose_device
+from speechft_cli.errors import ConfigError, RequestError
+from speechft_cli.events import Note, Report
+from speechft_cli.io.hashes import weights_hash
+from speechft_cli.io.run_folder import read_run
+from speechft_cli.probing.candidates import BASE, Candidate, named, of_experiment, read_candidate
+from speechft_cli.probing.evaluation import ProbeJob
+from speechft_cli.probing.probe import task_seed
+from speechft_cli.registry import unknown_name
+from speechft_cli.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Request:
+    """An evaluation to do.
+
+    Attributes:
+        family: Of all the encoders.
+        candidates: The encoders, in the order of the tables.
+        base_path: The base encoder, which lends its configuration to a checkpoint without.
+        hashes: Label → hash of the weights as they load.
+        jobs: The tasks, in the order of the tables.
+        data: Folder of the manifests.
+        manifest_hash: Its hash.
+        device: Where to encode and to train.
+        seed: The experiment's.
+    """
+
+    family: EncoderFamily
+    candidates: tuple[Candidate, ...]
+    base_path: Path | None
+    hashes: dict[str, str]
+    jobs: tuple[ProbeJob, ...]
+    data: Path
+    manifest_hash: str
+    device: torch.device
+    seed: int
+
+    @property
+    def base(self) -> str | None:
+        """Label of the base encoder, None when it is not among them."""
+        return BASE if BASE in self.hashes else None
+
+    @property
+    def pairs(self) -> list[tuple[Candidate, str, ProbeJob]]:
+        """Every (encoder, its weights hash, task), in the order of the tables."""
+        return [(each, self.hashes[each.label], job) for each in self.candidates for job in self.jobs]
+
+
+def read_request(config: Config, report: Report) -> Request:
+    """Checks everything an evaluation needs: tasks, data, and every encoder down to loading it.
+
+    Args:
+        config: `evaluate` may be absent; encoders that are not named come from the experiment.
+        report: Told which splits are used and what is left out.
+
+    Raises:
+        ConfigError: A task is unknown.
+        RequestError: The data or an encoder can't be used.
+    """
+    section = config.evaluate or EvaluateSection()
+    device = choose_device(section.device)
+    names = list(dict.fromkeys(section.tasks))
+    asked = {"tasks": names, "steps": list(section.steps), "learning_rates": list(section.learning_rates)}
+    problems = [
+        f"evaluate.{key}: {unknown_name(name, list(TASKS))}"
+        for key, tasks in asked.items()
+        for name in tasks
+        if name not in TASKS
+    ]
+    problems += [
+        f"evaluate.learning_rates.{task}: must not be empty" for task, r in section.learning_rates.items() if not r
+    ]
+    if problems:
+        raise ConfigError(problems, "speechft list tasks shows every task")
+    family = ENCODERS.get(config.encoder.family if config.encoder is not None else "hubert")
+    if section.crop_seconds is not None and family.frame_count(int(section.crop_seconds * SAMPLE_RATE)) == 0:
+        raise RequestError(
+            f"evaluate.crop_seconds: must be long enough for a frame of {family.name}, got {section.crop_seconds:g}"
+        )
+    data = section.data or config.data_dir
+    jobs = _jobs(data, section, names, seed=config.seed, report=report)
+    candidates = _candidates(config, section, report)
+    base = next((each.path for each in candidates if each.label == BASE), None)
+    hashes = {}
+    for each in candidates:
+        encoder = build_encoder(read_candidate(each, family, base=base), device=torch.device("cpu"))
+        hashes[each.label] = weights_hash(encoder.weights())
+    return Request(family, tuple(candidates), base, hashes, jobs, data, jobs[0].manifest_hash, device, config.seed)
+
+
+def _jobs(
+    data: Path, section: EvaluateSection, names: Sequence[str], *, seed: int, report: Report
+) -> tuple[ProbeJob, ...]:
+    if not available_splits(data):
+        list(read_manifest(data, "train"))  # says what is missing and how to make it
+    manifests = {split: list(read_manifest(data, split)) for split in available_splits(data)}
+    manifest = manifest_hash(data)
+    jobs = []
+    for name in names:
+        task = TASKS.get(name)
+        splits = split_for_task(manifests, task=name, field=task.needs, is_closed_set=task.is_closed_set)
+        if splits.rule != "manifest":
+            report(Note(f"{name}: splits are {RULES[splits.rule]}"))
+        for reason, count in splits.left_out.items():
+            report(Note(f"{name}: {count} utterances left out, {reason}"))
+        jobs.append(
+            ProbeJob(
+                task=task,
+                splits=splits,
+                manifest_hash=manifest,
+                learning_rates=tuple(section.learning_rates.get(name, task.probe_learning_rates)),
+                steps=section.steps.get(name, task.probe_steps),
+                crop_seconds=section.crop_seconds if task.is_pooled else None,
+                seed=task_seed(seed, name),
+            )
+        )
+    return tuple(jobs)
+
+
+def _candidates(config: Config, section: EvaluateSection, report: Report) -> list[Candidate]:
+    if section.models:
+        return [named(label, path) for label, path in section.models.items()]
+    merge = config.merge
+    base = (merge.base if merge else None) or (config.encoder.checkpoint if config.encoder else None)
+    if base is None and (config.run_dir / "run.json").is_file():
+        begun = read_run(config.run_dir).get("base")
+        base = Path(str(begun["path"])) if isinstance(begun, dict) and begun.get("path") else None
+    has_run = (config.run_dir / "best" / "encoder.pt").is_file()
+    tuned = list(merge.tuned) if merge and merge.tuned else [config.run_dir] if has_run else []
+    file_name = merge.file_name if merge else "encoder.pt"
+    found = of_experiment(base=base, tuned=tuned, merged=config.merge_dir, file_name=file_name)
+    missing = [
+        what
+        for what, is_there in (
+            ("base encoder (merge.base, encoder.checkpoint)", base is not None),
+            (f"tuned encoder ({config.run_dir / 'best' / 'encoder.pt'})", bool(tuned)),
+            (f"merged encoder ({config.merge_dir})", any(each.alpha is not None for each in found)),
+        )
+        if not is_there
+    ]
+    if not found:
+        raise RequestError(
+            "evaluate.models: must name encoders when there is no experiment; no " + ", no ".join(missing),
+            "speechft evaluate --model LABEL=PATH --task sid --data DIR --out DIR",
+        )
+    for what in missing:
+        report(Note(f"nothing to evaluate as {what}"))
+    return found

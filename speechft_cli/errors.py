@@ -1,0 +1,46 @@
+"""The errors a user can cause or meet, each with the exit code it ends in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SpeechftError(Exception):
+    """The run failed: exit code 1.
+
+    Attributes:
+        message: `<where>: must be <what>, got <value>`, or what happened, in one sentence.
+        hint: What to do next, if possible something that can be pasted; may be empty.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class RequestError(SpeechftError):
+    """The request is wrong and nothing was done: exit code 2."""
+
+    exit_code = 2
+
+
+class ConfigError(RequestError):
+    """The configuration is wrong; carries every problem found, not only the first."""
+
+    def __init__(self, problems: Sequence[str], hint: str = "") -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems), hint)
+
+
+class InterruptedRunError(SpeechftError):
+    """The user or the scheduler stopped the run; what was done is saved.
+
+    `exit_code` is 130 after SIGINT and 143 after SIGTERM.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, exit_code: int = 130) -> None:
+        super().__init__(message, hint)
+        self.exit_code = exit_code

@@ -1,0 +1,91 @@
+"""Writing a file or folder whole or not at all: a reader never sees half of one."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from speechft_cli.errors import SpeechftError
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Gives a path to write to, in the folder of `path` and with its suffixes; renames it to `path` in the end.
+
+    When the block raises, the unfinished file is removed and what was at `path` before stays.
+
+    Raises:
+        SpeechftError: The disk is full or the folder can't be written to.
+    """
+    folder = _folder_beside(path)
+    unfinished = folder / path.name
+    try:
+        yield unfinished
+        _sync(unfinished)
+        unfinished.replace(path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Gives an empty folder beside `path` to write into; it replaces `path` in the end, or vanishes on an error.
+
+    Raises:
+        SpeechftError: The disk is full or the folder can't be written to.
+    """
+    unfinished = _folder_beside(path)
+    old = unfinished.with_name(unfinished.name + ".old")
+    try:
+        yield unfinished
+        for file in unfinished.rglob("*"):
+            if file.is_file():
+                _sync(file)
+        unfinished.chmod(0o755)  # mkdtemp's 0700 is for secrets
+        if path.exists():
+            path.rename(old)
+        unfinished.rename(path)
+    except OSError as error:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        raise _cannot_write(path, error) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes `text` as UTF-8, whole or not at all."""
+    with atomic_path(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Mapping[str, object]) -> None:
+    """Writes `value` as indented JSON, whole or not at all; paths and decimals become strings."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def _folder_beside(path: Path) -> Path:
+    """Makes an empty hidden folder on the same disk as `path`, so that a rename is all that is left to do."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _sync(path: Path) -> None:
+    """Waits until the content is on the disk: a rename must not become durable before it."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _cannot_write(path: Path, error: OSError) -> SpeechftError:
+    return SpeechftError(f"{path}: can't be written: {error}", "check the disk space and the permissions")

@@ -1,0 +1,82 @@
+"""A run folder: who works in it, what was asked, how it went."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from speechft_cli.errors import RequestError
+from speechft_cli.io.atomic import write_json, write_text
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Holds the folder's lock; it goes with the process, however that ends.
+
+    Raises:
+        RequestError: Another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ".lock"
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            raise RequestError(
+                f"{folder}: is in use by process {file.read().strip() or 'unknown'}",
+                "wait for it to end, or choose another output folder",
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+class MetricsLog:
+    """`metrics.jsonl`: one JSON object per line, each with its `step`."""
+
+    def __init__(self, path: Path, *, resume_at: int) -> None:
+        """Opens the log; lines of updates after `resume_at` belong to work that is about to be done again."""
+        self._path = path
+        kept = [line for line in read_metrics(path) if int(str(line["step"])) <= resume_at] if path.is_file() else []
+        write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+
+    def append(self, line: Mapping[str, object]) -> None:
+        """Adds one line, at once on disk for whoever follows the file."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, object]]:
+    """Reads a metrics log; a last line that a kill cut short is left out."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            lines.append(json.loads(line))
+    return lines
+
+
+def read_run(folder: Path) -> dict[str, object]:
+    """Reads `run.json`.
+
+    Raises:
+        RequestError: There is none, or it is broken.
+    """
+    path = folder / "run.json"
+    try:
+        run: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RequestError(f"{folder}: must be a run folder with run.json, but there is none") from None
+    except (json.JSONDecodeError, OSError) as error:
+        raise RequestError(f"{path}: can't be read: {error}") from error
+    return run
+
+
+def write_run(folder: Path, run: Mapping[str, object]) -> None:
+    """Writes `run.json` whole or not at all."""
+    write_json(folder / "run.json", run)

@@ -1,0 +1,105 @@
+"""What a merge does with each tensor, known before any of them is read."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from speechft_cli.errors import RequestError
+
+HEAD = "pre-training head"
+BUFFER = "integer buffer"
+_SHOWN = 10
+_LAYER = re.compile(r"\blayers\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class MergePlan:
+    """What happens to each tensor of the base.
+
+    Attributes:
+        merged: Names of the tensors that go through the merge method.
+        kept: Name → why the base's tensor is kept.
+    """
+
+    merged: tuple[str, ...]
+    kept: Mapping[str, str]
+
+
+def plan_merge(
+    base: Mapping[str, Tensor], tuned: Sequence[tuple[str, Mapping[str, Tensor]]], *, is_kept: Callable[[str], bool]
+) -> MergePlan:
+    """Decides for each tensor whether it is merged, from names, shapes and dtypes alone.
+
+    Args:
+        base: θ0; may lie on the meta device, as may the others.
+        tuned: (where it comes from, weights) of each θ'.
+        is_kept: Whether the tensor of this name belongs to the pre-training objective, so that the base's is kept
+            and a tuned model need not have it.
+
+    Raises:
+        RequestError: A tuned model does not fit the base; says every model's likeliest cause and its problems.
+    """
+    misfits = []
+    for where, weights in tuned:
+        problems = list(_problems(base, weights, is_kept))
+        if problems:
+            shown = "".join(f"\n  {problem}" for problem in problems[:_SHOWN])
+            more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+            misfits.append(f"{where}: does not fit the base: {_cause(base, weights)}{shown}{more}")
+    if misfits:
+        raise RequestError("\n".join(misfits), "merge a base only with models that were fine-tuned from it")
+    kept = {name: HEAD for name in base if is_kept(name)}
+    kept |= {name: BUFFER for name, tensor in base.items() if name not in kept and not tensor.is_floating_point()}
+    return MergePlan(tuple(name for name in base if name not in kept), kept)
+
+
+def _problems(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], is_kept: Callable[[str], bool]) -> Sequence[str]:
+    problems = []
+    for name, tensor in base.items():
+        if is_kept(name):
+            continue
+        other = tuned.get(name)
+        if other is None:
+            problems.append(f"{name}: is missing")
+        elif other.shape != tensor.shape:
+            problems.append(f"{name}: must have shape {tuple(tensor.shape)}, got {tuple(other.shape)}")
+        elif other.is_floating_point() != tensor.is_floating_point():
+            problems.append(f"{name}: must be of a kind with {_kind(tensor)}, got {_kind(other)}")
+    problems += [f"{name}: is not in the base" for name in tuned if name not in base and not is_kept(name)]
+    return problems
+
+
+def _cause(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> str:
+    """The likeliest cause in plain words."""
+    common = base.keys() & tuned.keys()
+    if not common:
+        return "they have no name in common, so it is of another family or in another format"
+    sizes = Counter(
+        (mine, other)
+        for name in common
+        if base[name].dim() == tuned[name].dim()
+        for mine, other in zip(base[name].shape, tuned[name].shape, strict=True)
+        if mine != other
+    )
+    if sizes:
+        (mine, other), _ = sizes.most_common(1)[0]
+        return f"the tuned checkpoint is of another size: {other}-dim against {mine}-dim"
+    layers, own_layers = _layer_count(tuned), _layer_count(base)
+    if layers != own_layers:
+        return f"the tuned checkpoint is of another depth: {layers} layers against {own_layers}"
+    if base.keys() == tuned.keys():
+        return "the tuned checkpoint is stored in another way"
+    return "the tuned checkpoint is of another architecture, or not all of it was saved"
+
+
+def _layer_count(names: Mapping[str, Tensor]) -> int:
+    return max((int(found[1]) + 1 for name in names if (found := _LAYER.search(name))), default=0)
+
+
+def _kind(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")

@@ -1,0 +1,1 @@
+"""Stage three of Speech-FT: frozen features, probes on top of them, and what they score."""

@@ -1,0 +1,1 @@
+"""Scores as files, tables, curves and a report."""

@@ -1,0 +1,84 @@
+"""scores.jsonl: one line per encoder, task, split and metric, with everything the figure depends on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal
+
+from speechft_cli.io.atomic import write_text
+from speechft_cli.tasks.base import Metric
+
+#: Told in the settings, so that scores of another protocol are never taken for these.
+PROTOCOL = "superb-weighted-sum-1"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One figure.
+
+    Attributes:
+        label: The encoder's name.
+        weights_hash: SHA-256 of the weights that were loaded and scored.
+        alpha: Of a merged encoder, exact, as text; None for any other.
+        task: The task's name.
+        split: dev or test.
+        metric: The metric's name.
+        title: The metric as people call it.
+        value: In `unit`.
+        unit: Of the value.
+        better: Which direction is better.
+        learning_rate: Of the probe that was best on dev.
+        step: Updates that probe was trained for.
+        seed: The experiment's.
+        utterances: Utterances scored.
+        manifest_hash: SHA-256 of the manifest folder.
+        settings: What else the figure depends on.
+    """
+
+    label: str
+    weights_hash: str
+    alpha: str | None
+    task: str
+    split: str
+    metric: str
+    title: str
+    value: float
+    unit: str
+    better: Literal["higher", "lower"]
+    learning_rate: float
+    step: int
+    seed: int
+    utterances: int
+    manifest_hash: str
+    settings: Mapping[str, object]
+
+    def as_metric(self) -> Metric:
+        """Returns the metric this is a value of."""
+        return Metric(self.metric, self.title, self.unit, self.better)
+
+    def exact_alpha(self) -> Decimal | None:
+        """Returns the alpha as a number."""
+        return None if self.alpha is None else Decimal(self.alpha)
+
+
+def write_scores(path: Path, scores: Iterable[Score]) -> None:
+    """Writes scores.jsonl whole or not at all."""
+    write_text(path, "".join(json.dumps(asdict(score), ensure_ascii=False) + "\n" for score in scores))
+
+
+def read_scores(path: Path) -> list[Score]:
+    """Reads scores.jsonl; a line that is no score, say of another version, is left out, and no file is no scores."""
+    names = {field.name for field in fields(Score)}
+    scores = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+        try:
+            values = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(values, dict) and values.keys() == names:
+            scores.append(Score(**values))
+    return scores

@@ -1,0 +1,31 @@
+"""Tasks: a head, a loss, a prediction, a score. TASKS is the catalogue; a task is one file and one line here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from speechft_cli.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from speechft_cli.tasks.base import Task
+
+TASKS: Registry[Task] = Registry(
+    "task",
+    {
+        "asr": Entry(
+            "speechft_cli.tasks.asr:ASR",
+            "speech recognition in characters, CTC; WER and CER",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
+        "pr": Entry(
+            "speechft_cli.tasks.pr:PR",
+            "phoneme recognition, CTC; PER",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
+        "sid": Entry(
+            "speechft_cli.tasks.sid:SID",
+            "speaker identification in a closed set; accuracy",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
+    },
+)

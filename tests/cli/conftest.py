@@ -1,0 +1,39 @@
+"""Running the true command line, in a folder of its own, 80 columns wide and without colour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from speechft_cli.cli.app import app
+
+
+class Speechft(Protocol):
+    """Calls `speechft` with arguments."""
+
+    def __call__(self, *arguments: str | Path) -> Result:
+        """Returns exit code, stdout and stderr."""
+        ...
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("PROMPT_TOOLKIT_NO_CPR", "1")  # nobody answers where the cursor is
+    for name in ("FORCE_COLOR", "CI", "GITHUB_ACTIONS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def speechft() -> Speechft:
+    """The command line, in this process."""
+
+    def call(*arguments: str | Path) -> Result:
+        return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="speechft")
+
+    return call

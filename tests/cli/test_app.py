@@ -1,0 +1,186 @@
+"""The app as a whole: help, exit codes, the error boundary."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from speechft_cli import __version__
+from speechft_cli.cli.app import app
+from speechft_cli.errors import ConfigError, InterruptedRunError, SpeechftError
+
+HELP = """\
+Usage: speechft [OPTIONS] COMMAND [ARGS]...
+
+  Make a speech encoder better, not narrower: fine-tune stably, merge, probe.
+
+Options:
+  --version      Print the version.
+  -v, --verbose  Show what other libraries log and warn.
+  -q, --quiet    Show results and errors only.
+  --no-color     No colours; the variable NO_COLOR does the same.
+  --help         Show this message and exit.
+
+Commands:
+  init      Ask a few questions and write a commented YAML file.
+  prepare   Turn a corpus on disk into manifests.
+  finetune  Fine-tune an encoder stably on one task.
+  merge     Interpolate a fine-tuned encoder back toward its base.
+  evaluate  Score frozen encoders on tasks and write a report.
+  demo      Run the whole job in minutes, on synthetic speech.
+  doctor    Say what works on this machine and how to mend the rest.
+  list      Show the names a config may use, each with its source.
+  config    Show, check and describe config files.
+"""
+
+
+def test_help_fits_the_screen(speechft) -> None:
+    result = speechft("--help")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, HELP, "")
+
+
+@pytest.mark.parametrize(
+    "command", ["init", "prepare", "finetune", "merge", "evaluate", "demo", "doctor", "list", "config"]
+)
+def test_every_command_has_help_that_fits_the_screen(speechft, command: str) -> None:
+    result = speechft(command, "--help")
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "..." not in result.stdout.replace("[ARGS]...", "")
+
+
+def test_the_version_is_printed(speechft) -> None:
+    assert speechft("--version").stdout == f"speechft {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["finetne"], "Error: No such command 'finetne'. Did you mean 'finetune'?\n"),
+        (["merge", "--alpah", "1"], "Error: No such option: --alpah"),
+        (["-v", "-q", "list"], "Error: Invalid value: must be given alone, got -v and -q\n"),
+    ],
+)
+def test_a_wrong_request_ends_in_2(speechft, arguments: list[str], message: str) -> None:
+    result = speechft(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("name", ["prepare", "finetune", "merge", "evaluate"])
+def test_a_missing_file_ends_in_2_with_a_message(speechft, name: str) -> None:
+    result = speechft(name, "-c", "none.yaml")
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == ("error: none.yaml: must be a file, but there is none\nhint: speechft init writes one\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["prepare"], "must be given -c FILE, or CORPUS; missing: CORPUS"),
+        (
+            ["finetune", "--data", "d"],
+            "must be given -c FILE, or --data DIR and --encoder PATH (or --init random); "
+            "missing: --encoder PATH (or --init random)",
+        ),
+        (["merge"], "must be given -c FILE, or --base PATH and --tuned PATH; missing: --base PATH, --tuned PATH"),
+        (["evaluate", "--model", "a"], "must be given -c FILE, or --model PATH and --data DIR; missing: --data DIR"),
+    ],
+)
+def test_flags_alone_must_say_enough(speechft, arguments: list[str], message: str) -> None:
+    result = speechft(*arguments)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"error: {message}\n")
+
+
+def test_every_wrong_flag_is_told(speechft) -> None:
+    result = speechft("finetune", "--data", "d", "--init", "random", "--steps", "0", "--seed", "-1")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: flag: finetune.steps: must be greater than 0, got 0\n"
+        "error: flag: seed: must be greater than or equal to 0, got -1\n"
+        "hint: speechft config schema shows every key\n"
+    )
+
+
+@pytest.fixture
+def raising():
+    """Adds a command that raises what it is given, for the time of a test."""
+    raised: list[BaseException] = []
+
+    @app.command("raise", hidden=True)
+    def _raise() -> None:
+        raise raised[0]
+
+    yield raised.append
+    app.registered_commands.pop()
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "stderr"),
+    [
+        (SpeechftError("disk [x] :smile: full", "free some"), 1, "error: disk [x] :smile: full\nhint: free some\n"),
+        (ConfigError(["a: one", "b: two"]), 2, "error: a: one\nerror: b: two\n"),
+        (
+            InterruptedRunError("stopped", "--resume goes on", exit_code=143),
+            143,
+            "error: stopped\nhint: --resume goes on\n",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+)
+def test_an_error_becomes_a_message_and_a_code(speechft, raising, error: BaseException, code: int, stderr: str) -> None:
+    raising(error)
+    result = speechft("raise")
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", stderr)
+
+
+def test_a_bug_of_ours_keeps_its_traceback(speechft, raising) -> None:
+    raising(ZeroDivisionError("ours"))
+    result = speechft("raise")
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def _python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], ["torch", "torchaudio", "s3prl", "lhotse", "pydantic", "rich", "questionary", "yaml", "numpy"]),
+        (["finetune", "--help"], ["torch", "torchaudio", "s3prl", "lhotse"]),
+        (["list"], ["torch", "torchaudio", "s3prl", "lhotse"]),
+        (["config", "schema"], ["torch", "torchaudio", "s3prl", "lhotse"]),
+        (["init", "--defaults"], ["torch", "torchaudio", "s3prl", "lhotse"]),
+    ],
+)
+def test_what_needs_no_torch_imports_none(arguments: list[str], heavy: list[str]) -> None:
+    result = _python(
+        "import sys\n"
+        "from speechft_cli.cli.app import app\n"
+        "try:\n"
+        f"    app({arguments!r})\n"
+        "except SystemExit as end:\n"
+        f"    print(end.code, *(name for name in {heavy!r} if name in sys.modules), file=sys.stderr)\n"
+    )
+    assert result.stderr == "0\n"
+
+
+def test_the_package_runs_as_a_module() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "speechft_cli", "--help"], capture_output=True, text=True, check=False
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, HELP, "")
+
+
+def test_the_console_script_is_installed() -> None:
+    script = Path(sys.executable).with_name("speechft")
+    result = subprocess.run([script, "merge", "-c", "none.yaml"], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: none.yaml: must be a file")

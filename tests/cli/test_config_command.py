@@ -1,0 +1,104 @@
+"""`speechft config`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from speechft_cli.config.load import load_config
+
+FILE = "name: mine\nmerge:\n  tuned: [t.pt]\n  alphas: 0:0.3:0.1\nevaluate:\n  models:\n    alpha-0.1: a.pt\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(FILE, encoding="utf-8")
+    return path
+
+
+@pytest.mark.usefixtures("file")
+def test_show_says_where_every_value_comes_from(speechft, tmp_path: Path) -> None:
+    result = speechft("config", "show", "-c", "c.yaml", "--set", "evaluate.tasks=[pr]")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == (
+        "name: mine  # c.yaml:1\n"
+        "seed: 1337  # default\n"
+        f"output_dir: {tmp_path}/runs/mine  # default\n"
+        "merge:\n"
+        "  base: null  # default\n"
+        f"  tuned: [{tmp_path}/t.pt]  # c.yaml:3\n"
+        "  method: linear  # default\n"
+        "  alpha: null  # default\n"
+        "  alphas: [0, 0.1, 0.2, 0.3]  # c.yaml:4\n"
+        "  out: null  # default\n"
+        "  file_name: encoder.pt  # default\n"
+        "evaluate:\n"
+        "  data: null  # default\n"
+        "  out: null  # default\n"
+        "  models:  # c.yaml:6\n"
+        f"    alpha-0.1: {tmp_path}/a.pt  # c.yaml:7\n"
+        "  tasks: [pr]  # --set\n"
+        "  steps: {}  # default\n"
+        "  learning_rates: {}  # default\n"
+        "  crop_seconds: null  # default\n"
+        "  device: auto  # default\n"
+    )
+
+
+def test_what_show_prints_is_the_same_config(speechft, file: Path, tmp_path: Path) -> None:
+    again = tmp_path / "again.yaml"
+    again.write_text(speechft("config", "show", "-c", file).stdout, encoding="utf-8")
+    assert load_config(again).config == load_config(file).config
+
+
+def test_a_section_set_whole_has_one_origin(speechft) -> None:
+    lines = speechft("config", "show", "--set", "merge={method: linear}").stdout.splitlines()
+    assert "  method: linear  # --set" in lines
+    assert "  base: null  # default" in lines
+
+
+def test_show_prints_json(speechft, file: Path) -> None:
+    shown = json.loads(speechft("config", "show", "-c", file, "--json").stdout)
+    assert shown["config"]["name"] == "mine"
+    assert shown["origins"]["merge.alphas"] == f"{file}:4"
+
+
+def test_a_valid_config_is_ok(speechft, file: Path) -> None:
+    assert speechft("config", "validate", "-c", file).stdout == "ok\n"
+    assert json.loads(speechft("config", "validate", "-c", file, "--json").stdout) == {"valid": True, "problems": []}
+
+
+def test_validate_tells_every_problem(speechft, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("seeed: 1\nmerge:\n  alpha: x\n", encoding="utf-8")
+    result = speechft("config", "validate", "-c", "bad.yaml", "--json")
+    problems = [
+        "bad.yaml:1: seeed: unknown key; must be one of encoder, evaluate, finetune, merge, name, output_dir, prepare, "
+        "seed, got 'seeed'; did you mean 'seed'?",
+        "bad.yaml:3: merge.alpha: must be a number or START:STOP:STEP, got 'x'",
+    ]
+    assert result.exit_code == 2
+    assert json.loads(result.stdout) == {"valid": False, "problems": problems}
+    assert result.stderr == (
+        f"error: {problems[0]}\nerror: {problems[1]}\nhint: speechft config schema shows every key\n"
+    )
+
+
+def test_validate_knows_the_names_of_the_catalogues(speechft, tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("finetune: {task: asrr}\nevaluate: {tasks: [pr, sidd]}\n", encoding="utf-8")
+    result = speechft("config", "validate", "-c", "bad.yaml")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: bad.yaml:1: finetune.task: must be one of asr, pr, sid, got 'asrr'; did you mean 'asr'?\n"
+        "error: bad.yaml:2: evaluate.tasks: must be one of asr, pr, sid, got 'sidd'; did you mean 'sid'?\n"
+        "hint: speechft list shows every name\n"
+    )
+
+
+def test_the_schema_describes_every_section(speechft) -> None:
+    schema = json.loads(speechft("config", "schema").stdout)
+    assert schema["additionalProperties"] is False
+    assert {"encoder", "prepare", "finetune", "merge", "evaluate", "name", "seed"} <= set(schema["properties"])
+    assert "description" in schema["$defs"]["FinetuneSection"]["properties"]["frozen_share"]

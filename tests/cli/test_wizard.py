@@ -1,0 +1,237 @@
+"""`speechft init`: the wizard on a real pseudo-terminal, and its ways around a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from speechft_cli.cli.commands.init import Kind
+from speechft_cli.cli.names import unknown_names
+from speechft_cli.cli.questions import QUESTIONS
+from speechft_cli.config.load import load_config
+
+DOWN = "\x1b[B"
+ERASE_LINE = "\x15"
+MERGE = """\
+# Written by `speechft init --kind merge`. All keys: `speechft config schema`.
+
+# Name of the experiment.
+name: speechft
+
+# Seed of everything random.
+seed: 1337
+
+# Base + tuned → one checkpoint per alpha.
+merge:
+  # Pre-trained checkpoint θ0; default: the encoder the fine-tuning run started from.
+  base: hubert_base_ls960.pt
+  # Fine-tuned checkpoints θ'; default: the best checkpoint of the fine-tuning run.
+  tuned: [runs/speechft/finetune]
+  # Merge method; `speechft list methods` shows them.
+  method: linear
+  # A grid, `START:STOP:STEP` or a list: each alpha is written into its own folder
+  # `alpha-<a>/`.
+  alphas: 0:1:0.25
+"""
+
+
+class Terminal:
+    """`speechft init` on a pseudo-terminal."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.child = pexpect.spawn(
+            sys.executable,
+            ["-m", "speechft_cli", "init", *arguments],
+            encoding="utf-8",
+            timeout=20,
+            dimensions=(60, 80),
+        )
+
+    def answer(self, prompt: str, keys: str = "") -> None:
+        """Waits for a question and types; Enter comes after."""
+        self.child.expect_exact(prompt)
+        self.child.send(f"{keys}\r")
+
+    def end(self) -> int:
+        """Waits for the end; returns the exit code."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        assert self.child.exitstatus is not None
+        return int(self.child.exitstatus)
+
+
+@pytest.fixture
+def terminal() -> Iterator[list[Terminal]]:
+    """Keeps the terminals of a test, to close what it left open."""
+    opened: list[Terminal] = []
+    yield opened
+    for each in opened:
+        each.child.close(force=True)
+
+
+def _open(terminal: list[Terminal], *arguments: str) -> Terminal:
+    terminal.append(Terminal(*arguments))
+    return terminal[-1]
+
+
+def test_enter_to_every_question_writes_the_defaults(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, "--kind", "merge")
+    for question in QUESTIONS:
+        if Kind.merge in question.kinds:
+            wizard.answer(question.prompt)
+    wizard.child.expect_exact("alphas: 0:1:0.25")
+    assert not (tmp_path / "speechft.yaml").exists(), "the preview comes before the file"
+    wizard.answer("Write speechft.yaml?")
+    wizard.child.expect_exact("next: speechft merge -c speechft.yaml")
+    assert wizard.end() == 0
+    assert (tmp_path / "speechft.yaml").read_text(encoding="utf-8") == MERGE
+
+
+def test_arrow_keys_choose_and_typed_answers_are_checked_like_the_file(
+    terminal: list[Terminal], tmp_path: Path
+) -> None:
+    wizard = _open(terminal, "--kind", "finetune", "--set", "encoder.family=hubert", "-o", "mine.yaml")
+    wizard.answer("Name of the experiment", f"{ERASE_LINE}a/b")
+    wizard.child.expect_exact("must be usable as a folder name")
+    wizard.child.send(f"{ERASE_LINE}mine\r")
+    wizard.answer("Folder of the manifests", f"{ERASE_LINE}../data")
+    wizard.answer("Where the encoder starts")
+    wizard.answer("Size of the random encoder", DOWN)
+    wizard.answer("Fine-tuning task", DOWN)
+    wizard.answer("Optimizer updates", f"{ERASE_LINE}many")
+    wizard.child.expect_exact("must be a valid integer")
+    wizard.child.send(f"{ERASE_LINE}20\r")
+    wizard.answer("Seed")
+    wizard.answer("Write mine.yaml?", "y")
+    assert wizard.end() == 0
+    config = load_config(tmp_path / "mine.yaml").config
+    assert config.encoder is not None
+    assert config.finetune is not None
+    assert (config.name, config.encoder.init, config.encoder.size) == ("mine", "random", "base")
+    assert (config.finetune.task, config.finetune.steps) == ("pr", 20)
+    assert config.finetune.data == tmp_path / ".." / "data"
+
+
+def test_a_question_that_does_not_apply_is_not_asked(terminal: list[Terminal]) -> None:
+    wizard = _open(terminal, "--kind", "finetune", "--set", "encoder.init=null")
+    for prompt in ("Name of", "Folder of", "Encoder family", "Checkpoint to start from", "Fine-tuning task"):
+        wizard.answer(prompt)
+    wizard.child.expect_exact("50000")
+
+
+@pytest.mark.parametrize("answered", [0, 2, 6])
+def test_ctrl_c_leaves_nothing(terminal: list[Terminal], tmp_path: Path, answered: int) -> None:
+    wizard = _open(terminal, "--kind", "merge")
+    prompts = [question.prompt for question in QUESTIONS if Kind.merge in question.kinds]
+    for prompt in prompts[:answered]:
+        wizard.answer(prompt)
+    wizard.child.expect_exact([*prompts, "Write speechft.yaml?"][answered])
+    wizard.child.sendcontrol("c")
+    wizard.child.expect_exact("interrupted")
+    assert wizard.end() == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_to_the_preview_writes_nothing(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, "--kind", "merge")
+    for question in QUESTIONS:
+        if Kind.merge in question.kinds:
+            wizard.answer(question.prompt)
+    wizard.child.expect_exact("Write speechft.yaml?")
+    wizard.child.send("n")
+    wizard.child.expect_exact("speechft.yaml: not written, as you wished")
+    assert wizard.end() == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [[], ["--set", "seed=3"], ["--json"]])
+def test_without_a_terminal_it_ends_at_once(speechft, tmp_path: Path, arguments: list[str]) -> None:
+    result = speechft("init", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: init: must have a terminal to ask its questions on, got none\n"
+        "hint: speechft init --defaults, or --answers FILE\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_defaults_write_a_file_that_loads_back(speechft, tmp_path: Path, kind: Kind) -> None:
+    result = speechft("init", "--kind", kind.value, "--defaults")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"{kind.value} config written → speechft.yaml; next: speechft ")
+    loaded = load_config(tmp_path / "speechft.yaml")
+    assert list(unknown_names(loaded.config, loaded.origins)) == []
+    sections = {name for name in ("prepare", "finetune", "merge", "evaluate") if getattr(loaded.config, name)}
+    assert sections == ({"prepare", "finetune", "merge", "evaluate"} if kind is Kind.experiment else {kind.value})
+
+
+def test_every_key_is_explained_above_it(speechft, tmp_path: Path) -> None:
+    speechft("init", "--defaults")
+    lines = (tmp_path / "speechft.yaml").read_text(encoding="utf-8").splitlines()
+    keys = [number for number, line in enumerate(lines) if ":" in line and not line.lstrip().startswith("#")]
+    assert keys
+    assert all(lines[number - 1].lstrip().startswith("#") for number in keys)
+    assert max(map(len, lines)) <= 90
+
+
+def test_set_beats_answers_beats_defaults(speechft, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "finetune.steps: 10\nfinetune: {log_every: 5}\nencoder.init: null\nseed: 1\n", encoding="utf-8"
+    )
+    result = speechft("init", "--answers", "a.yaml", "--set", "seed=2", "--set", "name='1e-4'", "--json")
+    assert json.loads(result.stdout) == {"output": "speechft.yaml", "kind": "experiment"}
+    config = load_config(tmp_path / "speechft.yaml").config
+    assert config.encoder is not None
+    assert config.finetune is not None
+    assert (config.name, config.seed, config.finetune.steps, config.finetune.log_every) == ("1e-4", 2, 10, 5)
+    assert config.encoder.checkpoint == tmp_path / "hubert_base_ls960.pt"
+
+
+def test_every_wrong_answer_is_told_with_its_place(speechft, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("seed: 1\nfinetune.steps: -1\nsede: 3\n", encoding="utf-8")
+    result = speechft("init", "--answers", "a.yaml", "--set", "merge.alphas=x")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: a.yaml:2: finetune.steps: must be greater than 0, got -1\n"
+        "error: --set: merge.alphas: must be a number or START:STOP:STEP, got 'x'\n"
+        "error: a.yaml:3: sede: unknown key; must be one of encoder, evaluate, finetune, merge, name, output_dir, "
+        "prepare, seed, got 'sede'; did you mean 'seed'?\n"
+    )
+    assert not (tmp_path / "speechft.yaml").exists()
+
+
+def test_a_name_in_no_catalogue_is_refused(speechft, tmp_path: Path) -> None:
+    result = speechft("init", "--defaults", "--set", "finetune.task=asrr")
+    assert result.exit_code == 2
+    assert (
+        result.stderr == "error: --set: finetune.task: must be one of asr, pr, sid, got 'asrr'; did you mean 'asr'?\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_overwritten_only_by_force(speechft, tmp_path: Path) -> None:
+    (tmp_path / "speechft.yaml").write_text("mine", encoding="utf-8")
+    result = speechft("init", "--defaults")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: speechft.yaml: must not exist, but does\nhint: --force overwrites it, -o writes another file\n"
+    )
+    assert (tmp_path / "speechft.yaml").read_text(encoding="utf-8") == "mine"
+    assert speechft("init", "--defaults", "--force").exit_code == 0
+    assert load_config(tmp_path / "speechft.yaml").config.seed == 1337
+
+
+def test_every_question_has_a_default_a_reason_and_a_key_of_the_file() -> None:
+    for question in QUESTIONS:
+        assert question.default
+        assert question.why.endswith(".")
+        assert len(question.why) <= 80
+        load_config(None, flags={question.key: question.read(question.default)})
+        choices = question.choices()
+        assert not choices or set(question.default.split(",")) <= set(choices)

@@ -1,0 +1,34 @@
+"""The YAML files that come with the package."""
+
+from __future__ import annotations
+
+import pytest
+
+from speechft_cli.cli.names import unknown_names
+from speechft_cli.config.load import load_config
+from speechft_cli.config.templates import template_names, template_path, template_summary
+from speechft_cli.errors import RequestError
+
+
+def test_the_templates_are_found_in_a_checkout() -> None:
+    assert {"asr", "demo"} <= set(template_names())
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_a_template_is_a_valid_config_that_says_what_it_is_for(name: str) -> None:
+    assert 20 < len(template_summary(name)) < 100
+    loaded = load_config(template_path(name))
+    assert list(unknown_names(loaded.config, loaded.origins)) == []
+
+
+def test_the_asr_template_is_the_recipe_of_the_paper() -> None:
+    config = load_config(template_path("asr")).config
+    assert config.finetune is not None
+    assert config.merge is not None
+    assert (config.finetune.steps, config.finetune.frozen_share, config.finetune.learning_rate) == (50_000, 0.1, 1e-4)
+    assert [float(alpha) for alpha in config.merge.chosen_alphas] == [0.25]
+
+
+def test_an_unknown_template_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(RequestError, match="did you mean 'demo'"):
+        template_path("dmeo")

@@ -1,0 +1,144 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from speechft_cli.data.manifest_file import MANIFEST_FILE
+from speechft_cli.data.utterance import Utterance
+from speechft_cli.errors import RequestError
+
+
+def write_list(folder: Path, *lines: object) -> Path:
+    path = folder / "manifest.jsonl"
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return path
+
+
+def read(root: Path, **splits: list[str]) -> list[tuple[str, Utterance]]:
+    found = list(MANIFEST_FILE.read(root, splits=splits, out=root / "out", hours=None, seed=0))
+    return [each for each in found if isinstance(each, tuple)]
+
+
+def test_every_field_finds_its_place(tmp_path: Path) -> None:
+    write_list(
+        tmp_path,
+        {
+            "id": "u1",
+            "audio": "wavs/a b.ogg",
+            "start": 0.25,
+            "duration": 1.5,
+            "text": "HELLO",
+            "phones": "HH AH",
+            "speaker": 118,
+            "split": "valid",
+            "split_sid": "test",
+            "split_ks": None,
+            "emotion": "sad",
+            "digit": 7,
+            "gender": None,
+            "phones_guessed": [],
+            "snr": 20.5,
+        },
+    )
+    assert read(tmp_path) == [
+        (
+            "dev",
+            Utterance(
+                id="u1",
+                audio=tmp_path / "wavs/a b.ogg",
+                start=0.25,
+                duration=1.5,
+                text="HELLO",
+                phones="HH AH",
+                speaker="118",
+                labels={"emotion": "sad", "digit": "7"},
+                task_splits={"sid": "test", "ks": ""},
+            ),
+        )
+    ]
+
+
+@pytest.mark.parametrize("name", ["audio", "audio_path", "path", "file", "wav"])
+def test_the_id_comes_from_the_path_and_the_split_is_train(tmp_path: Path, name: str) -> None:
+    path = write_list(tmp_path, {name: "x/a.wav"}, {name: "x/a.wav", "start": 1.5})
+    assert [(split, each.id) for split, each in read(path)] == [("train", "x/a"), ("train", "x/a@1.5")]
+
+
+def test_other_names_of_a_field_are_labels_once_it_is_there(tmp_path: Path) -> None:
+    write_list(tmp_path, {"audio": "a.wav", "text": "Der Lappen", "sentence": "a01"})
+    ((_, utterance),) = read(tmp_path)
+    assert (utterance.text, utterance.labels) == ("Der Lappen", {"sentence": "a01"})
+
+
+def test_a_csv_says_the_same_as_a_jsonl(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(
+        'path,transcript,speaker_id,duration,split,keyword\na.wav,"ONE, TWO",s1,0.5,val,\nb.wav,,,,,yes\n'
+    )
+    assert read(tmp_path / "list.csv") == [
+        ("dev", Utterance("a", tmp_path / "a.wav", duration=0.5, text="ONE, TWO", speaker="s1")),
+        ("train", Utterance("b", tmp_path / "b.wav", labels={"keyword": "yes"})),
+    ]
+
+
+def test_splits_choose_values_of_the_split_field(tmp_path: Path) -> None:
+    write_list(tmp_path, *({"audio": f"{name}.wav", "split": name} for name in ("s1", "s2", "s3")))
+    assert [(split, each.id) for split, each in read(tmp_path, train=["s1", "s3"])] == [
+        ("train", "s1"),
+        ("train", "s3"),
+    ]
+    with pytest.raises(RequestError, match="must have the splits s4, has s1, s2, s3"):
+        read(tmp_path, train=["s4"])
+
+
+def test_all_bad_lines_are_listed_with_file_and_line(tmp_path: Path) -> None:
+    path = write_list(
+        tmp_path,
+        {"audio": "good.wav"},
+        '{"audio": ',
+        [1],
+        {"text": "HELLO"},
+        {"audio": "a.wav", "duration": -1, "start": "soon"},
+        {"audio": "a.wav", "split": "tset"},
+        {"audio": "a.wav", "split_sid": "tset"},
+        {"audio": ["a.wav"], "text": True},
+        {"audio": "a.wav", "duration": float("nan")},
+    )
+    with pytest.raises(RequestError) as caught:
+        read(tmp_path)
+    problems = caught.value.message.splitlines()
+    assert [problem.split(": ")[0] for problem in problems] == [f"{path}:{number}" for number in range(2, 10)]
+    assert problems[1].endswith("must be a JSON object, got [1]")
+    assert "must have one of the fields audio, audio_path, path, file, wav" in problems[2]
+    assert problems[3].endswith(
+        "start: must be a number of seconds, got 'soon'; duration: must be a number of seconds above 0, got -1"
+    )
+    assert problems[4].endswith("split: must be one of train, dev, valid, validation, val, test, got 'tset'")
+    assert "split_sid: must be one of" in problems[5]
+    assert problems[6].endswith("audio: must be text, got ['a.wav']; text: must be text, got True")
+    assert caught.value.exit_code == 2
+
+
+def test_after_ten_bad_lines_the_rest_is_counted(tmp_path: Path) -> None:
+    write_list(tmp_path, *["nonsense"] * 25)
+    with pytest.raises(RequestError) as caught:
+        read(tmp_path)
+    assert len(caught.value.message.splitlines()) == 11
+    assert caught.value.message.endswith("… and 15 more lines")
+
+
+def test_a_csv_row_of_another_width_is_a_bad_line(tmp_path: Path) -> None:
+    (tmp_path / "manifest.csv").write_text("path,text\na.wav,HELLO, WORLD\n")
+    with pytest.raises(RequestError, match=r"manifest\.csv:2: must have 2 cells like the header, has 3"):
+        read(tmp_path)
+
+
+def test_a_folder_without_list_says_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"hold manifest\.jsonl or manifest\.csv, has neither"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(("content", "problem"), [(b"", "is empty"), (b"\xff\xfe\x00", "must be a UTF-8 text file")])
+def test_an_unreadable_list_is_a_wrong_request(tmp_path: Path, content: bytes, problem: str) -> None:
+    (tmp_path / "manifest.jsonl").write_bytes(content)
+    with pytest.raises(RequestError, match=problem):
+        read(tmp_path)

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+
+from speechft_cli.config.schema import Config
+from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.formats import read_encoder
+from speechft_cli.engines import finetune
+from speechft_cli.errors import InterruptedRunError, RequestError
+from speechft_cli.events import Event, Table, TrainingStep, ignore
+from speechft_cli.io.run_folder import read_metrics, read_run
+from tests.conftest import make_config
+
+
+def config_for(manifests: Path, out: Path, **flags: object) -> Config:
+    settings: dict[str, object] = {
+        "encoder__init": "random",
+        "encoder__size": "tiny",
+        "finetune__data": manifests,
+        "finetune__out": out,
+        "finetune__steps": 6,
+        "finetune__batch_seconds": 4.0,
+        "finetune__evaluate_every": 3,
+        "finetune__log_every": 1,
+        "finetune__learning_rate": 1e-3,
+        "finetune__workers": 0,
+        "finetune__device": "cpu",
+    }
+    return make_config(**{**settings, **flags})
+
+
+def test_a_run_leaves_everything_the_next_stage_needs(manifests: Path, tmp_path: Path, hubert: EncoderFamily) -> None:
+    out = tmp_path / "run"
+    events: list[Event] = []
+    result = finetune.run(config_for(manifests, out), events.append)
+
+    run = read_run(out)
+    assert run["status"] == "done"
+    assert run["seed"] == 1337
+    best = read_encoder(out, hubert)
+    assert best.path == out / "best" / "encoder.pt"
+    assert best.is_complete
+    base = read_encoder(Path(run["base"]["path"]), hubert)  # type: ignore[index]
+    changed = [name for name in base.weights if not torch.equal(base.weights[name], best.weights[name])]
+    assert changed
+    assert not [name for name in changed if hubert.is_cnn(name) or hubert.is_kept(name)]
+    lines = read_metrics(out / "metrics.jsonl")
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5, 6]
+    assert [line["step"] for line in lines if "dev_wer" in line] == [3, 6]
+    assert [event.stage for event in events if isinstance(event, TrainingStep)] == ["hold"] * 2 + ["decay"] * 4
+    assert list((out / "tensorboard").glob("events.out.tfevents.*"))
+    assert "best dev WER" in result.summary
+    assert not list(out.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_resumes_to_the_same_bits(manifests: Path, tmp_path: Path, number: signal.Signals) -> None:
+    whole = config_for(manifests, tmp_path / "whole", finetune__workers=1)
+    finetune.run(whole, ignore)
+    stopped = config_for(manifests, tmp_path / "stopped", finetune__workers=1)
+
+    def stop_after_the_second_update(event: Event) -> None:
+        if isinstance(event, TrainingStep) and event.step == 2:
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(InterruptedRunError, match="interrupted at step 2 of 6") as caught:
+        finetune.run(stopped, stop_after_the_second_update)
+    assert caught.value.exit_code == 128 + number
+    assert read_run(tmp_path / "stopped")["status"] == "interrupted"
+
+    finetune.run(stopped, ignore, resume=True)
+
+    for part in ("encoder.pt", "state.pt"):
+        expected = torch.load(tmp_path / "whole" / "last" / part)
+        found = torch.load(tmp_path / "stopped" / "last" / part)
+        assert _flat(found) == _flat(expected), part
+    losses = [
+        [line["loss"] for line in read_metrics(tmp_path / name / "metrics.jsonl") if "loss" in line]
+        for name in ("whole", "stopped")
+    ]
+    assert losses[0] == losses[1]
+
+
+def _flat(tree: object) -> object:
+    """Tensors as bytes, so that `==` means bit for bit."""
+    if isinstance(tree, torch.Tensor):
+        return tree.dtype, tuple(tree.shape), tree.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+    if isinstance(tree, dict):
+        return {key: _flat(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_flat(value) for value in tree]
+    return tree
+
+
+def test_a_folder_with_a_run_is_not_overwritten_and_a_done_run_is_not_repeated(manifests: Path, tmp_path: Path) -> None:
+    config = config_for(manifests, tmp_path / "run", finetune__steps=2)
+    first = finetune.run(config, ignore)
+    before = (tmp_path / "run" / "last" / "state.pt").stat().st_mtime_ns
+    with pytest.raises(RequestError, match="holds a fine-tuning run already"):
+        finetune.run(config, ignore)
+
+    assert finetune.run(config, ignore, resume=True) == first
+    assert (tmp_path / "run" / "last" / "state.pt").stat().st_mtime_ns == before
+
+
+def test_a_run_is_not_resumed_with_other_settings(manifests: Path, tmp_path: Path) -> None:
+    finetune.run(config_for(manifests, tmp_path / "run", finetune__steps=2), ignore)
+    changed = config_for(manifests, tmp_path / "run", finetune__steps=4, finetune__learning_rate=2e-3)
+    with pytest.raises(RequestError) as caught:
+        finetune.run(changed, ignore, resume=True)
+
+    assert "finetune.learning_rate: was 0.001, is 0.002" in caught.value.message
+    assert "finetune.steps: was 2, is 4" in caught.value.message
+
+
+def test_a_dry_run_shows_the_plan_and_writes_nothing(manifests: Path, tmp_path: Path) -> None:
+    events: list[Event] = []
+    finetune.run(config_for(manifests, tmp_path / "run", finetune__steps=100), events.append, dry_run=True)
+
+    (table,) = [event for event in events if isinstance(event, Table)]
+    rows = dict(table.rows)
+    assert "head, " in rows["updates 1-10: frozen"]
+    assert "head and encoder, " in rows["updates 11-50: hold"]
+    assert rows["CNN"] == "never trains"
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"encoder__init": None, "encoder__size": None}, "encoder.checkpoint: must name the pre-trained encoder"),
+        ({"encoder__init": None, "encoder__checkpoint": "no.pt"}, "no.pt: must be a checkpoint, but there is no such"),
+        ({"finetune__data": "nowhere"}, "nowhere: must hold cuts-train.jsonl.gz, has no manifest"),
+        ({"finetune__task": "arsr"}, "got 'arsr'; did you mean 'asr'?"),
+        ({"finetune__device": "cuda:99"}, "device: must be there, but 'cuda:99' is not"),
+        ({"finetune__min_seconds": 50.0}, "12 training utterances left out: shorter than 50 s"),
+        ({"encoder__family": "hubrt"}, "got 'hubrt'; did you mean 'hubert'?"),
+    ],
+)
+def test_a_wrong_request_says_what_and_writes_nothing(
+    manifests: Path, tmp_path: Path, flags: dict[str, object], message: str
+) -> None:
+    with pytest.raises(RequestError) as caught:
+        finetune.run(config_for(manifests, tmp_path / "run", **flags), ignore)
+
+    assert message in caught.value.message
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_from_a_checkpoint_records_it(manifests: Path, tmp_path: Path, tiny_file: Path) -> None:
+    config = config_for(
+        manifests,
+        tmp_path / "run",
+        encoder__init=None,
+        encoder__size=None,
+        encoder__checkpoint=tiny_file,
+        finetune__steps=2,
+    )
+    finetune.run(config, ignore)
+
+    base = json.loads((tmp_path / "run" / "run.json").read_text())["base"]
+    assert base["path"] == str(tiny_file)
+    assert not (tmp_path / "run" / "base").exists()
+
+
+def test_phonemes_can_be_fine_tuned_on_as_well(manifests: Path, tmp_path: Path) -> None:
+    result = finetune.run(config_for(manifests, tmp_path / "run", finetune__task="pr", finetune__steps=2), ignore)
+
+    assert "best dev PER" in result.summary

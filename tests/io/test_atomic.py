@@ -1,0 +1,140 @@
+"""A reader never sees half a file or half a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import signal
+import subprocess
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from speechft_cli.errors import SpeechftError
+from speechft_cli.io.atomic import atomic_folder, atomic_path, write_json, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_appears_at_the_end_of_the_block(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "model.jsonl.gz"
+    with atomic_path(path) as unfinished:
+        assert unfinished.name == path.name  # writers look at suffixes
+        unfinished.write_text("new")
+        assert not path.exists()
+    assert path.read_text() == "new"
+    assert names(path.parent) == ["model.jsonl.gz"]
+
+
+def test_an_error_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with contextlib.suppress(KeyboardInterrupt), atomic_path(path) as unfinished:
+        unfinished.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_appears_whole_at_the_end_of_the_block(tmp_path: Path) -> None:
+    path = tmp_path / "alpha-0.5"
+    with atomic_folder(path) as unfinished:
+        (unfinished / "one").write_text("1")
+        (unfinished / "sub").mkdir()
+        (unfinished / "sub" / "two").write_text("2")
+        assert not path.exists()
+    assert (path / "one").read_text() == "1"
+    assert (path / "sub" / "two").read_text() == "2"
+    assert path.stat().st_mode & 0o777 == 0o755
+    assert names(tmp_path) == ["alpha-0.5"]
+
+
+def test_a_folder_replaces_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "best"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with atomic_folder(path) as unfinished:
+        (unfinished / "new").write_text("new")
+    assert names(path) == ["new"]
+    assert names(tmp_path) == ["best"]
+
+
+def test_an_error_leaves_the_old_folder_and_no_litter(tmp_path: Path) -> None:
+    path = tmp_path / "best"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with contextlib.suppress(RuntimeError), atomic_folder(path) as unfinished:
+        (unfinished / "new").write_text("half")
+        raise RuntimeError
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["best"]
+
+
+def test_a_kill_in_mid_write_leaves_nothing_under_the_name(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path; from speechft_cli.io.atomic import atomic_folder\n"
+        "with atomic_folder(Path(sys.argv[1]) / 'best') as f:\n"
+        "    (f / 'half').write_text('x'); print('writing', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(signal.SIGKILL)
+    assert not (tmp_path / "best").exists()
+    assert all(name.startswith(".best.") for name in names(tmp_path))
+
+
+def test_a_place_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for write in (atomic_path, atomic_folder):
+        with (
+            pytest.raises(SpeechftError, match=r"file/sub/x: can't be written"),
+            write(tmp_path / "file" / "sub" / "x"),
+        ):
+            pass
+
+
+def test_a_full_disk_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "big.txt"
+    path.write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))  # a write past it fails as on a full disk
+    try:
+        with pytest.raises(SpeechftError, match=r"big\.txt: can't be written") as caught:
+            write_text(path, "x" * 2000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.exit_code == 1
+    assert "disk space" in caught.value.hint
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["big.txt"]
+
+
+def test_json_is_indented_utf8_with_paths_and_decimals_as_text(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"path": Path("/x"), "alpha": Decimal("0.3"), "name": "α"})
+    text = (tmp_path / "a.json").read_bytes().decode("utf-8")
+    assert json.loads(text) == {"path": "/x", "alpha": "0.3", "name": "α"}
+    assert "α" in text
+    assert text.endswith("}\n")
+
+
+def test_readers_beside_a_writer_see_the_old_or_the_new_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "0" * 100_000)
+    code = (
+        "import sys; from pathlib import Path; from speechft_cli.io.atomic import write_text\n"
+        "for n in range(1, 200): write_text(Path(sys.argv[1]), str(n % 10) * 100_000)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(path)]) as process:
+        deadline = time.monotonic() + 30
+        while process.poll() is None and time.monotonic() < deadline:
+            text = path.read_text()
+            assert len(text) == 100_000
+            assert len(set(text)) == 1
+        assert process.wait() == 0

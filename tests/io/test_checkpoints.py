@@ -1,0 +1,80 @@
+"""Checkpoints are read without executing anything; what is wrong with one is said."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from speechft_cli.errors import RequestError
+from speechft_cli.io.checkpoints import read_checkpoint
+
+
+class Hostile:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+def test_tensors_containers_and_a_namespace_are_read(tmp_path: Path) -> None:
+    tree = {"Args": argparse.Namespace(seed=1), "weights": {"a": torch.arange(3.0)}, "list": [1, "x", None]}
+    torch.save(tree, tmp_path / "a.ckpt")
+    read = read_checkpoint(tmp_path / "a.ckpt")
+    assert read["Args"] == argparse.Namespace(seed=1)
+    assert read["list"] == [1, "x", None]
+    weights = read["weights"]
+    assert isinstance(weights, dict)
+    assert weights["a"].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_the_old_file_format_is_read(tmp_path: Path) -> None:
+    torch.save({"a": torch.ones(2)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    value = read_checkpoint(tmp_path / "old.pt")["a"]
+    assert isinstance(value, torch.Tensor)
+    assert value.tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_hostile_pickle_is_refused_and_not_executed(tmp_path: Path, is_zip: bool) -> None:
+    path, trap = tmp_path / "evil.pt", tmp_path / "sprung"
+    torch.save({"a": Hostile(trap)}, path, _use_new_zipfile_serialization=is_zip)
+    with pytest.raises(RequestError, match=r"evil\.pt"):
+        read_checkpoint(path)
+    assert not trap.exists()
+    with path.open("rb"):  # the trap is live: torch's unsafe loading springs it
+        torch.load(path, weights_only=False)
+    assert trap.exists()
+
+
+def test_the_types_that_would_have_to_be_executed_are_named(tmp_path: Path) -> None:
+    torch.save({"a": Hostile(tmp_path / "sprung")}, tmp_path / "evil.pt")
+    with pytest.raises(RequestError, match=r"would have to execute: posix\.mkdir"):
+        read_checkpoint(tmp_path / "evil.pt")
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint at all", b"PK\x03\x04 broken", pickle.dumps({"a": 1})])
+def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(RequestError, match=r"a\.pt: must be a torch checkpoint, can't be read"):
+        read_checkpoint(tmp_path / "a.pt")
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.randn(1000)}, tmp_path / "a.pt")
+    os.truncate(tmp_path / "a.pt", 2000)
+    with pytest.raises(RequestError, match=r"a\.pt: must be a torch checkpoint, can't be read"):
+        read_checkpoint(tmp_path / "a.pt")
+
+
+def test_a_bare_tensor_is_refused(tmp_path: Path) -> None:
+    torch.save(torch.ones(2), tmp_path / "a.pt")
+    with pytest.raises(RequestError, match=r"a\.pt: must hold a dictionary, has Tensor"):
+        read_checkpoint(tmp_path / "a.pt")

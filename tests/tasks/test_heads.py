@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from speechft_cli.tasks.heads import BidirectionalLSTM, PooledHead, RecurrentHead, mean_pool
+
+
+def test_the_recurrent_stack_is_torchs_lstm_over_packed_sequences() -> None:
+    torch.manual_seed(0)
+    ours = BidirectionalLSTM(6, 4, layers=2, dropout=0.0)
+    torchs = nn.LSTM(6, 4, num_layers=2, bidirectional=True, batch_first=True)
+    for layer in range(2):
+        for module, suffix in ((ours.forward_layers[layer], ""), (ours.backward_layers[layer], "_reverse")):
+            for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
+                getattr(torchs, f"{name}_l{layer}{suffix}").data = getattr(module, f"{name}_l0").data.clone()
+    features = torch.randn(3, 9, 6)
+    counts = torch.tensor([9, 5, 1])
+    packed = pack_padded_sequence(features, counts, batch_first=True, enforce_sorted=False)
+    expected, _ = pad_packed_sequence(torchs(packed)[0], batch_first=True)
+
+    result = ours(features, counts)
+
+    for row, count in enumerate(counts.tolist()):
+        torch.testing.assert_close(result[row, :count], expected[row, :count])
+
+
+def test_padding_has_no_say_in_a_recurrent_head() -> None:
+    torch.manual_seed(0)
+    head = RecurrentHead(8, 5).eval()
+    features = torch.randn(2, 12, 8)
+    counts = torch.tensor([12, 7])
+    changed = features.clone()
+    changed[1, 7:] = 1e3
+
+    torch.testing.assert_close(head(features, counts)[1, :7], head(changed, counts)[1, :7])
+    torch.testing.assert_close(head(features, counts)[1, :7], head(features[1:, :7], counts[1:])[0])
+
+
+def test_the_mean_is_over_an_utterances_own_frames() -> None:
+    features = torch.tensor([[[1.0], [2.0], [99.0]]])
+
+    assert mean_pool(features, torch.tensor([2])).tolist() == [[1.5]]
+
+
+def test_pooling_before_the_projection_is_superbs_head() -> None:
+    torch.manual_seed(0)
+    head = PooledHead(8, 3)
+    features = torch.randn(2, 6, 8)
+    counts = torch.tensor([6, 4])
+
+    torch.testing.assert_close(head(features, counts), head.classify(mean_pool(head.project(features), counts)))

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import math
+
+from speechft_cli.tasks.metrics import accuracy, character_error_rate, word_error_rate
+
+
+def test_wer_counts_words_and_cer_counts_characters() -> None:
+    # the published code has the two the wrong way round: https://github.com/nervjack2/Speech-FT, asr_ted
+    assert word_error_rate(["HELLO WORD"], ["HELLO WORLD"]) == 50.0
+    assert character_error_rate(["HELLO WORD"], ["HELLO WORLD"]) == 100 / 11
+
+
+def test_errors_are_summed_over_utterances_before_they_are_divided() -> None:
+    # 1 error of 1 word and 0 of 3: 25 %, where a mean over utterances would say 50 %
+    assert word_error_rate(["B", "A B C"], ["A", "A B C"]) == 25.0
+
+
+def test_nothing_recognised_is_all_deletions() -> None:
+    assert word_error_rate(["", ""], ["A B", "C"]) == 100.0
+
+
+def test_words_heard_in_silence_are_insertions() -> None:
+    assert word_error_rate(["A B", "C D"], ["A B", ""]) == 100.0
+
+
+def test_blanks_count_as_characters_once_each() -> None:
+    assert character_error_rate(["AB"], ["A B"]) == 100 / 3
+    assert character_error_rate(["A  B"], ["A B"]) == 0.0
+
+
+def test_no_reference_gives_no_number() -> None:
+    assert math.isnan(word_error_rate([], []))
+    assert math.isnan(accuracy([], []))
+
+
+def test_accuracy_is_a_percentage() -> None:
+    assert accuracy(["a", "b", "c", "d"], ["a", "b", "c", "x"]) == 75.0

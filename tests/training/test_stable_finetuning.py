@@ -1,0 +1,98 @@
+"""The sentence of the paper that the reference never executes: head first, CNN never, everything else afterwards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from speechft_cli.data.manifests import read_manifest
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.s3prl import build_encoder
+from speechft_cli.events import ignore
+from speechft_cli.tasks import TASKS
+from speechft_cli.training.examples import scoring_examples, training_examples
+from speechft_cli.training.interrupt import Interruptible
+from speechft_cli.training.loop import LoopSettings, train
+from speechft_cli.training.schedule import StableSchedule
+from speechft_cli.training.state import new_state
+
+STEPS = 20
+#: Used by masked prediction only, so fine-tuning sends them no gradient.
+PRE_TRAINING = ("mask_emb", "final_proj.weight", "final_proj.bias", "label_embs_concat")
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["dropout on while frozen", "dropout off while frozen"])
+def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: Path) -> list[dict[str, Tensor]]:
+    """The encoder's weights before the first update and after each of 20."""
+    task = TASKS.get("asr")
+    torch.manual_seed(0)
+    encoder = build_encoder(tiny, device=torch.device("cpu"))
+    vocabulary = task.vocabulary([])
+    examples, _ = training_examples(
+        read_manifest(manifests, "train"),
+        task,
+        vocabulary,
+        frame_count=tiny.family.frame_count,
+        min_seconds=0.1,
+        max_seconds=10,
+    )
+    state = new_state(encoder, task.head(encoder.width, len(vocabulary)), learning_rate=1e-3)
+    snapshots = [{name: tensor.clone() for name, tensor in encoder.weights().items()}]
+    train(
+        state,
+        task=task,
+        vocabulary=vocabulary,
+        examples=examples,
+        dev=scoring_examples(read_manifest(manifests, "dev"), task, max_seconds=10)[:1],
+        schedule=StableSchedule(steps=STEPS),
+        settings=LoopSettings(
+            learning_rate=1e-3,
+            gradient_clip=1.0,
+            frozen_dropout=request.param,
+            batch_seconds=4.0,
+            evaluate_every=1,  # so that every update is seen, and evaluation's changes of mode as well
+            log_every=5,
+            workers=0,
+            seed=0,
+        ),
+        report=ignore,
+        log=ignore,
+        save=lambda _scores, _is_best: snapshots.append(
+            {name: tensor.clone() for name, tensor in encoder.weights().items()}
+        ),
+        interruptible=Interruptible(),
+    )
+    assert len(snapshots) == STEPS + 1
+    return snapshots
+
+
+def test_no_encoder_parameter_changes_in_the_first_tenth_of_the_updates(history: list[dict[str, Tensor]]) -> None:
+    for step in range(STEPS // 10 + 1):
+        assert all(torch.equal(tensor, history[0][name]) for name, tensor in history[step].items()), f"update {step}"
+
+
+def test_the_cnn_never_changes(history: list[dict[str, Tensor]], tiny: EncoderCheckpoint) -> None:
+    cnn = [name for name in history[0] if tiny.family.is_cnn(name)]
+
+    assert len(cnn) == 9  # seven convolutions and a GroupNorm's two
+    for name in cnn:
+        assert all(torch.equal(weights[name], history[0][name]) for weights in history), name
+
+
+def test_everything_else_changes_with_the_first_update_after_that(
+    history: list[dict[str, Tensor]], tiny: EncoderCheckpoint
+) -> None:
+    after = STEPS // 10 + 1
+    rest = [name for name in history[0] if not tiny.family.is_cnn(name) and name not in PRE_TRAINING]
+
+    # s3prl leaves the biases of the keys without effect on softmax: they get a gradient of zero but for rounding
+    unchanged = [name for name in rest if torch.equal(history[after][name], history[0][name])]
+    assert not [name for name in unchanged if not name.endswith("k_proj.bias")]
+
+
+def test_what_only_pre_training_uses_stays_the_bases(history: list[dict[str, Tensor]]) -> None:
+    for name in PRE_TRAINING:
+        assert torch.equal(history[-1][name], history[0][name]), name
