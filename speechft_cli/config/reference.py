@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+#: Their key → ours. `finetune_model_names` is read by nothing there either.
 _KEYS = {
     "merge_method": "merge.method",
     "alpha": "merge.alpha",
@@ -28,8 +29,8 @@ def from_reference(tree: Mapping[str, object], lines: Mapping[str, int]) -> tupl
     ours: dict[str, object] = {}
     our_lines: dict[str, int] = {}
     for key, value in tree.items():
-        if value is None and key in _KEYS:
-            continue  # the reference writes `base_model_ckpt_path:` for "none"
+        if (value in (None, "") and key in _KEYS) or key == "finetune_model_names":
+            continue  # an empty `base_model_ckpt_path` is the reference's way to say "none"
         section, _, name = _KEYS.get(key, key).rpartition(".")
         if section:
             node = ours.setdefault(section, {})

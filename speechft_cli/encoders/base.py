@@ -22,6 +22,7 @@ class EncoderFamily:
         cnn_prefixes: Weights that begin so are the CNN feature extractor; Speech-FT freezes them throughout.
         kept_prefixes: Weights that begin so belong to the pre-training objective; a merge keeps the base's.
         conv_spec: (section, key) of the architecture string that s3prl evaluates as Python.
+        published: Where the stock base checkpoint can be downloaded, in s3prl's converted layout.
         sizes: Size name → configuration sections of a randomly initialised encoder.
     """
 
@@ -35,6 +36,7 @@ class EncoderFamily:
     cnn_prefixes: tuple[str, ...]
     kept_prefixes: tuple[str, ...]
     conv_spec: tuple[str, str]
+    published: str
     sizes: Mapping[str, Mapping[str, object]]
 
     @property

@@ -85,6 +85,7 @@ HUBERT = EncoderFamily(
     cnn_prefixes=("feature_extractor.",),
     kept_prefixes=("final_proj", "label_embs_concat"),
     conv_spec=("model_cfg", "conv_feature_layers"),
+    published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/hubert_base_ls960.pt",
     sizes={
         "tiny": _size(layers=3, width=128, feed_forward=512, heads=4, channels=64, positions=64),
         "base": _size(layers=12, width=768, feed_forward=3072, heads=12, channels=512, positions=128),

@@ -23,7 +23,7 @@ from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import locked
 from speechft_cli.probing.candidates import BASE, TUNED, Candidate, read_candidate
 from speechft_cli.probing.evaluation import FrozenEncoder, ProbeJob, evaluate
-from speechft_cli.probing.features import HiddenStates
+from speechft_cli.probing.features import MEMORY_BUDGET, HiddenStates
 from speechft_cli.probing.probe import ProbeOutcome
 from speechft_cli.reporting.document import Figure, to_html, to_markdown
 from speechft_cli.reporting.evaluation_report import EncoderFacts, TaskFacts, evaluation_document
@@ -96,7 +96,9 @@ def _load(candidate: Candidate, digest: str, request: Request) -> FrozenEncoder:
     encoder = build_encoder(checkpoint, device=request.device)
     if weights_hash(encoder.weights()) != digest:
         raise RequestError(f"{candidate.path}: has changed since this run began", "wait for it to be done, then rerun")
-    return FrozenEncoder(candidate.label, encoder, digest, HiddenStates(encoder))
+    # only sequence tasks come back to hidden states
+    budget = 0 if all(job.task.is_pooled for job in request.jobs) else MEMORY_BUDGET
+    return FrozenEncoder(candidate.label, encoder, digest, HiddenStates(encoder, budget=budget))
 
 
 def _finished(request: Request, before: Sequence[Score]) -> _Done:

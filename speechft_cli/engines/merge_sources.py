@@ -12,7 +12,7 @@ from speechft_cli.config.schema import Config, MergeSection
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.formats import converted, read_encoder
+from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.hashes import file_hash, weights_hash
@@ -66,7 +66,7 @@ def read_sources(config: Config, report: Report) -> Sources:
     if not base.is_complete:
         raise RequestError(
             f"{base.path}: has weights but no configuration, so it can't be a base",
-            f"merge.base must be an s3prl converted checkpoint, such as {converted.STOCK[family.name]}",
+            f"merge.base must be an s3prl converted checkpoint, such as {family.published}",
         )
     tuned = [read_encoder(path, family) for path in tuned_paths]
     plan = plan_merge(base.weights, [(str(each.path), each.weights) for each in tuned], is_kept=family.is_kept)
@@ -105,11 +105,10 @@ def _base_path(config: Config, section: MergeSection, family: EncoderFamily) -> 
     recorded = _recorded_base(config.run_dir)
     if recorded is not None:
         return Path(str(recorded["path"]))
-    stock = converted.STOCK[family.name]
     raise RequestError(
         "merge.base: must name the checkpoint that was fine-tuned; neither is there an encoder.checkpoint, nor a "
         f"fine-tuning run in {config.run_dir}",
-        f"the stock {family.name} is {converted.PUBLISHED}/{stock}: download it and set merge.base (--base; "
+        f"the stock {family.name} is {family.published}: download it and set merge.base (--base; "
         "in a YAML of the published code: base_model_ckpt_path)",
     )
 

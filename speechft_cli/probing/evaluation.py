@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from speechft_cli.data.task_splits import TaskSplits
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.encoders.s3prl import Encoder
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
-from speechft_cli.probing.features import HiddenStates, pooled_features
+from speechft_cli.probing.features import HiddenStates, hidden_states, pooled_features
 from speechft_cli.probing.frames import FrameExamples, train_frame_probes
 from speechft_cli.probing.pooled import PooledExamples, train_pooled_probes
 from speechft_cli.probing.probe import ProbeOutcome
@@ -27,7 +28,7 @@ class FrozenEncoder:
         label: Its name in messages.
         encoder: In evaluation mode.
         weights_hash: Of its weights.
-        states: Its hidden states, shared by all sequence tasks.
+        states: Its hidden states, shared by all tasks.
     """
 
     label: str
@@ -84,9 +85,13 @@ def _evaluate_pooled(
 ) -> ProbeOutcome:
     utterances = [each for members in job.splits.splits.values() for each in members]
     _start_encoding(frozen, job, len(utterances), report)
+    # whole utterances are what sequence tasks hear too; crops are nobody else's
+    encode = frozen.states.fetch if job.crop_seconds is None else partial(hidden_states, frozen.encoder)
     pooled = pooled_features(
-        frozen.encoder,
+        encode,
         utterances,
+        layer_count=frozen.encoder.layer_count,
+        width=frozen.encoder.width,
         encoder_hash=frozen.weights_hash,
         manifest_hash=job.manifest_hash,
         crop_seconds=job.crop_seconds,

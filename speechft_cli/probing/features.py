@@ -83,9 +83,11 @@ class PooledKey:
 
 
 def pooled_features(
-    encoder: Encoder,
+    encode: Callable[[Utterance], Tensor],
     utterances: Sequence[Utterance],
     *,
+    layer_count: int,
+    width: int,
     encoder_hash: str,
     manifest_hash: str,
     crop_seconds: Seconds | None,
@@ -95,9 +97,11 @@ def pooled_features(
     """Returns the mean over frames of every hidden state, from the cache when it is there and sound.
 
     Args:
-        encoder: Frozen, in evaluation mode.
+        encode: Utterance → hidden states (L + 1, T, D) of a frozen encoder.
         utterances: What to encode.
-        encoder_hash: Hash of its weights.
+        layer_count: L + 1.
+        width: D.
+        encoder_hash: Hash of the encoder's weights.
         manifest_hash: Hash of the folder the utterances come from.
         crop_seconds: Hear at most this much from the middle of each utterance [s].
         cache: Folder of the cache.
@@ -108,14 +112,14 @@ def pooled_features(
     """
     ids = hashlib.sha256("\n".join(utterance.id for utterance in utterances).encode()).hexdigest()
     key = PooledKey(encoder_hash, manifest_hash, ids, crop_seconds)
-    shape = (len(utterances), encoder.layer_count, encoder.width)
+    shape = (len(utterances), layer_count, width)
     cached = _read_cached(key, cache, shape)
     if cached is not None:
         advance(len(utterances))
         return cached
     pooled = torch.empty(shape)
     for row, utterance in enumerate(utterances):
-        pooled[row] = hidden_states(encoder, crop_middle(utterance, crop_seconds)).mean(dim=1)
+        pooled[row] = encode(crop_middle(utterance, crop_seconds)).mean(dim=1)
         advance(row + 1)
     with atomic_path(key.path(cache)) as unfinished:
         save_file({"pooled": pooled}, unfinished, metadata={"key": key.text(), "sha256": _checksum(pooled)})
@@ -145,7 +149,7 @@ class HiddenStates:
     the budget, and large activations can't overflow. HuBERT base needs 2 MB per second of audio, the tiny one 0.1 MB.
     """
 
-    def __init__(self, encoder: Encoder, *, budget: int = MEMORY_BUDGET) -> None:
+    def __init__(self, encoder: Encoder, *, budget: int) -> None:
         """
         Args:
             encoder: Frozen, in evaluation mode.

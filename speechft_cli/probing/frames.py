@@ -15,6 +15,7 @@ from speechft_cli.probing.probe import (
     Chosen,
     Probe,
     ProbeOutcome,
+    encode_known,
     evaluation_steps,
     is_improvement,
     seeded,
@@ -84,17 +85,16 @@ def train_frame_probes(
                 nn.utils.clip_grad_norm_(probe.parameters(), GRADIENT_CLIP)
                 optimizer.step()
                 if step in to_score:
-                    dev = _scores(task, probe, splits["dev"], vocabulary, device)
-                    if is_improvement(task, dev, chosen):
+                    dev, dev_loss = _scores(task, probe, splits["dev"], vocabulary, device)
+                    if is_improvement(task, dev, dev_loss, chosen):
                         weights = {name: value.clone() for name, value in probe.state_dict().items()}
-                        chosen = Chosen(rate, step, dev, weights)
+                        chosen = Chosen(rate, step, dev, dev_loss, weights)
                 advance(turn * steps + step)
     assert chosen is not None
     assert probe is not None
     probe.load_state_dict(dict(chosen.weights))
-    return ProbeOutcome(
-        chosen.learning_rate, chosen.step, chosen.dev, _scores(task, probe, splits["test"], vocabulary, device)
-    )
+    test, _ = _scores(task, probe, splits["test"], vocabulary, device)
+    return ProbeOutcome(chosen.learning_rate, chosen.step, chosen.dev, test)
 
 
 def _batches(lengths: Sequence[float], *, seed: int) -> Iterator[list[int]]:
@@ -120,14 +120,22 @@ def _collate(features: Sequence[Tensor], device: torch.device) -> tuple[Tensor, 
 @torch.no_grad()
 def _scores(
     task: Task, probe: Probe, examples: FrameExamples, vocabulary: Vocabulary, device: torch.device
-) -> Mapping[str, float]:
-    """Returns the scores over a whole split."""
+) -> tuple[Mapping[str, float], float]:
+    """Returns the scores over a whole split, and the mean loss of the utterances with nothing unknown."""
     probe.eval()
     predictions = [""] * len(examples.targets)
+    targets = encode_known(task, examples.targets, vocabulary)
+    loss, count = 0.0, 0
     rows = sorted(range(len(predictions)), key=lambda row: examples.lengths[row])
     for first in range(0, len(rows), BATCH_SIZE):
         batch = rows[first : first + BATCH_SIZE]
         hidden_states, counts = _collate([examples.features(row) for row in batch], device)
-        for row, prediction in zip(batch, task.predict(probe(hidden_states, counts), counts, vocabulary), strict=True):
+        logits = probe(hidden_states, counts)
+        for row, prediction in zip(batch, task.predict(logits, counts, vocabulary), strict=True):
             predictions[row] = prediction
-    return task.score(predictions, examples.targets)
+        known = {place: target for place, row in enumerate(batch) if (target := targets[row]) is not None}
+        if known:
+            places = list(known)
+            loss += len(known) * float(task.loss(logits[places], counts[places], list(known.values())))
+            count += len(known)
+    return task.score(predictions, examples.targets), loss / count if count else float("nan")

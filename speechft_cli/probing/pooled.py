@@ -15,6 +15,7 @@ from speechft_cli.probing.probe import (
     Chosen,
     Probe,
     ProbeOutcome,
+    encode_known,
     evaluation_steps,
     is_improvement,
     seeded,
@@ -68,6 +69,8 @@ def train_pooled_probes(
     train = splits["train"]
     vocabulary = task.vocabulary(train.targets)
     targets = [task.encode(target, vocabulary) for target in train.targets]
+    dev = splits["dev"]
+    dev_targets = encode_known(task, dev.targets, vocabulary)
     features = train.features.to(device)
     _, layer_count, width = features.shape
     probes = []
@@ -95,16 +98,17 @@ def train_pooled_probes(
             nn.utils.clip_grad_norm_(probe.parameters(), GRADIENT_CLIP)
         optimizer.step()
         if step in to_score:
-            for probe, rate, dev in zip(
-                probes, learning_rates, _scores(task, probes, splits["dev"], vocabulary, device), strict=True
-            ):
-                if is_improvement(task, dev, chosen):
+            for probe, rate, logits in zip(probes, learning_rates, _logits_of(probes, dev, device), strict=True):
+                scores = _score(task, logits, dev.targets, vocabulary)
+                dev_loss = _loss(task, logits, dev_targets)
+                if is_improvement(task, scores, dev_loss, chosen):
                     weights = {name: value.clone() for name, value in probe.state_dict().items()}
-                    chosen = Chosen(rate, step, dev, weights)
+                    chosen = Chosen(rate, step, scores, dev_loss, weights)
         advance(step)
     assert chosen is not None
     probes[0].load_state_dict(dict(chosen.weights))
-    (test,) = _scores(task, probes[:1], splits["test"], vocabulary, device)
+    (logits,) = _logits_of(probes[:1], splits["test"], device)
+    test = _score(task, logits, splits["test"].targets, vocabulary)
     return ProbeOutcome(chosen.learning_rate, chosen.step, chosen.dev, test)
 
 
@@ -128,13 +132,21 @@ def _one_frame(count: int, device: torch.device) -> Tensor:
 
 
 @torch.no_grad()
-def _scores(
-    task: Task, probes: Sequence[Probe], examples: PooledExamples, vocabulary: Vocabulary, device: torch.device
-) -> list[Mapping[str, float]]:
-    """Returns the scores of each probe over a whole split."""
-    predictions: list[list[str]] = [[] for _ in probes]
-    for features in torch.split(examples.features, _SCORING_BATCH):
-        counts = _one_frame(len(features), device)
-        for predicted, logits in zip(predictions, _logits(probes, features.to(device)), strict=True):
-            predicted += task.predict(logits, counts, vocabulary)
-    return [task.score(predicted, examples.targets) for predicted in predictions]
+def _logits_of(probes: Sequence[Probe], examples: PooledExamples, device: torch.device) -> Tensor:
+    """Returns the logits of all probes for a whole split: (U, L + 1, D) -> (K, U, C)."""
+    batches = torch.split(examples.features, _SCORING_BATCH)
+    return torch.cat([_logits(probes, features.to(device)) for features in batches], dim=1)
+
+
+def _score(task: Task, logits: Tensor, targets: Sequence[str], vocabulary: Vocabulary) -> Mapping[str, float]:
+    """Returns one probe's scores over a whole split, from its logits (U, C)."""
+    predictions = task.predict(logits, _one_frame(len(logits), logits.device), vocabulary)
+    return task.score(predictions, targets)
+
+
+def _loss(task: Task, logits: Tensor, targets: Sequence[Sequence[int] | None]) -> float:
+    """Returns one probe's mean loss over the utterances with a known class; nan when there are none."""
+    known = {row: target for row, target in enumerate(targets) if target is not None}
+    if not known:
+        return float("nan")
+    return float(task.loss(logits[list(known)], _one_frame(len(known), logits.device), list(known.values())))

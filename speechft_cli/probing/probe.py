@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from speechft_cli.tasks.base import Task
+from speechft_cli.tasks.base import Task, Vocabulary
 
 #: Largest gradient norm of a probe, SUPERB's.
 GRADIENT_CLIP = 1.0
@@ -62,25 +62,43 @@ class ProbeOutcome:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The best probe so far, by the task's first metric on dev; of equals the first one stays.
+    """The best probe so far, by the task's first metric on dev, of equals by the loss on dev.
+
+    Without the loss a small dev set would choose the first probe that happens to reach a score, hardly trained.
 
     Attributes:
         learning_rate: Of its Adam.
         step: Optimizer updates it was trained for.
         dev: Metric name → value.
+        loss: Mean loss on dev.
         weights: A copy of its state.
     """
 
     learning_rate: float
     step: int
     dev: Mapping[str, float]
+    loss: float
     weights: Mapping[str, Tensor]
 
 
-def is_improvement(task: Task, dev: Mapping[str, float], chosen: Chosen | None) -> bool:
-    """Whether `dev` scores are strictly better than those of the probe chosen so far."""
+def is_improvement(task: Task, dev: Mapping[str, float], loss: float, chosen: Chosen | None) -> bool:
+    """Whether dev scores and loss are strictly better than those of the probe chosen so far."""
+    if chosen is None:
+        return True
     metric = task.metrics[0]
-    return chosen is None or metric.is_better(dev[metric.name], chosen.dev[metric.name])
+    value, other = dev[metric.name], chosen.dev[metric.name]
+    return metric.is_better(value, other) or (value == other and loss < chosen.loss)
+
+
+def encode_known(task: Task, targets: Sequence[str], vocabulary: Vocabulary) -> list[list[int] | None]:
+    """Returns the class indices of each target; None for one with something that train never had."""
+    encoded: list[list[int] | None] = []
+    for target in targets:
+        try:
+            encoded.append(task.encode(target, vocabulary))
+        except KeyError:
+            encoded.append(None)
+    return encoded
 
 
 def evaluation_steps(steps: int, times: int) -> frozenset[int]:

@@ -15,9 +15,9 @@ _PROTOCOL = (
     "Protocol: SUPERB's (Yang et al. 2021, arXiv 2105.01051). The encoder is frozen and in evaluation mode, every "
     "utterance is encoded alone. A probe is a softmax-weighted sum of all hidden states, whose weights train with it, "
     "and the task's probe head; Adam, gradient norm clipped to 1, no schedule.",
-    "Of all learning rates and updates the probe that is best on dev by the task's first metric is kept, the first "
-    "one of equals. Test is scored once, with that probe; it takes part in no choice. The seed depends on the "
-    "experiment and the task only, so equal encoders get equal scores.",
+    "Of all learning rates and updates the probe that is best on dev by the task's first metric is kept, of equals "
+    "the one with the lowest loss on dev. Test is scored once, with that probe; it takes part in no choice. The seed "
+    "depends on the experiment and the task only, so equal encoders get equal scores.",
 )
 
 #: Task → what its figure can't show.

@@ -72,7 +72,6 @@ def test_a_flag_takes_the_place_of_the_key_it_excludes(speechft, tmp_path: Path)
     assert "none.pt" not in tuned.stderr
 
 
-@pytest.mark.slow
 def test_the_whole_job_can_be_typed(speechft, tmp_path: Path) -> None:
     def done(*arguments: str) -> dict[str, object]:
         result = speechft(*arguments, "--json")

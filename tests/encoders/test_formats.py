@@ -12,7 +12,6 @@ import torch
 from s3prl.upstream.hubert.convert import load_converted_model
 from torch import Tensor
 
-from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.encoders.hubert import HUBERT
@@ -164,10 +163,6 @@ def test_a_file_of_another_kind_says_what_is_in_it(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"must hold a hubert encoder \(keys .*\) .*, has cfg, model") as caught:
         read_encoder(tmp_path / "wavlm.pt", HUBERT)
     assert "another family" in caught.value.hint
-
-
-def test_every_family_has_a_stock_checkpoint_to_name() -> None:
-    assert set(converted.STOCK) == set(ENCODERS)
 
 
 def test_a_checkpoint_without_configuration_is_not_complete(tiny: EncoderCheckpoint) -> None:

@@ -14,10 +14,6 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_path
 
-#: Where s3prl publishes converted checkpoints, and each family's stock base there.
-PUBLISHED = "https://huggingface.co/s3prl/converted_ckpts/resolve/main"
-STOCK = {"hubert": "hubert_base_ls960.pt"}
-
 # s3prl evaluates this string as Python; let nothing but arithmetic on lists and tuples of numbers reach it
 _HARMLESS = re.compile(r"[\[\](), 0-9+*]+")
 

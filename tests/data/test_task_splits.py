@@ -1,0 +1,91 @@
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from speechft_cli.data.task_splits import TaskSplits, split_for_task
+from speechft_cli.data.utterance import Utterance
+from speechft_cli.errors import RequestError
+
+
+def utterance(name: str, speaker: str | None = None, **more: object) -> Utterance:
+    return Utterance(name, Path(f"{name}.wav"), duration=2.0, sample_rate=16_000, speaker=speaker, **more)  # type: ignore[arg-type]
+
+
+def speakers(manifests: Mapping[str, Sequence[Utterance]]) -> TaskSplits:
+    return split_for_task(manifests, task="sid", field="speaker", is_closed_set=True)
+
+
+def ids(splits: TaskSplits, split: str) -> list[str]:
+    return [each.id for each in splits.splits[split]]
+
+
+def test_an_open_set_task_uses_the_manifests_splits_and_leaves_out_what_has_no_target() -> None:
+    manifests = {
+        "train": [utterance("b", text="YES"), utterance("a", text="NO"), utterance("c")],
+        "dev": [utterance("d", text="YES")],
+        "test": [utterance("e", text="YES"), utterance("f", text=" ")],
+    }
+    splits = split_for_task(manifests, task="asr", field="text", is_closed_set=False)
+    assert splits.rule == "manifest"
+    assert [ids(splits, split) for split in ("train", "dev", "test")] == [["a", "b"], ["d"], ["e"]]
+    assert splits.left_out == {"no text": 2}
+    assert splits.duration("train") == 4.0
+
+
+def test_a_label_can_be_the_target() -> None:
+    manifests = {split: [utterance(split, labels={"emotion": "sad"})] for split in ("train", "dev", "test")}
+    splits = split_for_task(manifests, task="er", field="emotion", is_closed_set=False)
+    assert ids(splits, "test") == ["test"]
+
+
+def test_assigned_splits_win_and_reach_over_all_manifests() -> None:
+    manifests = {
+        "train": [utterance("a", "x", task_splits={"sid": "test"}), utterance("b", "x", task_splits={"sid": "train"})],
+        "dev": [utterance("c", "x", task_splits={"sid": "dev"}), utterance("d", "y", task_splits={"sid": "test"})],
+        "test": [utterance("e", "x")],
+    }
+    splits = speakers(manifests)
+    assert splits.rule == "assigned"
+    assert [ids(splits, split) for split in ("train", "dev", "test")] == [["b"], ["c"], ["a"]]
+    assert splits.left_out == {"no split for sid": 1, "speaker never in train": 1}
+
+
+def test_the_manifests_splits_serve_a_closed_set_when_they_are_closed() -> None:
+    manifests = {
+        split: [utterance(f"{split}-{name}", name) for name in ("x", "y")] for split in ("train", "dev", "test")
+    }
+    assert speakers(manifests).rule == "manifest"
+
+
+def test_speaker_disjoint_manifests_are_split_anew_class_by_class() -> None:
+    manifests = {
+        "train": [utterance(f"x{number}", "x") for number in range(20)],
+        "dev": [utterance(f"y{number}", "y") for number in range(3)],
+        "test": [utterance(f"z{number}", "z") for number in range(2)],
+    }
+    splits = speakers(manifests)
+    assert splits.rule == "derived"
+    assert splits.left_out == {"speaker with fewer than 3 utterances": 2}
+    counts = {
+        split: [sum(each.speaker == name for each in splits.splits[split]) for name in "xyz"]
+        for split in ("train", "dev", "test")
+    }
+    assert counts == {"train": [16, 1, 0], "dev": [2, 1, 0], "test": [2, 1, 0]}
+
+
+def test_derived_splits_depend_on_ids_only() -> None:
+    utterances = [utterance(f"{name}{number}", name) for name in "xy" for number in range(10)]
+    one = speakers({"train": utterances[:10], "dev": utterances[10:], "test": []})
+    other = speakers({"train": utterances[::-1][:5], "dev": [], "test": utterances[::-1][5:]})
+    assert one.splits == other.splits or other.rule == "manifest"
+    assert {each.id for members in one.splits.values() for each in members} == {each.id for each in utterances}
+
+
+def test_a_task_without_targets_is_refused_with_the_fields_there_are() -> None:
+    manifests = {split: [utterance(split, "x", labels={"keyword": "go"})] for split in ("train", "dev", "test")}
+    with pytest.raises(RequestError) as caught:
+        split_for_task(manifests, task="pr", field="phones", is_closed_set=False)
+    assert caught.value.exit_code == 2
+    assert "'phones'" in caught.value.message
+    assert caught.value.hint == "fields of these manifests: speaker, keyword"

@@ -1,0 +1,64 @@
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from speechft_cli.encoders import ENCODERS
+from speechft_cli.encoders.formats import converted
+from speechft_cli.encoders.s3prl import random_checkpoint
+from speechft_cli.errors import RequestError
+from speechft_cli.probing.candidates import Candidate, named, of_experiment, read_candidate
+
+
+def merged(folder: Path, alpha: float) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "merge.json").write_text(json.dumps({"alpha": alpha}))
+    (folder / "encoder.pt").touch()
+    return folder / "encoder.pt"
+
+
+def test_a_grid_is_sorted_by_number_between_base_and_tuned(tmp_path: Path) -> None:
+    files = {alpha: merged(tmp_path / f"alpha-{alpha:g}", alpha) for alpha in (1.0, 0.5, 0.25, 10.0)}
+    found = of_experiment(base=Path("b.pt"), tuned=[Path("run")], merged=tmp_path, file_name="encoder.pt")
+    assert found == [
+        Candidate("base", Path("b.pt")),
+        Candidate("tuned", Path("run")),
+        Candidate("alpha-0.25", files[0.25], Decimal("0.25")),
+        Candidate("alpha-0.5", files[0.5], Decimal("0.5")),
+        Candidate("alpha-1", files[1.0], Decimal("1")),
+        Candidate("alpha-10", files[10.0], Decimal("10")),
+    ]
+
+
+def test_a_single_merge_lies_in_the_folder_itself(tmp_path: Path) -> None:
+    file = merged(tmp_path / "merge", 0.25)
+    found = of_experiment(base=None, tuned=[], merged=tmp_path / "merge", file_name="encoder.pt")
+    assert found == [Candidate("alpha-0.25", file, Decimal("0.25"))]
+
+
+def test_a_named_merge_knows_its_alpha(tmp_path: Path) -> None:
+    file = merged(tmp_path / "merge", 0.3)
+    assert named("mine", file).alpha == named("mine", file.parent).alpha == Decimal("0.3")
+    assert named("tuned", tmp_path).alpha is None
+
+
+def test_a_broken_merge_json_is_named(tmp_path: Path) -> None:
+    file = merged(tmp_path / "merge", 0.3)
+    (file.parent / "merge.json").write_text("{}")
+    with pytest.raises(RequestError, match=r"merge/merge\.json"):
+        named("mine", file)
+
+
+def test_a_downstream_run_borrows_the_configuration_of_the_base(tmp_path: Path) -> None:
+    import torch
+
+    family = ENCODERS.get("hubert")
+    base, tuned = (random_checkpoint(family, "tiny", seed=seed) for seed in (0, 1))
+    converted.write(base, tmp_path / "base.pt")
+    torch.save({"Upstream": {f"model.{name}": each for name, each in tuned.weights.items()}}, tmp_path / "run.ckpt")
+    candidate = Candidate("tuned", tmp_path / "run.ckpt")
+    assert not read_candidate(candidate, family, base=None).is_complete
+    read = read_candidate(candidate, family, base=tmp_path / "base.pt")
+    assert read.container == base.container
+    assert all(torch.equal(read.weights[name], each) for name, each in tuned.weights.items())
