@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 
-from speechft_cli.errors import ConfigError, SpeechftError
+from speechft_cli.errors import ConfigError, InterruptedRunError, SpeechftError
 from speechft_cli.events import Result
 
 if TYPE_CHECKING:
@@ -50,9 +50,10 @@ class Talk:
             self.line(text)
 
     def error(self, error: SpeechftError) -> None:
-        """Says what is wrong, a line per problem, and what to do."""
+        """Says what is wrong or was stopped, a line per problem, and what to do."""
+        label, style = ("stopped", "bold") if isinstance(error, InterruptedRunError) else ("error", "bold red")
         for problem in error.problems if isinstance(error, ConfigError) else [error.message]:
-            self._labelled("error", problem, "bold red")
+            self._labelled(label, problem, style)
         if error.hint:
             self._labelled("hint", error.hint, "bold cyan")
 

@@ -165,7 +165,7 @@ class EvaluateSection(Section):
     """Output folder; default `<output_dir>/evaluate`."""
     models: dict[str, Path] = Field(default_factory=dict)
     """Label → checkpoint; default: the base, the tuned encoder and every merged alpha."""
-    tasks: list[str] = Field(default_factory=lambda: ["sid", "pr"], min_length=1)
+    tasks: list[str] = Field(default_factory=lambda: ["sid", "asr"], min_length=1)
     """Probing tasks; `speechft list tasks` shows them."""
     steps: dict[str, PositiveInt] = Field(default_factory=dict)
     """Task → optimizer updates of its probe; default: the task's own."""

@@ -146,7 +146,7 @@ def plan_table(request: FinetuneRequest, encoder: Encoder, head: nn.Module) -> T
     durations = [example.utterance.duration for example in request.train]
     per_epoch = len(plan_epoch(durations, batch_seconds=section.batch_seconds, seed=0, epoch=0))
     rows = [
-        ("training data", f"{len(durations)} utterances, {sum(durations) / 3600:.2f} h, {per_epoch} updates per epoch"),
+        ("training data", f"{len(durations)} utterances, {sum(durations) / 3600:.2f} h, {per_epoch} steps per epoch"),
         ("dev data", f"{len(request.dev)} utterances"),
         ("CNN", "never trains"),
         ("frozen encoder's dropout", "on" if section.frozen_dropout else "off"),
@@ -155,8 +155,8 @@ def plan_table(request: FinetuneRequest, encoder: Encoder, head: nn.Module) -> T
         size = head_size if stage == "frozen" else head_size + encoder_size
         who = "head" if stage == "frozen" else "head and encoder"
         low, high = schedule.rate(first), schedule.rate(end)
-        rates = f"{section.learning_rate * low:.2g} → {section.learning_rate * high:.2g}"
-        rows.append((f"updates {first + 1}-{end}: {stage}", f"{who}, {size / 1e6:.2f} M parameters, rate {rates}"))
+        rates = " → ".join(f"{section.learning_rate * rate:.2g}" for rate in dict.fromkeys((low, high)))
+        rows.append((f"steps {first + 1}-{end}: {stage}", f"{who}, {size / 1e6:.2f} M parameters, rate {rates}"))
     return Table(
         f"{request.task.name}: stable fine-tuning of {request.base.family.name}", ("what", "plan"), tuple(rows)
     )

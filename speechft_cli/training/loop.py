@@ -152,7 +152,7 @@ def evaluate(
     state.head.eval()
     device = next(state.head.parameters()).device
     predictions: list[str] = []
-    report(Started("evaluating on dev", len(examples), "utterances"))
+    report(Started(f"dev at step {state.step}", len(examples), "utterances"))
     for done, example in enumerate(examples, start=1):
         encoded = state.encoder([read_waveform(example.utterance).to(device)])
         logits = state.head(encoded.last, encoded.frame_counts)

@@ -125,8 +125,8 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(manifests: Path, tmp_path: 
 
     (table,) = [event for event in events if isinstance(event, Table)]
     rows = dict(table.rows)
-    assert "head, " in rows["updates 1-10: frozen"]
-    assert "head and encoder, " in rows["updates 11-50: hold"]
+    assert "head, " in rows["steps 1-10: frozen"]
+    assert "head and encoder, " in rows["steps 11-50: hold"]
     assert rows["CNN"] == "never trains"
     assert not (tmp_path / "run").exists()
 
