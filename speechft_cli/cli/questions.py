@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import yaml
 
 from speechft_cli.cli.commands.evaluate import label_models
-from speechft_cli.cli.commands.init import Kind
+from speechft_cli.cli.kinds import Kind
 from speechft_cli.cli.names import entries
 from speechft_cli.config.source import YamlLoader
 

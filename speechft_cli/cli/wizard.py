@@ -10,8 +10,8 @@ import questionary
 import yaml
 from prompt_toolkit.output import ColorDepth
 
-from speechft_cli.cli.commands.init import Kind
 from speechft_cli.cli.console import Talk
+from speechft_cli.cli.kinds import Kind
 from speechft_cli.cli.questions import QUESTIONS, Answers, Question
 from speechft_cli.config.load import load_config
 from speechft_cli.errors import ConfigError, RequestError

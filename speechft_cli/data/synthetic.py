@@ -14,11 +14,11 @@ import torch
 
 from speechft_cli.data.audio import SAMPLE_RATE, resample
 from speechft_cli.data.corpus import Rejected
-from speechft_cli.data.espeak import Espeak
-from speechft_cli.data.phonemes import to_arpabet
-from speechft_cli.data.sentences import draw_sentence
+from speechft_cli.data.synthesis.espeak import Espeak
+from speechft_cli.data.synthesis.phonemes import to_arpabet
+from speechft_cli.data.synthesis.sentences import draw_sentence
+from speechft_cli.data.synthesis.voices import VOICES, Voice
 from speechft_cli.data.utterance import SPLITS, Seconds, Utterance
-from speechft_cli.data.voices import VOICES, Voice
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder
 

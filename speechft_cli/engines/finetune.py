@@ -48,7 +48,7 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
     if dry_run:
         encoder = build_encoder(request.base, device=torch.device("cpu"))
         report(plan_table(request, encoder, request.task.head(encoder.width, len(request.vocabulary))))
-        return Result("planned; nothing was trained or written", str(config.run_dir), "the same command without --dry-run")
+        return Result("planned; nothing was written", str(config.run_dir), "the same command without --dry-run")
     folder = config.run_dir
     if (folder / "run.json").exists() and not resume:
         raise RequestError(

@@ -7,12 +7,12 @@ import pytest
 import soundfile
 
 from speechft_cli.data.corpus import Rejected
-from speechft_cli.data.espeak import Espeak
-from speechft_cli.data.phonemes import PHONEMES, to_arpabet
-from speechft_cli.data.sentences import WORDS, draw_sentence
+from speechft_cli.data.synthesis.espeak import Espeak
+from speechft_cli.data.synthesis.phonemes import PHONEMES, to_arpabet
+from speechft_cli.data.synthesis.sentences import WORDS, draw_sentence
+from speechft_cli.data.synthesis.voices import VOICES, Voice
 from speechft_cli.data.synthetic import SYNTHETIC
 from speechft_cli.data.utterance import Utterance
-from speechft_cli.data.voices import VOICES, Voice
 from speechft_cli.errors import RequestError, SpeechftError
 
 

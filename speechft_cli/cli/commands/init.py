@@ -5,26 +5,17 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from speechft_cli.cli.kinds import Kind
 from speechft_cli.cli.options import AsJson
 from speechft_cli.errors import ConfigError, RequestError, SpeechftError
 
 if TYPE_CHECKING:
     from speechft_cli.cli.console import Talk
-
-
-class Kind(StrEnum):
-    """What a config file is for."""
-
-    experiment = "experiment"
-    merge = "merge"
-    finetune = "finetune"
-    evaluate = "evaluate"
 
 
 _NEXT = {Kind.experiment: "prepare", Kind.merge: "merge", Kind.finetune: "finetune", Kind.evaluate: "evaluate"}

@@ -11,7 +11,7 @@ import espeakng_loader
 import numpy as np
 from numpy.typing import NDArray
 
-from speechft_cli.data.voices import Voice
+from speechft_cli.data.synthesis.voices import Voice
 from speechft_cli.errors import SpeechftError
 
 # From espeak-ng's public header speak_lib.h, version 1.52.

@@ -1,7 +1,7 @@
 import random
 import re
 
-from speechft_cli.data.sentences import WORDS, draw_sentence, sentence_split
+from speechft_cli.data.synthesis.sentences import WORDS, draw_sentence, sentence_split
 
 
 def test_there_are_hundreds_of_words_of_letters_and_apostrophes() -> None:

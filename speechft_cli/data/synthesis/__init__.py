@@ -1,0 +1,1 @@
+"""Making speech: sentences, voices, the synthesiser, its phonemes."""
