@@ -50,7 +50,7 @@ def explained(tree: Mapping[str, object]) -> str:
         if text and not indent:
             text.append("")
         text += textwrap.wrap(
-            describe(key), 88, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_on_hyphens=False
+            describe(key), 79, initial_indent=f"{indent}# ", subsequent_indent=f"{indent}# ", break_on_hyphens=False
         )
         text.append(line)
     return "\n".join(text) + "\n"

@@ -128,7 +128,7 @@ def raising():
         (
             InterruptedRunError("stopped", "--resume goes on", exit_code=143),
             143,
-            "error: stopped\nhint: --resume goes on\n",
+            "stopped: stopped\nhint: --resume goes on\n",
         ),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],

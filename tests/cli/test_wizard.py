@@ -28,14 +28,16 @@ seed: 1337
 
 # Base + tuned → one checkpoint per alpha.
 merge:
-  # Pre-trained checkpoint θ0; default: the encoder the fine-tuning run started from.
+  # Pre-trained checkpoint θ0; default: the encoder the fine-tuning run started
+  # from.
   base: hubert_base_ls960.pt
-  # Fine-tuned checkpoints θ'; default: the best checkpoint of the fine-tuning run.
+  # Fine-tuned checkpoints θ'; default: the best checkpoint of the fine-tuning
+  # run.
   tuned: [runs/speechft/finetune]
   # Merge method; `speechft list methods` shows them.
   method: linear
-  # A grid, `START:STOP:STEP` or a list: each alpha is written into its own folder
-  # `alpha-<a>/`.
+  # A grid, `START:STOP:STEP` or a list: each alpha is written into its own
+  # folder `alpha-<a>/`.
   alphas: 0:1:0.25
 """
 
