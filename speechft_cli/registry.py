@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
@@ -64,8 +64,13 @@ class Registry(Generic[T]):
         return cast(T, getattr(importlib.import_module(module), attribute))
 
 
-def unknown_name(name: str, known: Mapping[str, object] | list[str]) -> str:
+def unknown_name(name: str, known: Iterable[str]) -> str:
     """Says that `name` is none of `known`, with the nearest valid name when there is one."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    suggestion = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest_name(name, known)
+    suggestion = f"; did you mean {near!r}?" if near else ""
     return f"must be one of {', '.join(sorted(known))}, got {name!r}{suggestion}"
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str | None:
+    """Returns the one of `known` that `name` is probably a slip of, if there is one."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), None)

@@ -16,7 +16,7 @@ from speechft_cli.config.reference import from_reference, is_reference
 from speechft_cli.config.schema import Config
 from speechft_cli.config.source import Origin, YamlLoader, read_yaml
 from speechft_cli.errors import ConfigError
-from speechft_cli.registry import unknown_name
+from speechft_cli.registry import nearest_name, unknown_name
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,9 @@ def _problems(errors: Sequence[ErrorDetails], origins: Mapping[str, Origin]) -> 
 
 def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
-        return f"unknown key; {unknown_name(str(error['loc'][-1]), _siblings(error['loc']))}"
+        name, known = str(error["loc"][-1]), _siblings(error["loc"])
+        near = nearest_name(name, known)
+        return f"unknown key; did you mean {near!r}?" if near else f"unknown key; {unknown_name(name, known)}"
     message = error["msg"].removeprefix("Value error, ")
     if message.startswith(("must", "alpha", "warmup", "min_")):
         return message

@@ -231,7 +231,7 @@ def _task_facts(job: ProbeJob) -> TaskFacts:
 
 
 def _result(request: Request, scores: Sequence[Score], recommendation: Recommendation | None, folder: Path) -> Result:
-    counts = f"{len(request.candidates)} encoders × {len(request.jobs)} tasks scored"
+    counts = f"{_count(len(request.candidates), 'encoder')} × {_count(len(request.jobs), 'task')} scored"
     best = None
     if recommendation is not None:
         alpha = alpha_name(recommendation.alpha)
@@ -249,3 +249,7 @@ def _result(request: Request, scores: Sequence[Score], recommendation: Recommend
             "scores_file": str(folder / "scores.jsonl"),
         },
     )
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from speechft_cli.events import Table
-from speechft_cli.reporting.tables import markdown_table
+from speechft_cli.reporting.tables import escaped, markdown_table
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Document:
 
 def to_markdown(document: Document) -> str:
     """Returns the report as Markdown."""
-    blocks = [f"# {_plain(document.title)}", _plain(document.lead)]
+    blocks = [f"# {escaped(document.title)}", escaped(document.lead)]
     for section in document.sections:
-        blocks += [f"## {_plain(section.title)}", *map(_plain, section.paragraphs)]
+        blocks += [f"## {escaped(section.title)}", *map(escaped, section.paragraphs)]
         for table in section.tables:
-            blocks += [_plain(table.title)] if len(section.tables) > 1 else []
+            blocks += [escaped(table.title)] if len(section.tables) > 1 else []
             blocks.append(markdown_table(table))
         if section.figure is not None:
             blocks.append(f"![{section.figure.description}]({section.figure.file_name})")
@@ -79,10 +79,3 @@ def to_html(document: Document) -> str:
 def listed(names: Sequence[str]) -> str:
     """Returns for example `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
-
-
-def _plain(text: str) -> str:
-    """Keeps what others named, such as a label, from being Markdown."""
-    for character in "\\`*_<[":
-        text = text.replace(character, f"\\{character}")
-    return text

@@ -114,6 +114,7 @@ def _scores(scores: Sequence[Score], base: str | None) -> Section:
     text = "The best of each column is marked; ↑ higher is better, ↓ lower is better."
     if base is not None:
         text += f" Δ is the difference from {base}, in the metric's own unit."
+    text += " scores.jsonl beside this report has every figure with all that it depends on."
     tables = tuple(score_table(scores, title=split, split=split, base=base) for split in ("test", "dev"))
     return Section("Scores", (text,), tables)
 

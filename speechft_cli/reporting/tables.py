@@ -49,12 +49,20 @@ def score_table(
 
 
 def markdown_table(table: Table) -> str:
-    """Returns a table in Markdown, its best cells in bold."""
-    lines = [list(table.columns), ["---", *(["---:"] * (len(table.columns) - 1))]]
+    """Returns a table in Markdown, its best cells in bold; only a table with best cells is one of numbers."""
+    rule = "---:" if table.best else "---"
+    lines = [list(table.columns), ["---", *([rule] * (len(table.columns) - 1))]]
     for number, row in enumerate(table.rows):
-        cells = [cell.replace("|", "\\|") for cell in row]
+        cells = [escaped(cell) for cell in row]
         lines.append([f"**{cell}**" if (number, column) in table.best else cell for column, cell in enumerate(cells)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def escaped(text: str) -> str:
+    """Keeps what others named, such as a label, from being Markdown."""
+    for character in "\\`*_<[|":
+        text = text.replace(character, f"\\{character}")
+    return text
 
 
 def _heading(metric: Metric) -> str:

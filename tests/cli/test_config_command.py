@@ -75,8 +75,7 @@ def test_validate_tells_every_problem(speechft, tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("seeed: 1\nmerge:\n  alpha: x\n", encoding="utf-8")
     result = speechft("config", "validate", "-c", "bad.yaml", "--json")
     problems = [
-        "bad.yaml:1: seeed: unknown key; must be one of encoder, evaluate, finetune, merge, name, output_dir, prepare, "
-        "seed, got 'seeed'; did you mean 'seed'?",
+        "bad.yaml:1: seeed: unknown key; did you mean 'seed'?",
         "bad.yaml:3: merge.alpha: must be a number or START:STOP:STEP, got 'x'",
     ]
     assert result.exit_code == 2

@@ -55,17 +55,16 @@ def test_a_flag_creates_the_section_it_touches() -> None:
 def test_every_problem_is_told_with_its_line_and_the_nearest_name(tmp_path: Path) -> None:
     path = _write(
         tmp_path,
-        "sed: 1\nfinetune:\n  stepps: 10\n  learning_rate: fast\nmerge:\n  alphas: 0:1\n",
+        "sed: 1\nfinetune:\n  stepps: 10\n  learning_rate: fast\nmerge:\n  alphas: 0:1\nxyzzy: 1\n",
     )
     assert _problems(path, "evaluate.tasks=[]", **{"prepare.hours": -1.0}) == [
         "--set: evaluate.tasks: list should have at least 1 item after validation, not 0, got []",
-        f"{path}:1: sed: unknown key; must be one of encoder, evaluate, finetune, merge, name, output_dir, prepare, "
-        "seed, got 'sed'; did you mean 'seed'?",
-        f"{path}:3: finetune.stepps: unknown key; must be one of batch_seconds, data, device, evaluate_every, "
-        "frozen_dropout, frozen_share, gradient_clip, hold_share, learning_rate, log_every, max_seconds, "
-        "min_seconds, out, steps, task, warmup_share, workers, got 'stepps'; did you mean 'steps'?",
+        f"{path}:1: sed: unknown key; did you mean 'seed'?",
+        f"{path}:3: finetune.stepps: unknown key; did you mean 'steps'?",
         f"{path}:4: finetune.learning_rate: must be a valid number, unable to parse string as a number, got 'fast'",
         f"{path}:6: merge.alphas: must be START:STOP:STEP, got '0:1'",
+        f"{path}:7: xyzzy: unknown key; must be one of encoder, evaluate, finetune, merge, name, output_dir, prepare, "
+        "seed, got 'xyzzy'",
         "flag: prepare.hours: must be greater than 0, got -1.0",
     ]
 

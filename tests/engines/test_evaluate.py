@@ -1,0 +1,294 @@
+"""The evaluate stage from files to files, on a true tiny encoder and recordings of two pitches."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from speechft_cli.config.schema import Config
+from speechft_cli.data.manifests import read_manifest, write_manifest
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.formats import converted
+from speechft_cli.engines import evaluate
+from speechft_cli.errors import ConfigError, RequestError, SpeechftError
+from speechft_cli.events import Advanced, Event, Finished, Note, Started, Table, ignore
+from speechft_cli.io.hashes import weights_hash
+from speechft_cli.reporting.scores import Score, read_scores
+from tests.conftest import make_config
+
+STEPS = {"sid": 20, "pr": 6}
+
+
+def nudged(tiny: EncoderCheckpoint, amount: float) -> EncoderCheckpoint:
+    """The tiny encoder with every layer norm's scale changed by a share."""
+    return tiny.with_weights(
+        {
+            name: tensor * (1 + amount) if name.endswith("layer_norm.weight") else tensor.clone()
+            for name, tensor in tiny.weights.items()
+        }
+    )
+
+
+@pytest.fixture
+def experiment(tmp_path: Path, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path) -> Path:
+    """What the stages before leave behind: a run whose best encoder is 0.5 away, alphas 0 and 0.5."""
+    folder = tmp_path / "runs"
+    converted.write(nudged(tiny, 0.5), folder / "finetune" / "best" / "encoder.pt")
+    (folder / "finetune" / "run.json").write_text(json.dumps({"base": {"path": str(tiny_file)}}))
+    for alpha, amount in (("0", 0.0), ("0.5", 0.25)):
+        merged = folder / "merge" / f"alpha-{alpha}"
+        converted.write(nudged(tiny, amount), merged / "encoder.pt")
+        (merged / "merge.json").write_text(json.dumps({"alpha": float(alpha)}))
+    shutil.copytree(manifests, folder / "data")
+    return folder
+
+
+def config(folder: Path, **changed: object) -> Config:
+    flags = {
+        "output_dir": folder,
+        "evaluate__tasks": ["sid", "pr"],
+        "evaluate__steps": STEPS,
+        "evaluate__device": "cpu",
+        **changed,
+    }
+    return make_config(**flags)
+
+
+def started(events: list[Event]) -> list[str]:
+    return [event.what for event in events if isinstance(event, Started)]
+
+
+def values(scores: list[Score], label: str) -> list[float]:
+    return [score.value for score in scores if score.label == label]
+
+
+def rerun(folder: Path, **changed: object) -> list[str]:
+    """Runs again and returns which probes were trained."""
+    events: list[Event] = []
+    evaluate.run(config(folder, **changed), events.append)
+    return [what for what in started(events) if what.endswith("probes")]
+
+
+def test_an_experiment_is_evaluated_from_base_to_tuned(experiment: Path, tiny: EncoderCheckpoint) -> None:
+    events: list[Event] = []
+    result = evaluate.run(config(experiment), events.append)
+    out = experiment / "evaluate"
+    assert result.output == str(out / "report.html")
+    assert "best alpha by dev: 0" in result.summary
+    scores = read_scores(out / "scores.jsonl")
+    labels = ["base", "tuned", "alpha-0", "alpha-0.5"]
+    assert [(score.label, score.task, score.split, score.metric) for score in scores] == [
+        (label, task, split, metric)
+        for label in labels
+        for task, metric in (("sid", "acc"), ("pr", "per"))
+        for split in ("dev", "test")
+    ]
+    assert {score.label: score.alpha for score in scores} == {
+        **dict.fromkeys(labels),
+        "alpha-0": "0",
+        "alpha-0.5": "0.5",
+    }
+    assert scores[0].weights_hash == weights_hash(tiny.weights)
+    assert {score.utterances for score in scores} == {4}
+    assert [score.value for score in scores if (score.label, score.task) == ("base", "sid")] == [100.0, 100.0]
+    table = next(event for event in events if isinstance(event, Table))
+    assert table.columns == ("encoder", "SID acc % ↑", "Δ base", "PER % ↓", "Δ base")
+    assert [row[0] for row in table.rows] == labels
+    assert json.loads(json.dumps(result.data))["scores"][0]["label"] == "base"
+
+
+def test_every_piece_of_work_begins_advances_and_ends(experiment: Path) -> None:
+    events: list[Event] = []
+    evaluate.run(config(experiment), events.append)
+    work = [event for event in events if isinstance(event, Started | Advanced | Finished)]
+    open_total: int | None = None
+    done = 0
+    for event in work:
+        match event:
+            case Started():
+                assert open_total is None
+                open_total, done = event.total, 0
+            case Advanced():
+                assert event.done >= done
+                done = event.done
+            case Finished():
+                assert done == open_total
+                open_total = None
+
+
+def test_the_same_weights_under_two_labels_are_evaluated_once(experiment: Path) -> None:
+    events: list[Event] = []
+    evaluate.run(config(experiment), events.append)
+    scores = read_scores(experiment / "evaluate" / "scores.jsonl")
+    assert values(scores, "alpha-0") == values(scores, "base")
+    assert not any("alpha-0:" in what for what in started(events))
+    assert sum(what.endswith("probes") for what in started(events)) == 3 * 2
+
+
+def test_the_report_says_what_was_done(experiment: Path) -> None:
+    evaluate.run(config(experiment, name="my-run"), ignore)
+    out = experiment / "evaluate"
+    html, text = (out / "report.html").read_text(), (out / "report.md").read_text()
+    scores = read_scores(out / "scores.jsonl")
+    for page in (html, text):
+        assert "my-run: evaluation" in page
+        assert "recording channel alone" in page
+        assert scores[0].weights_hash[:16] in page
+        assert scores[0].manifest_hash in page
+        assert "Best alpha by dev: 0" in page
+    assert "(alpha-curves.png)" in text
+    assert (out / "alpha-curves.png").read_bytes().startswith(b"\x89PNG")
+    assert set(re.findall(r'(?:src|href)="([^"]{0,22})', html)) == {"data:image/png;base64,"}
+    assert sorted(each.name for each in out.iterdir() if not each.name.startswith(".")) == [
+        "alpha-curves.png",
+        "cache",
+        "report.html",
+        "report.md",
+        "scores.jsonl",
+    ]
+
+
+def test_a_rerun_trains_nothing_and_changes_no_score(experiment: Path) -> None:
+    evaluate.run(config(experiment), ignore)
+    before = (experiment / "evaluate" / "scores.jsonl").read_bytes()
+    assert rerun(experiment) == []
+    assert (experiment / "evaluate" / "scores.jsonl").read_bytes() == before
+
+
+def test_an_interrupted_run_goes_on_where_it_was(experiment: Path) -> None:
+    seen: list[Event] = []
+
+    def interrupt(event: Event) -> None:
+        seen.append(event)
+        if isinstance(event, Started) and event.what == "tuned: pr probes":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        evaluate.run(config(experiment), interrupt)
+    scores = read_scores(experiment / "evaluate" / "scores.jsonl")
+    # alpha-0 has the base's weights, so its scores are known already
+    assert {(score.label, score.task) for score in scores} == {
+        ("base", "sid"), ("base", "pr"), ("tuned", "sid"), ("alpha-0", "sid"), ("alpha-0", "pr"),
+    }  # fmt: skip
+    assert rerun(experiment) == ["tuned: pr probes", "alpha-0.5: sid probes", "alpha-0.5: pr probes"]
+    interrupted = (experiment / "evaluate" / "scores.jsonl").read_bytes()
+    shutil.rmtree(experiment / "evaluate")
+    evaluate.run(config(experiment), ignore)
+    assert (experiment / "evaluate" / "scores.jsonl").read_bytes() == interrupted
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ({"evaluate__steps": {**STEPS, "pr": 7}}, {"pr"}),
+        ({"evaluate__learning_rates": {"sid": [0.05]}}, {"sid"}),
+        ({"evaluate__crop_seconds": 0.5}, {"sid"}),
+        ({"seed": 2}, {"sid", "pr"}),
+    ],
+)
+def test_scores_made_in_another_way_are_made_again(
+    experiment: Path, tiny_file: Path, changed: dict[str, object], again: set[str]
+) -> None:
+    only = {"evaluate__models": {"mine": tiny_file}}
+    evaluate.run(config(experiment, **only), ignore)
+    assert set(rerun(experiment, **only, **changed)) == {f"mine: {task} probes" for task in again}
+
+
+def test_scores_of_other_data_or_weights_are_made_again(
+    experiment: Path, tiny: EncoderCheckpoint, tiny_file: Path, tmp_path: Path
+) -> None:
+    only: dict[str, object] = {"evaluate__models": {"mine": tiny_file}, "evaluate__tasks": ["sid"]}
+    evaluate.run(config(experiment, **only), ignore)
+    utterances = list(read_manifest(experiment / "data", "train"))
+    write_manifest(experiment / "data", "train", utterances[:-1])
+    assert rerun(experiment, **only) == ["mine: sid probes"]
+    converted.write(nudged(tiny, 0.1), tmp_path / "other.pt")
+    assert rerun(experiment, **{**only, "evaluate__models": {"mine": tmp_path / "other.pt"}}) == ["mine: sid probes"]
+
+
+def test_another_task_of_the_same_encoder_stays_in_the_scores(experiment: Path, tiny_file: Path) -> None:
+    only = {"evaluate__models": {"mine": tiny_file}}
+    evaluate.run(config(experiment, **only, evaluate__tasks=["sid"]), ignore)
+    evaluate.run(config(experiment, **only, evaluate__tasks=["pr"]), ignore)
+    scores = read_scores(experiment / "evaluate" / "scores.jsonl")
+    assert [score.task for score in scores] == ["pr", "pr", "sid", "sid"]
+    assert rerun(experiment, **only) == []
+
+
+def test_without_alphas_there_is_no_curve_and_no_recommendation(experiment: Path, tiny_file: Path) -> None:
+    evaluate.run(config(experiment), ignore)
+    result = evaluate.run(config(experiment, evaluate__models={"mine": tiny_file}), ignore)
+    assert result.summary == "1 encoder × 2 tasks scored"
+    assert result.data["recommended"] is None
+    assert not (experiment / "evaluate" / "alpha-curves.png").exists()
+
+
+def test_speaker_disjoint_manifests_are_split_anew_and_it_is_said(experiment: Path, tiny_file: Path) -> None:
+    for split, name in (("dev", "ann"), ("test", "bob")):
+        utterances = [replace(each, speaker=name) for each in read_manifest(experiment / "data", split)]
+        write_manifest(experiment / "data", split, utterances)
+    events: list[Event] = []
+    evaluate.run(config(experiment, evaluate__models={"m": tiny_file}, evaluate__tasks=["sid"]), events.append)
+    said = "80/10/10 of each class's utterances, in the order of a hash of their ids, over all manifests"
+    assert Note(f"sid: splits are {said}") in events
+    assert said in (experiment / "evaluate" / "report.md").read_text()
+
+
+Change = Callable[[Path], dict[str, object]]
+
+
+def spoil_tuned(folder: Path) -> dict[str, object]:
+    (folder / "finetune" / "best" / "encoder.pt").write_bytes(b"no checkpoint")
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda _: {"evaluate__tasks": ["sidd"]}, "did you mean 'sid'"),
+        (lambda _: {"evaluate__learning_rates": {"prr": [0.1]}}, r"evaluate\.learning_rates: .*'prr'"),
+        (lambda folder: {"evaluate__models": {"mine": folder / "nothing.pt"}}, r"nothing\.pt"),
+        (lambda folder: {"evaluate__data": folder / "nowhere"}, "nowhere: must hold"),
+        (lambda _: {"evaluate__crop_seconds": 0.01}, r"evaluate\.crop_seconds"),
+        (lambda _: {"evaluate__device": "cuda:7"}, "cuda:7"),
+        (spoil_tuned, r"best/encoder\.pt"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_anything_is_written(experiment: Path, change: Change, message: str) -> None:
+    changed = change(experiment)
+    with pytest.raises(RequestError, match=message) as caught:
+        evaluate.run(config(experiment, **changed), ignore)
+    assert caught.value.exit_code == 2
+    assert not (experiment / "evaluate").exists()
+
+
+def test_all_unknown_tasks_are_named_at_once(experiment: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        evaluate.run(config(experiment, evaluate__tasks=["sidd", "pr", "asrr"]), ignore)
+    assert len(caught.value.problems) == 2
+
+
+def test_without_encoders_it_says_where_it_looked(tmp_path: Path, manifests: Path) -> None:
+    with pytest.raises(RequestError, match=r"finetune/best/encoder\.pt"):
+        evaluate.run(make_config(output_dir=tmp_path, evaluate__data=manifests), ignore)
+
+
+def test_a_recording_that_vanished_ends_the_run_by_name(experiment: Path, tiny_file: Path, tmp_path: Path) -> None:
+    utterances = list(read_manifest(experiment / "data", "test"))
+    gone = replace(utterances[0], audio=tmp_path / "gone.wav")
+    write_manifest(experiment / "data", "test", [gone, *utterances[1:]])
+    with pytest.raises(SpeechftError, match=rf"utterance {gone.id}: .*gone\.wav"):
+        evaluate.run(config(experiment, evaluate__models={"m": tiny_file}), ignore)
+
+
+def test_the_global_random_state_is_left_alone(experiment: Path, tiny_file: Path) -> None:
+    before = torch.get_rng_state()
+    evaluate.run(config(experiment, evaluate__models={"m": tiny_file}), ignore)
+    assert torch.equal(before, torch.get_rng_state())

@@ -1,0 +1,46 @@
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from speechft_cli.reporting.scores import Score, read_scores, write_scores
+
+
+def score(**changed: object) -> Score:
+    """A figure of the base on sid, with something else about it."""
+    one = Score(
+        label="base",
+        weights_hash="w",
+        alpha=None,
+        task="sid",
+        split="test",
+        metric="acc",
+        title="SID acc",
+        value=81.25,
+        unit="%",
+        better="higher",
+        learning_rate=0.1,
+        step=50,
+        seed=1,
+        utterances=16,
+        manifest_hash="m",
+        settings={"steps": 100, "learning_rates": [0.1, 0.01], "crop_seconds": None},
+    )
+    return replace(one, **changed)  # type: ignore[arg-type]
+
+
+def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
+    scores = [score(), score(label="α", alpha="0.25", value=100 / 3)]
+    write_scores(tmp_path / "scores.jsonl", scores)
+    assert read_scores(tmp_path / "scores.jsonl") == scores
+    assert scores[1].exact_alpha() == Decimal("0.25")
+
+
+def test_lines_that_are_no_scores_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "scores.jsonl"
+    write_scores(path, [score()])
+    path.write_text('{"of": "another version"}\n[]\n' + path.read_text() + '{"label": "cut sho')
+    assert read_scores(path) == [score()]
+
+
+def test_no_file_is_no_scores(tmp_path: Path) -> None:
+    assert read_scores(tmp_path / "scores.jsonl") == []
