@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
 from speechft_cli.config.schema import Config
 from speechft_cli.data.manifests import read_manifest, write_manifest
@@ -286,9 +285,3 @@ def test_a_recording_that_vanished_ends_the_run_by_name(experiment: Path, tiny_f
     write_manifest(experiment / "data", "test", [gone, *utterances[1:]])
     with pytest.raises(SpeechftError, match=rf"utterance {gone.id}: .*gone\.wav"):
         evaluate.run(config(experiment, evaluate__models={"m": tiny_file}), ignore)
-
-
-def test_the_global_random_state_is_left_alone(experiment: Path, tiny_file: Path) -> None:
-    before = torch.get_rng_state()
-    evaluate.run(config(experiment, evaluate__models={"m": tiny_file}), ignore)
-    assert torch.equal(before, torch.get_rng_state())
