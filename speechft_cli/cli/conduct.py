@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import ConfigError, RequestError
 
 if TYPE_CHECKING:
     import typer
@@ -36,13 +36,18 @@ def read_config(
         RequestError: Something needed was not given.
         ConfigError: The config is wrong.
     """
+    from speechft_cli.cli.names import unknown_names
     from speechft_cli.config.load import load_config
 
     missing = [name for name, is_given in needs.items() if not is_given]
     if path is None and not sets and missing:
         raise RequestError(f"must be given -c FILE, or {' and '.join(needs)}; missing: {', '.join(missing)}")
     cleared = [f"{key}=null" for key in replaced]
-    return load_config(path, sets=[*(sets or ()), *cleared], flags=flags).config
+    loaded = load_config(path, sets=[*(sets or ()), *cleared], flags=flags)
+    problems = list(unknown_names(loaded.config, loaded.origins))
+    if problems:
+        raise ConfigError(problems, "speechft list shows every name")
+    return loaded.config
 
 
 def conduct(context: typer.Context, job: Callable[[Report], Result], *, as_json: bool) -> None:

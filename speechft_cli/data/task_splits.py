@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,11 +31,14 @@ class TaskSplits:
         rule: Where the splits come from.
         splits: train, dev and test, each sorted by id.
         left_out: Reason → how many utterances, for those in no split.
+        from_train: How many test utterances lie in the manifests' train split, so that an encoder fine-tuned on
+            these manifests has heard them.
     """
 
     rule: Rule
     splits: Mapping[str, tuple[Utterance, ...]]
     left_out: Mapping[str, int]
+    from_train: int = 0
 
     def duration(self, split: str) -> Seconds:
         """Returns how much audio a split has [s]."""
@@ -43,7 +46,12 @@ class TaskSplits:
 
 
 def split_for_task(
-    manifests: Mapping[str, Sequence[Utterance]], *, task: str, field: str, is_closed_set: bool
+    manifests: Mapping[str, Sequence[Utterance]],
+    *,
+    task: str,
+    field: str,
+    is_closed_set: bool,
+    normalise: Callable[[str], str] = str.strip,
 ) -> TaskSplits:
     """Chooses the utterances of a task.
 
@@ -55,12 +63,13 @@ def split_for_task(
         task: Its name, as in `Utterance.task_splits`.
         field: The field that holds its target: text, phones, speaker, or the name of a label.
         is_closed_set: Whether every class of dev and test must occur in train.
+        normalise: Target → what is trained on and scored; an utterance of which nothing is left is not used.
 
     Raises:
         RequestError: One of train, dev and test has no utterance with the field.
     """
     labelled = {
-        split: [each for each in manifests.get(split, ()) if (each.target(field) or "").strip()] for split in SPLITS
+        split: [each for each in manifests.get(split, ()) if normalise(each.target(field) or "")] for split in SPLITS
     }
     everything = [each for split in SPLITS for each in labelled[split]]
     without = sum(map(len, manifests.values())) - len(everything)
@@ -78,7 +87,8 @@ def split_for_task(
         left_out |= _count(f"{field} with fewer than {_LEAST_PER_CLASS} utterances", rare)
     _check_not_empty(manifests, labelled, task=task, field=field)
     splits = {split: tuple(sorted(labelled[split], key=lambda each: each.id)) for split in SPLITS}
-    return TaskSplits(rule, splits, left_out)
+    trained_on = {each.id for each in manifests.get("train", ())}
+    return TaskSplits(rule, splits, left_out, sum(each.id in trained_on for each in splits["test"]))
 
 
 def _count(reason: str, count: int) -> dict[str, int]:

@@ -224,6 +224,7 @@ def _task_facts(job: ProbeJob) -> TaskFacts:
         utterances={split: len(members) for split, members in splits.splits.items()},
         seconds={split: splits.duration(split) for split in splits.splits},
         left_out=splits.left_out,
+        from_train=splits.from_train,
         steps=job.steps,
         learning_rates=job.learning_rates,
         crop_seconds=job.crop_seconds,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
-from speechft_cli.probing.candidates import BASE, Candidate, named, of_experiment, read_candidate
+from speechft_cli.probing.candidates import BASE, TUNED, Candidate, named, of_experiment, read_candidate
 from speechft_cli.probing.evaluation import ProbeJob
 from speechft_cli.probing.probe import task_seed
 from speechft_cli.registry import unknown_name
@@ -103,7 +103,26 @@ def read_request(config: Config, report: Report) -> Request:
     for each in candidates:
         encoder = build_encoder(read_candidate(each, family, base=base), device=torch.device("cpu"))
         hashes[each.label] = weights_hash(encoder.weights())
+    if not section.models:
+        candidates = _of_one_lineage(candidates, hashes, report)
     return Request(family, tuple(candidates), base, hashes, jobs, data, jobs[0].manifest_hash, device, config.seed)
+
+
+def _of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], report: Report) -> list[Candidate]:
+    """Leaves out what was merged from another base or tuned encoder than those of the experiment, and says so."""
+    kept = []
+    for each in candidates:
+        strange = [
+            label
+            for label in (BASE, TUNED)
+            if each.alpha is not None and label in hashes and hashes[label] not in each.merged_from.get(label, ())
+        ]
+        if strange:
+            text = f"was merged from another {' and another '.join(strange)} encoder than this experiment's"
+            report(Note(f"{each.path}: {text}, so it is left out; speechft merge makes it anew", important=True))
+        else:
+            kept.append(each)
+    return kept
 
 
 def _jobs(
@@ -116,7 +135,9 @@ def _jobs(
     jobs = []
     for name in names:
         task = TASKS.get(name)
-        splits = split_for_task(manifests, task=name, field=task.needs, is_closed_set=task.is_closed_set)
+        splits = split_for_task(
+            manifests, task=name, field=task.needs, is_closed_set=task.is_closed_set, normalise=task.normalise
+        )
         if splits.rule != "manifest":
             report(Note(f"{name}: splits are {RULES[splits.rule]}"))
         for reason, count in splits.left_out.items():

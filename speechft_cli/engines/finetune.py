@@ -14,14 +14,19 @@ import torch
 from speechft_cli import __version__
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config, FinetuneSection
-from speechft_cli.data.manifests import manifest_hash
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
-from speechft_cli.engines.finetune_request import FinetuneRequest, check_request, plan_table, tell_rejected
+from speechft_cli.engines.finetune_request import (
+    FinetuneRequest,
+    check_request,
+    plan_table,
+    resolved,
+    tell_rejected,
+)
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Report, Result, TrainingStep
-from speechft_cli.io.atomic import write_text
+from speechft_cli.io.atomic import recover, remove_unfinished, write_text
 from speechft_cli.io.hashes import file_hash, weights_hash
 from speechft_cli.io.run_folder import MetricsLog, locked, read_run, write_run
 from speechft_cli.training.interrupt import Interruptible
@@ -65,6 +70,9 @@ def _train(config: Config, request: FinetuneRequest, report: Report, folder: Pat
     section, task, schedule, base = request.section, request.task, request.schedule, request.base
     device = choose_device(section.device)
     torch.manual_seed(config.seed)
+    for part in ("best", "last"):
+        recover(folder / part)
+        remove_unfinished(folder / part)
     # a run that was killed before its first checkpoint begins again
     resume = resume and (folder / "last" / "state.pt").is_file()
     start = read_encoder(folder / "last" / "encoder.pt", base.family) if resume else base
@@ -72,7 +80,7 @@ def _train(config: Config, request: FinetuneRequest, report: Report, folder: Pat
     head = task.head(encoder.width, len(request.vocabulary)).to(device)
     state = new_state(encoder, head, learning_rate=section.learning_rate)
     if not resume:
-        write_text(folder / "config.yaml", config_yaml(config))
+        write_text(folder / "config.yaml", config_yaml(resolved(config)))
         if base.path is None:
             converted.write(base, folder / "base" / "encoder.pt")
     run_json = _run_json(config, request, folder, device)
@@ -179,7 +187,7 @@ def _run_json(config: Config, request: FinetuneRequest, folder: Path, device: to
         "family": base.family.name,
         "seed": config.seed,
         "device": str(device),
-        "data": {"path": str(request.data), "sha256": manifest_hash(request.data)},
+        "data": {"path": str(request.data), "sha256": request.manifest_hash},
         "base": {"path": str(path), "sha256": file_hash(path), "weights_sha256": weights_hash(base.weights)},
         "started": _now(),
     }

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import yaml
 from torch import nn
@@ -12,7 +14,9 @@ from torch import nn
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config, FinetuneSection
 from speechft_cli.data.batches import plan_epoch
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests import available_splits, manifest_hash, read_manifest
+from speechft_cli.data.task_splits import split_for_task
+from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
@@ -40,10 +44,12 @@ class FinetuneRequest:
     task: Task
     base: EncoderCheckpoint
     data: Path
+    manifest_hash: str
     vocabulary: Vocabulary
     train: list[Example]
     rejected: list[Rejected]
     dev: list[Example]
+    dev_left_out: int
     schedule: StableSchedule
 
 
@@ -60,10 +66,10 @@ def check_request(config: Config, *, resume_from: Path | None) -> FinetuneReques
     section = config.finetune or FinetuneSection()
     task = TASKS.get(section.task)
     if resume_from is not None:
-        _check_same_run(config, resume_from)
+        _check_same_run(resolved(config), resume_from)
     base = _base(config, resume_from)
     data = section.data or config.data_dir
-    utterances = list(read_manifest(data, "train"))
+    utterances, dev_utterances = _utterances(data, task)
     targets = [task.normalise(target) for each in utterances if (target := each.target(task.needs)) is not None]
     if not targets:
         fields = sorted({name for each in utterances for name in each.labels} | {"text", "phones", "speaker"})
@@ -80,7 +86,7 @@ def check_request(config: Config, *, resume_from: Path | None) -> FinetuneReques
         min_seconds=section.min_seconds,
         max_seconds=section.max_seconds,
     )
-    dev = scoring_examples(read_manifest(data, "dev"), task, max_seconds=section.max_seconds)
+    dev = scoring_examples(dev_utterances, task, max_seconds=section.max_seconds)
     if not examples or not dev:
         reasons = Counter(each.reason for each in rejected)
         raise RequestError(
@@ -95,7 +101,33 @@ def check_request(config: Config, *, resume_from: Path | None) -> FinetuneReques
         hold_share=section.hold_share,
     )
     choose_device(section.device)
-    return FinetuneRequest(section, task, base, data, vocabulary, examples, rejected, dev, schedule)
+    data_hash = manifest_hash(data)
+    if resume_from is not None and _recorded(resume_from, "data")["sha256"] != data_hash:
+        raise RequestError(
+            f"{data}: has changed since the run in {resume_from} began, so it can't be resumed",
+            "restore the manifests, or start another run: --out DIR",
+        )
+    left_out = len(dev_utterances) - len(dev)
+    return FinetuneRequest(
+        section, task, base, data, data_hash, vocabulary, examples, rejected, dev, left_out, schedule
+    )
+
+
+def _utterances(data: Path, task: Task) -> tuple[Sequence[Utterance], Sequence[Utterance]]:
+    """The task's train and dev utterances."""
+    manifests = {split: list(read_manifest(data, split)) for split in ("train", "dev")}
+    if not task.is_closed_set:
+        return manifests["train"], manifests["dev"]
+    manifests |= {split: list(read_manifest(data, split)) for split in available_splits(data)}
+    splits = split_for_task(
+        manifests, task=task.name, field=task.needs, is_closed_set=True, normalise=task.normalise
+    ).splits
+    return splits["train"], splits["dev"]
+
+
+def resolved(config: Config) -> Config:
+    """Returns the config with fine-tuning's section filled in, so that no later default can change the run."""
+    return config.model_copy(update={"finetune": config.finetune or FinetuneSection()})
 
 
 def _base(config: Config, resume_from: Path | None) -> EncoderCheckpoint:
@@ -114,11 +146,14 @@ def _base(config: Config, resume_from: Path | None) -> EncoderCheckpoint:
             f"{encoder.checkpoint}: has weights but no configuration, so it can't be a base",
             "start from an s3prl converted checkpoint, or merge it with its base first",
         )
-    if resume_from is not None:
-        known = read_run(resume_from).get("base")
-        if isinstance(known, dict) and known["weights_sha256"] != weights_hash(base.weights):
-            raise RequestError(f"{encoder.checkpoint}: is not the encoder that the run in {resume_from} started from")
+    if resume_from is not None and _recorded(resume_from, "base")["weights_sha256"] != weights_hash(base.weights):
+        raise RequestError(f"{encoder.checkpoint}: is not the encoder that the run in {resume_from} started from")
     return base
+
+
+def _recorded(run: Path, what: str) -> Mapping[str, object]:
+    """What run.json says of the run's `data` or `base`."""
+    return cast("Mapping[str, object]", read_run(run)[what])
 
 
 def _check_same_run(config: Config, folder: Path) -> None:
@@ -168,3 +203,7 @@ def tell_rejected(request: FinetuneRequest, report: Report) -> None:
         example = next(each for each in request.rejected if each.reason == reason)
         detail = f" ({example.detail})" if example.detail else ""
         report(Note(f"{count} training utterances left out: {reason}, for example {example.utterance_id}{detail}"))
+    if request.dev_left_out:
+        longest = request.section.max_seconds
+        needs = request.task.needs
+        report(Note(f"{request.dev_left_out} dev utterances left out: no {needs}, or longer than {longest:g} s"))

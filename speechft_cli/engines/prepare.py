@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import shlex
@@ -18,6 +19,7 @@ from speechft_cli.data.prepared import REJECTED, finished_record, forget_record,
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
+from speechft_cli.io.run_folder import locked
 from speechft_cli.registry import unknown_name
 
 _REPORT_EVERY = 50  # utterances
@@ -49,10 +51,18 @@ def run(config: Config, report: Report) -> Result:
     root = None if section.root is None else section.root.absolute()
     _check_request(section, corpus, root)
     out = config.data_dir.absolute()
-    request = _describe_request(section, root, seed=config.seed)
+    # a generated corpus writes its audio while it is read; the others write nothing until all is checked
+    with contextlib.nullcontext() if corpus.needs_root else locked(out):
+        return _prepare(section, corpus, root, out, seed=config.seed, report=report)
+
+
+def _prepare(
+    section: PrepareSection, corpus: Corpus, root: Path | None, out: Path, *, seed: int, report: Report
+) -> Result:
+    request = _describe_request(section, root, seed=seed)
     if not corpus.needs_root and (record := finished_record(out, request)):
         return _result(record, out, section, is_skipped=True)
-    found = _read(corpus, section, root, out, seed=config.seed, report=report)
+    found = _read(corpus, section, root, out, seed=seed, report=report)
     if corpus.needs_root:
         request["listing"] = _listing_hash(found)  # a repaired corpus is another request
         if record := finished_record(out, request):
@@ -63,14 +73,15 @@ def run(config: Config, report: Report) -> Result:
             "\n".join([f"{section.corpus}: not a single utterance can be used", *_reasons(result.rejected)]),
             "nothing was written; correct the recordings or prepare.min_seconds and max_seconds",
         )
-    record = write_prepared(
-        out,
-        result.kept,
-        result.rejected,
-        request=request,
-        facts=_facts(result),
-        audio_files=0 if corpus.needs_root else len(found),
-    )
+    with locked(out) if corpus.needs_root else contextlib.nullcontext():
+        record = write_prepared(
+            out,
+            result.kept,
+            result.rejected,
+            request=request,
+            facts=_facts(result),
+            audio_files=0 if corpus.needs_root else len(found),
+        )
     _tell(result, out, report)
     return _result(record, out, section, is_skipped=False)
 

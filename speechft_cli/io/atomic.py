@@ -12,6 +12,9 @@ from pathlib import Path
 
 from speechft_cli.errors import SpeechftError
 
+#: Ends the name that a folder has while another takes its place.
+_OLD = ".old"
+
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -41,8 +44,9 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     Raises:
         SpeechftError: The disk is full or the folder can't be written to.
     """
+    recover(path)
     unfinished = _folder_beside(path)
-    old = unfinished.with_name(unfinished.name + ".old")
+    old = unfinished.with_name(unfinished.name + _OLD)
     try:
         yield unfinished
         for file in unfinished.rglob("*"):
@@ -52,13 +56,27 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             path.rename(old)
         unfinished.rename(path)
+        shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        if old.exists() and not path.exists():
-            old.rename(path)
         raise _cannot_write(path, error) from error
     finally:
+        recover(path)
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(path: Path) -> None:
+    """Ends what a kill in the middle of `atomic_folder` left: puts the old folder back where there is no new one."""
+    for old in sorted(path.parent.glob(f".{path.name}.*{_OLD}")):
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(path)
+
+
+def remove_unfinished(path: Path) -> None:
+    """Removes what kills in the middle of writing `path` left beside it; nobody else may be writing it."""
+    for unfinished in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

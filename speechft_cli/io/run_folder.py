@@ -24,7 +24,8 @@ def locked(folder: Path) -> Iterator[None]:
     path = folder / ".lock"
     with path.open("a+") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # not flock: processes that read audio would inherit it and outlive a killed parent by seconds
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             file.seek(0)
             raise RequestError(

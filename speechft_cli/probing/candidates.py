@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.errors import RequestError
+from speechft_cli.io.merge_folder import read_merge
 
 BASE = "base"
 TUNED = "tuned"
@@ -25,18 +25,20 @@ class Candidate:
         label: Its name in tables.
         path: Checkpoint or folder, as `read_encoder` takes it.
         alpha: Of a merged encoder; None for any other.
+        merged_from: base, tuned → hashes of the weights it was merged from; empty for any other.
     """
 
     label: str
     path: Path
     alpha: Decimal | None = None
+    merged_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def named(label: str, path: Path) -> Candidate:
     """Returns the candidate that a user named; its alpha is known when a merge.json lies beside the checkpoint."""
     folder = path if path.is_dir() else path.parent
     is_merged = (folder / "merge.json").is_file() and label not in (BASE, TUNED)
-    return Candidate(label, path, _read_alpha(folder) if is_merged else None)
+    return _merged(label, path, read_merge(folder)) if is_merged else Candidate(label, path)
 
 
 def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, file_name: str) -> list[Candidate]:
@@ -57,8 +59,9 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, fil
     files = list(merged.glob(f"alpha-*/{file_name}"))
     if not files and (merged / file_name).is_file():
         files = [merged / file_name]
-    alphas = sorted((_read_alpha(file.parent), file) for file in files)
-    return candidates + [Candidate(f"alpha-{alpha.normalize():f}", file, alpha) for alpha, file in alphas]
+    found = [_merged("", file, read_merge(file.parent)) for file in files]
+    by_alpha = sorted(((each.alpha or Decimal(0), each) for each in found), key=lambda pair: pair[0])
+    return candidates + [replace(each, label=f"alpha-{alpha.normalize():f}") for alpha, each in by_alpha]
 
 
 def read_candidate(candidate: Candidate, family: EncoderFamily, *, base: Path | None) -> EncoderCheckpoint:
@@ -78,12 +81,7 @@ def read_candidate(candidate: Candidate, family: EncoderFamily, *, base: Path | 
     return replace(checkpoint, container=read_encoder(base, family).container)
 
 
-def _read_alpha(folder: Path) -> Decimal:
-    path = folder / "merge.json"
-    try:
-        return Decimal(str(json.loads(path.read_text(encoding="utf-8"))["alpha"]))
-    except (OSError, ValueError, KeyError, TypeError, InvalidOperation) as error:
-        raise RequestError(
-            f"{path}: must say the alpha of the checkpoint beside it, can't be read: {error!r}",
-            "merge again, or name the encoders: --model LABEL=PATH",
-        ) from error
+def _merged(label: str, path: Path, record: Mapping[str, object]) -> Candidate:
+    base, tuned = cast("Mapping[str, str]", record["base"]), cast("list[Mapping[str, str]]", record["tuned"])
+    merged_from = {BASE: (base["weights_sha256"],), TUNED: tuple(each["weights_sha256"] for each in tuned)}
+    return Candidate(label, path, Decimal(str(record["alpha"])), merged_from)

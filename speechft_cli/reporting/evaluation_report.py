@@ -51,6 +51,7 @@ class TaskFacts:
         utterances: Split → count.
         seconds: Split → audio [s].
         left_out: Reason → utterances.
+        from_train: Test utterances that lie in the manifests' train split.
         steps: Updates of each probe.
         learning_rates: Tried.
         crop_seconds: Longest stretch heard [s]; None for all.
@@ -61,6 +62,7 @@ class TaskFacts:
     utterances: Mapping[str, int]
     seconds: Mapping[str, float]
     left_out: Mapping[str, int]
+    from_train: int
     steps: int
     learning_rates: Sequence[float]
     crop_seconds: float | None
@@ -133,7 +135,14 @@ def _caveats(tasks: Sequence[TaskFacts]) -> tuple[str, ...]:
         f"The smallest test split has {smallest.utterances['test']} utterances ({smallest.name}), and every probe was "
         "trained with one seed. Differences that a few utterances or another seed could turn around mean nothing."
     )
-    return size, *(_CAVEATS[task.name] for task in tasks if task.name in _CAVEATS)
+    heard = tuple(
+        f"{task.name}: {task.from_train} of {task.utterances['test']} test utterances lie in the manifests' train "
+        "split. An encoder that was fine-tuned on these manifests has heard them, though without their "
+        f"{task.name} labels unless it was tuned on {task.name} itself."
+        for task in tasks
+        if task.from_train
+    )
+    return size, *heard, *(_CAVEATS[task.name] for task in tasks if task.name in _CAVEATS)
 
 
 def _encoders(encoders: Sequence[EncoderFacts]) -> Section:

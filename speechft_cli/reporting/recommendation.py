@@ -46,7 +46,7 @@ def recommend(scores: Sequence[Score], *, base: str) -> Recommendation | None:
     gains: dict[tuple[Decimal, str], list[float]] = {}
     for score in dev:
         alpha, start = score.exact_alpha(), reference.get(score.task, 0.0)
-        if alpha is None or start == 0 or not math.isfinite(start):
+        if alpha is None or start == 0 or not (math.isfinite(start) and math.isfinite(score.value)):
             continue
         sign = 1 if score.better == "higher" else -1
         gains.setdefault((alpha, score.label), []).append(sign * (score.value - start) / start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from speechft_cli.events import Table
@@ -74,8 +75,11 @@ def _best_rows(values: Sequence[Score]) -> list[int]:
     metric = values[0].as_metric()
     if len(values) < 2:
         return []
+    numbers = [score.value for score in values if math.isfinite(score.value)]
     return [
-        row for row, score in enumerate(values) if not any(metric.is_better(each.value, score.value) for each in values)
+        row
+        for row, score in enumerate(values)
+        if math.isfinite(score.value) and not any(metric.is_better(value, score.value) for value in numbers)
     ]
 
 

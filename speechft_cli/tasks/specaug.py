@@ -40,7 +40,7 @@ class SpecAugment(nn.Module):
 
 
 def _time_warp(features: Tensor, count: int, window: int = 5) -> Tensor:
-    """Moves one inner frame by less than `window` frames and stretches both sides to fit: (T, D) -> (T, D)."""
+    """Moves one inner frame by at most `window` frames and stretches both sides to fit: (T, D) -> (T, D)."""
     if count <= 2 * window:
         return features
     centre = int(torch.randint(window, count - window, ()))

@@ -16,7 +16,7 @@ from speechft_cli.data.batches import load_batches
 from speechft_cli.data.utterance import Seconds
 from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Advanced, Finished, Report, Started, TrainingStep
-from speechft_cli.tasks.base import Task, Vocabulary
+from speechft_cli.tasks.base import Metric, Task, Vocabulary
 from speechft_cli.training.examples import Example
 from speechft_cli.training.freezing import freeze, release
 from speechft_cli.training.interrupt import Interruptible
@@ -84,6 +84,8 @@ def train(
     Raises:
         SpeechftError: A gradient is not finite; the message names the utterances.
     """
+    if state.step >= schedule.steps:
+        return  # resumed after the last update
     device = next(state.head.parameters()).device
     meter = _Meter()
     score = ""
@@ -131,16 +133,31 @@ def train(
             log(meter.read(state.step, schedule.steps, stage, rate, float(norm), score))
         if state.step % settings.evaluate_every == 0 or state.step == schedule.steps:
             scores = evaluate(state, task, vocabulary, dev, report)
-            value = scores[metric.name]
-            is_best = not math.isnan(value) and (state.best is None or metric.is_better(value, state.best))
+            is_best = is_improvement(scores, state.best, task.metrics)
             if is_best:
-                state.best = value
-            score = f"{metric.title} {metric.format(value)}"
+                state.best = dict(scores)
+            score = f"{metric.title} {metric.format(scores[metric.name])}"
             save(scores, is_best)
             _set_modes(state, schedule, settings)
-            meter.skip()
+            meter.restart_clock()
         if state.step >= schedule.steps:
             return
+
+
+def is_improvement(scores: Mapping[str, float], best: Mapping[str, float] | None, metrics: Sequence[Metric]) -> bool:
+    """Whether `scores` beat `best` in the first metric, or in a later one where all before are equal.
+
+    A score that is no number never beats anything.
+    """
+    if math.isnan(scores[metrics[0].name]):
+        return False
+    if best is None:
+        return True
+    for metric in metrics:
+        value, other = scores[metric.name], best[metric.name]
+        if value != other:
+            return metric.is_better(value, other)
+    return False
 
 
 @torch.no_grad()
@@ -177,7 +194,7 @@ class _Meter:
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
         self._audio = 0.0
-        self._updates = 0
+        self._seconds = 0.0
         self._since = time.perf_counter()
         self._seconds_per_update = 0.0
 
@@ -185,23 +202,23 @@ class _Meter:
         """Counts one update."""
         self._losses.append(loss.detach())
         self._audio += audio
-        self._updates += 1
+        now = time.perf_counter()
+        self._seconds, self._since = self._seconds + now - self._since, now
 
-    def skip(self) -> None:
-        """Leaves the time since the last reading out: it went into an evaluation."""
-        self._losses, self._audio, self._updates, self._since = [], 0.0, 0, time.perf_counter()
+    def restart_clock(self) -> None:
+        """Leaves the time since the last update out: it went into an evaluation."""
+        self._since = time.perf_counter()
 
     def read(
         self, step: int, steps: int, stage: str, learning_rate: float, gradient_norm: float, score: str
     ) -> TrainingStep:
         """Returns what happened since the last reading, and starts anew."""
         loss = float(torch.stack(self._losses).mean())
-        seconds = time.perf_counter() - self._since
-        audio_rate = self._audio / seconds
+        audio_rate = self._audio / self._seconds
         # smoothed, so that the estimate does not jump with every long batch
-        latest = seconds / self._updates
+        latest = self._seconds / len(self._losses)
         self._seconds_per_update = 0.7 * (self._seconds_per_update or latest) + 0.3 * latest
-        self.skip()
+        self._losses, self._audio, self._seconds = [], 0.0, 0.0
         return TrainingStep(
             step=step,
             steps=steps,

@@ -31,7 +31,7 @@ class TrainingState:
         optimizer: Adam over the head and the encoder's trainable parameters.
         step: Updates made.
         position: The next batch.
-        best: Best value of the selecting metric on dev so far.
+        best: Dev scores of the best checkpoint so far.
     """
 
     encoder: Encoder
@@ -39,7 +39,7 @@ class TrainingState:
     optimizer: torch.optim.Adam
     step: int = 0
     position: Position = field(default_factory=Position)
-    best: float | None = None
+    best: dict[str, float] | None = None
 
 
 def new_state(encoder: Encoder, head: nn.Module, *, learning_rate: float) -> TrainingState:
@@ -100,7 +100,7 @@ def restore(state: TrainingState, folder: Path) -> None:
     state.optimizer.load_state_dict(cast("dict[str, object]", rest["optimizer"]))
     state.step = cast(int, rest["step"])
     state.position = Position(*cast("list[int]", rest["position"]))
-    state.best = cast("float | None", rest["best"])
+    state.best = cast("dict[str, float] | None", rest["best"])
     torch.set_rng_state(cast(Tensor, rest["random"]))
     if torch.cuda.is_available() and rest["random_cuda"]:
         torch.cuda.set_rng_state_all(cast("list[Tensor]", rest["random_cuda"]))

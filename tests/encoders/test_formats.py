@@ -13,6 +13,7 @@ from s3prl.upstream.hubert.convert import load_converted_model
 from torch import Tensor
 
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.convolutions import read_convolutions
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.encoders.hubert import HUBERT
 from speechft_cli.encoders.s3prl import random_checkpoint
@@ -124,7 +125,23 @@ def test_an_architecture_string_with_code_is_refused(tiny: EncoderCheckpoint, tm
     assert isinstance(model, dict)
     tree["model_cfg"] = {**model, "conv_feature_layers": spec}
     torch.save(tree, tmp_path / "a.pt")
-    with pytest.raises(RequestError, match=r"model_cfg\.conv_feature_layers must be a list of numbers"):
+    with pytest.raises(RequestError, match=r"model_cfg\.conv_feature_layers must be a list of \(channels"):
+        read_encoder(tmp_path / "a.pt", HUBERT)
+
+
+@pytest.mark.parametrize("spec", ["[(9**9**9, 10, 5)]", "[(1, 10, 5)] * 10**9", "[[(1, 2, 3)]]", "[(1, 2)]", "[]"])
+def test_arithmetic_without_end_is_not_done(spec: str) -> None:
+    with pytest.raises(ValueError, match="must be a list of"):
+        read_convolutions(spec)
+
+
+def test_an_encoder_with_frames_of_another_length_is_refused(tiny: EncoderCheckpoint, tmp_path: Path) -> None:
+    tree = converted.assemble(tiny)
+    model = tiny.container["model_cfg"]
+    assert isinstance(model, dict)
+    tree["model_cfg"] = {**model, "conv_feature_layers": "[(512,10,5)] + [(512,3,2)] * 4 + [(512,2,2)]"}
+    torch.save(tree, tmp_path / "a.pt")
+    with pytest.raises(RequestError, match="frames of another length are not supported"):
         read_encoder(tmp_path / "a.pt", HUBERT)
 
 
@@ -147,7 +164,7 @@ def test_weights_that_are_none_are_refused(tiny: EncoderCheckpoint, tmp_path: Pa
 
 def test_a_configuration_that_is_none_is_refused(tiny: EncoderCheckpoint, tmp_path: Path) -> None:
     torch.save({**converted.assemble(tiny), "model_cfg": argparse.Namespace()}, tmp_path / "a.pt")
-    with pytest.raises(RequestError, match=r"model_cfg\.conv_feature_layers must be a list of numbers"):
+    with pytest.raises(RequestError, match=r"model_cfg\.conv_feature_layers must be a list of \(channels"):
         read_encoder(tmp_path / "a.pt", HUBERT)
 
 

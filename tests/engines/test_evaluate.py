@@ -15,7 +15,7 @@ from speechft_cli.config.schema import Config
 from speechft_cli.data.manifests import read_manifest, write_manifest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
-from speechft_cli.engines import evaluate
+from speechft_cli.engines import evaluate, merge
 from speechft_cli.errors import ConfigError, RequestError, SpeechftError
 from speechft_cli.events import Advanced, Event, Finished, Note, Started, Table, ignore
 from speechft_cli.io.hashes import weights_hash
@@ -41,10 +41,7 @@ def experiment(tmp_path: Path, tiny: EncoderCheckpoint, tiny_file: Path, manifes
     folder = tmp_path / "runs"
     converted.write(nudged(tiny, 0.5), folder / "finetune" / "best" / "encoder.pt")
     (folder / "finetune" / "run.json").write_text(json.dumps({"base": {"path": str(tiny_file)}}))
-    for alpha, amount in (("0", 0.0), ("0.5", 0.25)):
-        merged = folder / "merge" / f"alpha-{alpha}"
-        converted.write(nudged(tiny, amount), merged / "encoder.pt")
-        (merged / "merge.json").write_text(json.dumps({"alpha": float(alpha)}))
+    merge.run(make_config(output_dir=folder, merge__base=tiny_file, merge__alphas="0,0.5"), ignore)
     shutil.copytree(manifests, folder / "data")
     return folder
 
@@ -285,3 +282,14 @@ def test_a_recording_that_vanished_ends_the_run_by_name(experiment: Path, tiny_f
     write_manifest(experiment / "data", "test", [gone, *utterances[1:]])
     with pytest.raises(SpeechftError, match=rf"utterance {gone.id}: .*gone\.wav"):
         evaluate.run(config(experiment, evaluate__models={"m": tiny_file}), ignore)
+
+
+def test_what_was_merged_from_other_encoders_is_left_out(experiment: Path, tiny: EncoderCheckpoint) -> None:
+    converted.write(nudged(tiny, 0.9), experiment / "finetune" / "best" / "encoder.pt")  # fine-tuned again, not merged
+    events: list[Event] = []
+    evaluate.run(config(experiment, evaluate__tasks=["sid"]), events.append)
+
+    notes = [event.text for event in events if isinstance(event, Note) and event.important]
+    assert len(notes) == 2
+    assert all("was merged from another tuned encoder than this experiment's" in note for note in notes)
+    assert {score.label for score in read_scores(experiment / "evaluate" / "scores.jsonl")} == {"base", "tuned"}

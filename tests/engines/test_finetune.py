@@ -2,19 +2,24 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
-from speechft_cli.config.schema import Config
+from speechft_cli.config.dump import config_yaml
+from speechft_cli.config.schema import Config, FinetuneSection
+from speechft_cli.data.manifests import read_manifest, write_manifest
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.engines import finetune
+from speechft_cli.engines.finetune_request import resolved
 from speechft_cli.errors import InterruptedRunError, RequestError
 from speechft_cli.events import Event, Table, TrainingStep, ignore
-from speechft_cli.io.run_folder import read_metrics, read_run
+from speechft_cli.io.run_folder import read_metrics, read_run, write_run
 from tests.conftest import make_config
 
 
@@ -56,7 +61,7 @@ def test_a_run_leaves_everything_the_next_stage_needs(manifests: Path, tmp_path:
     assert [event.stage for event in events if isinstance(event, TrainingStep)] == ["hold"] * 2 + ["decay"] * 4
     assert list((out / "tensorboard").glob("events.out.tfevents.*"))
     assert "best dev WER" in result.summary
-    assert not list(out.glob(".*.tmp"))
+    assert sorted(path.name for path in out.rglob(".*")) == [".lock"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -174,3 +179,49 @@ def test_phonemes_can_be_fine_tuned_on_as_well(manifests: Path, tmp_path: Path) 
     result = finetune.run(config_for(manifests, tmp_path / "run", finetune__task="pr", finetune__steps=2), ignore)
 
     assert "best dev PER" in result.summary
+
+
+def test_a_run_is_not_resumed_on_other_data(manifests: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(manifests, data)
+    finetune.run(config_for(data, tmp_path / "run", finetune__steps=2), ignore)
+    write_manifest(data, "train", list(read_manifest(data, "train"))[:6])
+    with pytest.raises(RequestError, match="has changed since the run in"):
+        finetune.run(config_for(data, tmp_path / "run", finetune__steps=2), ignore, resume=True)
+
+
+def test_a_run_without_a_section_of_its_own_can_be_resumed_with_one(manifests: Path, tmp_path: Path) -> None:
+    config = make_config(encoder__init="random", encoder__size="tiny", output_dir=tmp_path, prepare__out=manifests)
+    written = yaml.safe_load(config_yaml(resolved(config)))
+
+    assert written["finetune"]["steps"] == 50_000
+    assert resolved(config).finetune == FinetuneSection()
+
+
+def test_a_run_that_was_killed_after_its_last_save_makes_no_further_update(manifests: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    config = config_for(manifests, out, finetune__steps=2)
+    finetune.run(config, ignore)
+    run = read_run(out)
+    write_run(out, {**run, "status": "running"})
+    before = (out / "last" / "state.pt").read_bytes()
+    finetune.run(config, ignore, resume=True)
+
+    assert read_run(out)["steps"] == 2
+    assert (out / "last" / "state.pt").read_bytes() == before
+
+
+def test_a_closed_set_task_is_tuned_on_a_closed_set(manifests: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    everything = [each for split in ("train", "dev", "test") for each in read_manifest(manifests, split)]
+    speakers = {name: [each for each in everything if each.speaker == name] for name in ("speaker0", "speaker1")}
+    write_manifest(data, "train", speakers["speaker0"])  # as speaker-disjoint as LibriSpeech
+    write_manifest(data, "dev", speakers["speaker1"][:5])
+    write_manifest(data, "test", speakers["speaker1"][5:])
+    events: list[Event] = []
+    finetune.run(config_for(data, tmp_path / "run", finetune__task="sid"), events.append, dry_run=True)
+
+    (table,) = [event for event in events if isinstance(event, Table)]
+    rows = dict(table.rows)
+    assert rows["training data"].startswith("16 utterances")  # eight of each speaker's ten
+    assert rows["dev data"] == "2 utterances"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.errors import SpeechftError
-from speechft_cli.io.atomic import atomic_folder, atomic_path, write_json, write_text
+from speechft_cli.io.atomic import atomic_folder, atomic_path, recover, remove_unfinished, write_json, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -138,3 +138,41 @@ def test_readers_beside_a_writer_see_the_old_or_the_new_file(tmp_path: Path) -> 
             assert len(text) == 100_000
             assert len(set(text)) == 1
         assert process.wait() == 0
+
+
+def test_an_interruption_between_the_two_renames_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "last"
+    with atomic_folder(path) as unfinished:
+        (unfinished / "a").write_text("old")
+    rename = Path.rename
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if Path(target) == path and not self.name.endswith(".old"):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), atomic_folder(path) as unfinished:
+        (unfinished / "a").write_text("new")
+
+    assert [each.name for each in tmp_path.iterdir()] == ["last"]
+    assert (path / "a").read_text() == "old"
+
+
+def test_a_folder_that_a_kill_left_aside_comes_back(tmp_path: Path) -> None:
+    aside = tmp_path / ".last.x1y2z3.old"
+    aside.mkdir()
+    (aside / "a").write_text("old")
+    recover(tmp_path / "last")
+
+    assert (tmp_path / "last" / "a").read_text() == "old"
+    assert not aside.exists()
+
+
+def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".last.x1y2z3").mkdir()
+    (tmp_path / ".last.x1y2z3" / "encoder.pt").write_text("half")
+    (tmp_path / ".lasting").mkdir()
+    remove_unfinished(tmp_path / "last")
+
+    assert [each.name for each in tmp_path.iterdir()] == [".lasting"]

@@ -10,10 +10,24 @@ from speechft_cli.encoders.s3prl import random_checkpoint
 from speechft_cli.errors import RequestError
 from speechft_cli.probing.candidates import Candidate, named, of_experiment, read_candidate
 
+FROM = {"base": ("b",), "tuned": ("t",)}
+
+
+def record(alpha: float) -> dict[str, object]:
+    return {
+        "family": "hubert",
+        "method": "linear",
+        "parameters": {},
+        "alpha": alpha,
+        "base": {"weights_sha256": "b"},
+        "tuned": [{"weights_sha256": "t"}],
+        "output": {"file": "encoder.pt"},
+    }
+
 
 def merged(folder: Path, alpha: float) -> Path:
     folder.mkdir(parents=True)
-    (folder / "merge.json").write_text(json.dumps({"alpha": alpha}))
+    (folder / "merge.json").write_text(json.dumps(record(alpha)))
     (folder / "encoder.pt").touch()
     return folder / "encoder.pt"
 
@@ -24,17 +38,17 @@ def test_a_grid_is_sorted_by_number_between_base_and_tuned(tmp_path: Path) -> No
     assert found == [
         Candidate("base", Path("b.pt")),
         Candidate("tuned", Path("run")),
-        Candidate("alpha-0.25", files[0.25], Decimal("0.25")),
-        Candidate("alpha-0.5", files[0.5], Decimal("0.5")),
-        Candidate("alpha-1", files[1.0], Decimal("1")),
-        Candidate("alpha-10", files[10.0], Decimal("10")),
+        Candidate("alpha-0.25", files[0.25], Decimal("0.25"), FROM),
+        Candidate("alpha-0.5", files[0.5], Decimal("0.5"), FROM),
+        Candidate("alpha-1", files[1.0], Decimal("1"), FROM),
+        Candidate("alpha-10", files[10.0], Decimal("10"), FROM),
     ]
 
 
 def test_a_single_merge_lies_in_the_folder_itself(tmp_path: Path) -> None:
     file = merged(tmp_path / "merge", 0.25)
     found = of_experiment(base=None, tuned=[], merged=tmp_path / "merge", file_name="encoder.pt")
-    assert found == [Candidate("alpha-0.25", file, Decimal("0.25"))]
+    assert found == [Candidate("alpha-0.25", file, Decimal("0.25"), FROM)]
 
 
 def test_a_named_merge_knows_its_alpha(tmp_path: Path) -> None:

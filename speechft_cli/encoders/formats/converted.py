@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import cast
 
@@ -11,11 +10,9 @@ from torch import Tensor
 
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.convolutions import read_convolutions
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_path
-
-# s3prl evaluates this string as Python; let nothing but arithmetic on lists and tuples of numbers reach it
-_HARMLESS = re.compile(r"[\[\](), 0-9+*]+")
 
 
 def recognises(tree: dict[str, object], family: EncoderFamily) -> bool:
@@ -32,8 +29,15 @@ def read(tree: dict[str, object], family: EncoderFamily, path: Path | None) -> E
     section, key = family.conv_spec
     configuration = tree[section]
     spec = configuration.get(key, "") if isinstance(configuration, dict) else ""
-    if not isinstance(spec, str) or not _HARMLESS.fullmatch(spec):
-        raise RequestError(f"{path}: {section}.{key} must be a list of numbers, got {spec!r}; s3prl would execute it")
+    try:
+        convolutions = read_convolutions(spec)
+    except ValueError as error:
+        raise RequestError(f"{path}: {section}.{key} {error}; s3prl would execute it") from None
+    if convolutions != family.convolutions:
+        raise RequestError(
+            f"{path}: {section}.{key} must have the (kernel, stride) pairs {family.convolutions} of {family.name}, got "
+            f"{convolutions}; frames of another length are not supported"
+        )
     weights = as_weights(tree[family.weights_key], f"{path}: {family.weights_key}")
     container = {name: value for name, value in tree.items() if name != family.weights_key}
     return EncoderCheckpoint(family, weights, container, path)
