@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,12 +52,29 @@ def read_config(
     return loaded.config
 
 
-def conduct(context: typer.Context, job: Callable[[Report], Result], *, as_json: bool) -> None:
-    """Does a job with its progress on stderr and its result on stdout."""
+def conduct(
+    context: typer.Context,
+    job: Callable[[Report], Result],
+    *,
+    as_json: bool,
+    config: Path | None = None,
+    then: str = "",
+) -> None:
+    """Does a job with its progress on stderr and its result on stdout.
+
+    Args:
+        context: Knows how to talk.
+        job: What to do.
+        as_json: Whether the result is one JSON document.
+        config: The file given with -c: whoever has one goes on with it.
+        then: The command after this one; empty where what the engine says is better.
+    """
     from speechft_cli.cli.console import talk_of
     from speechft_cli.cli.progress import Progress
 
     talk = talk_of(context)
     with Progress(talk, as_json=as_json) as report:
         result = job(report)
+    if config is not None and then:
+        result = replace(result, next_command=shlex.join(["speechft", then, "-c", str(config)]))
     talk.result(result, as_json=as_json)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
+#: Decimal exponents beyond which an alpha is a mistake.
+_SMALLEST, _LARGEST = -9, 3
+
 
 def parse_alphas(value: object) -> tuple[Decimal, ...]:
     """Reads one alpha, a list of alphas, or a grid `START:STOP:STEP` that includes STOP when a step lands on it.
@@ -60,4 +63,6 @@ def _number(value: object) -> Decimal:
         raise ValueError(f"must be a number or START:STOP:STEP, got {value!r}") from None
     if not number.is_finite():
         raise ValueError(f"must be finite, got {value!r}")
+    if number and not _SMALLEST <= number.adjusted() <= _LARGEST:
+        raise ValueError(f"must lie between 1e{_SMALLEST} and 1e{_LARGEST + 1} in size, got {value!r}")
     return number

@@ -46,6 +46,10 @@ def load_config(
         ConfigError: The file can't be read or something in it is wrong; lists every problem with file:line, dotted
             key and the nearest valid name.
     """
+    try:
+        here = Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError(["the working directory must be there, but was deleted"], "cd somewhere else") from None
     tree: dict[str, object] = {}
     origins: dict[str, Origin] = {}
     problems: list[str] = []
@@ -69,11 +73,11 @@ def load_config(
     for key, given in (flags or {}).items():
         if given is not None:
             _put(tree, origins, key, given, Origin("flag"))
-    _anchor_paths(tree, Config, Path.cwd())
+    _anchor_paths(tree, Config, here)
     if problems:
         raise ConfigError(problems)
     if "output_dir" not in tree:
-        home = path.resolve().parent if path is not None else Path.cwd()
+        home = path.resolve().parent if path is not None else here
         tree["output_dir"] = home / "runs" / str(tree.get("name", "speechft"))
     try:
         config = Config.model_validate(tree)
@@ -114,7 +118,10 @@ def _anchor_paths(tree: Mapping[str, object], model: type[BaseModel], folder: Pa
 
 def _anchor(value: object, folder: Path) -> object:
     if isinstance(value, str | Path) and str(value):
-        return folder / Path(value).expanduser()
+        try:
+            return folder / Path(value).expanduser()
+        except RuntimeError:  # `~nobody`: there is no such user, so it is a name like any other
+            return folder / value
     if isinstance(value, list | tuple):
         return [_anchor(item, folder) for item in value]
     if isinstance(value, dict):

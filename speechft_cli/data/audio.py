@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import numpy as np
 import soundfile
 import torch
 import torchaudio.transforms
@@ -48,6 +49,8 @@ def read_stretch(path: Path, *, start: Seconds, duration: Seconds, sample_rate: 
         raise SpeechftError(
             f"{path}: can't be read as audio: {error}", "speechft prepare again lists what is wrong with the corpus"
         ) from error
+    if not np.isfinite(samples).all():
+        raise SpeechftError(f"{path}: must have finite samples, has NaN or Inf", "take it out of the corpus or mend it")
     waveform = torch.from_numpy(samples).mean(dim=1)  # (N, channels) -> (N,)
     return resample(waveform, rate, sample_rate)
 

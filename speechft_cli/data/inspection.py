@@ -25,10 +25,13 @@ def inspect_utterance(
     def reject(reason: str, detail: str = "") -> Rejected:
         return Rejected(utterance.id, utterance.audio, split, reason, detail)
 
-    if not utterance.audio.is_file():
-        return reject("no such file")
-    if utterance.audio.stat().st_size == 0:
-        return reject("file of 0 bytes")
+    try:
+        if not utterance.audio.is_file():
+            return reject("no such file")
+        if utterance.audio.stat().st_size == 0:
+            return reject("file of 0 bytes")
+    except (OSError, ValueError) as error:  # a name too long for a file, or with a NUL in it
+        return reject("no name of a file", str(error))
     try:
         audio = soundfile.SoundFile(utterance.audio)
     except (soundfile.LibsndfileError, OSError) as error:

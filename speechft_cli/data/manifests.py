@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import json
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -57,7 +58,8 @@ def read_manifest(folder: Path, split: str) -> Iterator[Utterance]:
     """Reads one split lazily.
 
     Raises:
-        RequestError: There is no such manifest; the message says what is there and how to make it.
+        RequestError: There is no such manifest, and the message says what is there and how to make it; or it is
+            damaged.
     """
     path = manifest_path(folder, split)
     if not path.is_file():
@@ -66,8 +68,11 @@ def read_manifest(folder: Path, split: str) -> Iterator[Utterance]:
             f"{folder}: must hold {path.name}, has {there}",
             f"speechft prepare CORPUS --root DIR --out {folder}",
         )
-    for cut in CutSet.from_jsonl_lazy(path):
-        yield _to_utterance(cut, folder)
+    try:
+        for cut in CutSet.from_jsonl_lazy(path):
+            yield _to_utterance(cut, folder)
+    except _DAMAGE as error:
+        raise _damaged(path, error) from error
 
 
 def manifest_hash(folder: Path) -> str:
@@ -75,8 +80,20 @@ def manifest_hash(folder: Path) -> str:
     digest = hashlib.sha256()
     for split in available_splits(folder):
         digest.update(f"{split}\n".encode())
-        digest.update(gzip.decompress(manifest_path(folder, split).read_bytes()))
+        path = manifest_path(folder, split)
+        try:
+            digest.update(gzip.decompress(path.read_bytes()))
+        except _DAMAGE as error:
+            raise _damaged(path, error) from error
     return digest.hexdigest()
+
+
+#: What a file that is cut short or no manifest makes gzip, json, lhotse and us raise.
+_DAMAGE = (OSError, EOFError, zlib.error, ValueError, TypeError, KeyError, AttributeError, AssertionError)
+
+
+def _damaged(path: Path, error: Exception) -> RequestError:
+    return RequestError(f"{path}: must be a manifest, can't be read: {error!r}", "speechft prepare makes it anew")
 
 
 def _to_cut(utterance: Utterance, folder: Path) -> MonoCut:

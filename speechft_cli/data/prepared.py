@@ -43,9 +43,24 @@ def finished_record(folder: Path, request: Mapping[str, object]) -> Mapping[str,
     return dict(record) if is_whole else None
 
 
-def forget_record(folder: Path) -> None:
-    """Marks `folder` as unfinished."""
-    (folder / RECORD).unlink(missing_ok=True)
+def forget_prepared(folder: Path) -> None:
+    """Removes the record and the manifests of `folder`, the record first: nothing may describe what is no more."""
+    for path in (folder / RECORD, *(manifest_path(folder, split) for split in SPLITS)):
+        path.unlink(missing_ok=True)
+
+
+def data_hash(folder: Path) -> str:
+    """Returns the SHA-256 of the manifests of `folder` and of the recordings' state when they were prepared, as hex.
+
+    A recording that was mended in place, and prepared again, changes it although the manifests are the same.
+
+    Raises:
+        RequestError: A manifest is damaged.
+    """
+    digest = hashlib.sha256(manifest_hash(folder).encode())
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # manifests made by hand have no record
+        digest.update(json.loads((folder / RECORD).read_text(encoding="utf-8"))["request_hash"].encode())
+    return digest.hexdigest()
 
 
 def write_prepared(
@@ -87,9 +102,7 @@ def write_prepared(
             "files": {path.name: file_hash(path) for path in sorted(staging.iterdir())},
         }
         write_json(staging / RECORD, record)
-        forget_record(folder)
-        for split in SPLITS:
-            manifest_path(folder, split).unlink(missing_ok=True)
+        forget_prepared(folder)
         for path in sorted(staging.iterdir(), key=lambda path: path.name == RECORD):
             path.replace(folder / path.name)
     return record

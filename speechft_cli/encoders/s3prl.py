@@ -106,8 +106,14 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device) -> Enc
         device: Where to put it.
 
     Raises:
-        RequestError: s3prl refuses the checkpoint.
+        RequestError: It has NaN or Inf in it, or s3prl refuses it.
     """
+    broken = [name for name, tensor in checkpoint.weights.items() if not bool(tensor.isfinite().all())]
+    if broken:
+        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
+        raise RequestError(
+            f"{checkpoint.path or 'weights in memory'}: must be finite, has NaN or Inf in {', '.join(broken[:5])}{more}"
+        )
     file = io.BytesIO()
     torch.save(converted.assemble(checkpoint), file)
     file.seek(0)

@@ -64,14 +64,16 @@ def _evaluate(request: Request, folder: Path, report: Report) -> list[Score]:
     path = folder / "scores.jsonl"
     before = read_scores(path)
     done = _finished(request, before)
-    # other tasks of the same encoders on the same data stay; anything else would mix experiments in one file
+    # other encoders and other tasks on the same data stay; a label never stands for two encoders in one file
     asked = {job.task.name for job in request.jobs}
     kept = [
         score
         for score in before
-        if score.task not in asked
-        and score.manifest_hash == request.manifest_hash
-        and request.hashes.get(score.label) == score.weights_hash
+        if score.manifest_hash == request.manifest_hash
+        and (
+            score.label not in request.hashes
+            or (score.task not in asked and request.hashes[score.label] == score.weights_hash)
+        )
     ]
     reused = sum((digest, job.task.name) in done for _, digest, job in request.pairs)
     if reused:

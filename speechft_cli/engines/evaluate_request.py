@@ -10,7 +10,8 @@ import torch
 
 from speechft_cli.config.schema import Config, EvaluateSection
 from speechft_cli.data.audio import SAMPLE_RATE
-from speechft_cli.data.manifests import available_splits, manifest_hash, read_manifest
+from speechft_cli.data.manifests import available_splits, read_manifest
+from speechft_cli.data.prepared import data_hash
 from speechft_cli.data.task_splits import RULES, split_for_task
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
@@ -131,7 +132,7 @@ def _jobs(
     if not available_splits(data):
         list(read_manifest(data, "train"))  # says what is missing and how to make it
     manifests = {split: list(read_manifest(data, split)) for split in available_splits(data)}
-    manifest = manifest_hash(data)
+    manifest = data_hash(data)
     jobs = []
     for name in names:
         task = TASKS.get(name)

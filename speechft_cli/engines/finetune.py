@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -187,7 +189,7 @@ def _run_json(config: Config, request: FinetuneRequest, folder: Path, device: to
         "family": base.family.name,
         "seed": config.seed,
         "device": str(device),
-        "data": {"path": str(request.data), "sha256": request.manifest_hash},
+        "data": {"path": str(request.data), "sha256": request.data_sha256},
         "base": {"path": str(path), "sha256": file_hash(path), "weights_sha256": weights_hash(base.weights)},
         "started": _now(),
     }
@@ -196,10 +198,11 @@ def _run_json(config: Config, request: FinetuneRequest, folder: Path, device: to
 def _result(request: FinetuneRequest, folder: Path) -> Result:
     notes = json.loads((folder / "best" / "head.json").read_text(encoding="utf-8"))
     metric = request.task.metrics[0]
+    base = str(cast("Mapping[str, object]", read_run(folder)["base"])["path"])
     return Result(
         summary=f"best dev {metric.title} {metric.format(notes['dev'][metric.name])} at step {notes['step']}",
         output=str(folder),
-        next_command=f"speechft merge --base {read_run(folder)['base']['path']} --tuned {folder} --alphas 0:1:0.25",  # type: ignore[index]
+        next_command=shlex.join(["speechft", "merge", "--base", base, "--tuned", str(folder), "--alphas", "0:1:0.25"]),
         data={"task": request.task.name, "step": notes["step"], "dev": notes["dev"], "best": str(folder / "best")},
     )
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import yaml
 from torch import nn
@@ -14,7 +13,8 @@ from torch import nn
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config, FinetuneSection
 from speechft_cli.data.batches import plan_epoch
-from speechft_cli.data.manifests import available_splits, manifest_hash, read_manifest
+from speechft_cli.data.manifests import available_splits, read_manifest
+from speechft_cli.data.prepared import data_hash
 from speechft_cli.data.task_splits import split_for_task
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
@@ -44,7 +44,7 @@ class FinetuneRequest:
     task: Task
     base: EncoderCheckpoint
     data: Path
-    manifest_hash: str
+    data_sha256: str
     vocabulary: Vocabulary
     train: list[Example]
     rejected: list[Rejected]
@@ -101,15 +101,15 @@ def check_request(config: Config, *, resume_from: Path | None) -> FinetuneReques
         hold_share=section.hold_share,
     )
     choose_device(section.device)
-    data_hash = manifest_hash(data)
-    if resume_from is not None and _recorded(resume_from, "data")["sha256"] != data_hash:
+    data_sha256 = data_hash(data)
+    if resume_from is not None and _recorded(resume_from, "data")["sha256"] != data_sha256:
         raise RequestError(
             f"{data}: has changed since the run in {resume_from} began, so it can't be resumed",
             "restore the manifests, or start another run: --out DIR",
         )
     left_out = len(dev_utterances) - len(dev)
     return FinetuneRequest(
-        section, task, base, data, data_hash, vocabulary, examples, rejected, dev, left_out, schedule
+        section, task, base, data, data_sha256, vocabulary, examples, rejected, dev, left_out, schedule
     )
 
 
@@ -153,13 +153,20 @@ def _base(config: Config, resume_from: Path | None) -> EncoderCheckpoint:
 
 def _recorded(run: Path, what: str) -> Mapping[str, object]:
     """What run.json says of the run's `data` or `base`."""
-    return cast("Mapping[str, object]", read_run(run)[what])
+    facts = read_run(run).get(what)
+    if not isinstance(facts, dict) or not {"sha256", "weights_sha256"} & facts.keys():
+        raise RequestError(f"{run / 'run.json'}: must say {what!r}, so the run can't be resumed", "start another run")
+    return facts
 
 
 def _check_same_run(config: Config, folder: Path) -> None:
     """A run is resumed with the settings it was begun with."""
     read_run(folder)  # says what is missing when there is no run
-    old = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    try:
+        old = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        old["seed"], old["finetune"], old["encoder"]
+    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        raise RequestError(f"{folder / 'config.yaml'}: can't be read: {error!r}", "start another run") from error
     new = yaml.safe_load(config_yaml(config))
     changed = [
         f"{section}.{key}: was {old.get(section, {}).get(key)!r}, is {new.get(section, {}).get(key)!r}"

@@ -204,10 +204,10 @@ def _table(outputs: Sequence[Mapping[str, object]]) -> Table:
 
 def _next_command(config: Config, sources: Sources, targets: Sequence[_Target]) -> str:
     if len(targets) > _MODELS_SUGGESTED:
-        return "speechft evaluate -c FILE"
+        return "speechft evaluate --help"
     file_name = (config.merge or MergeSection()).file_name
     # a folder stands for its encoder.pt, and gives the model its label
     merged = [each.folder if file_name == "encoder.pt" else each.folder / file_name for each in targets]
-    models = [part for path in (sources.base.path, *merged) for part in ("--model", str(path))]
-    data = str(config.data_dir) if config.data_dir.is_dir() else "DIR"
-    return shlex.join(["speechft", "evaluate", *models, "--data", data])
+    models = [part for path in (f"base={sources.base.path}", *merged) for part in ("--model", str(path))]
+    data = str(config.data_dir) if config.data_dir.is_dir() else "MANIFESTS"
+    return shlex.join(["speechft", "evaluate", *models, "--data", data, "--task", "sid"])

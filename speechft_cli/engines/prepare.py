@@ -15,7 +15,7 @@ from speechft_cli.config.schema import Config, PrepareSection
 from speechft_cli.data import CORPORA
 from speechft_cli.data.corpus import Corpus, Rejected
 from speechft_cli.data.inspection import inspect_utterance
-from speechft_cli.data.prepared import REJECTED, finished_record, forget_record, write_prepared
+from speechft_cli.data.prepared import REJECTED, finished_record, forget_prepared, write_prepared
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
@@ -126,7 +126,7 @@ def _read(
     try:
         for each in corpus.read(root, splits=section.splits, out=out, hours=section.hours, seed=seed):
             if not found and not corpus.needs_root:
-                forget_record(out)  # the old manifests will not describe the new audio
+                forget_prepared(out)  # the old manifests will not describe the new audio
             found.append(each)
             if len(found) % _REPORT_EVERY == 0:
                 report(Advanced(len(found)))
@@ -245,11 +245,10 @@ def _result(record: Mapping[str, object], out: Path, section: PrepareSection, *,
     splits = record["splits"]
     assert isinstance(splits, Mapping)
     sizes = ", ".join(f"{split} {fact['utterances']} ({fact['hours']:.2f} h)" for split, fact in splits.items())
-    chosen = "" if section.out is None else f" --set finetune.data={shlex.quote(str(out))}"
     return Result(
         summary=f"{section.corpus}: {'already prepared, skipped' if is_skipped else 'prepared'}: {sizes}",
         output=str(out),
-        next_command=f"speechft finetune -c FILE{chosen}",
+        next_command=shlex.join(["speechft", "finetune", "--data", str(out), "--encoder", "CHECKPOINT"]),
         data={
             "corpus": section.corpus,
             "skipped": is_skipped,

@@ -18,11 +18,14 @@ def locked(folder: Path) -> Iterator[None]:
     """Holds the folder's lock; it goes with the process, however that ends.
 
     Raises:
-        RequestError: Another process holds it.
+        RequestError: Another process holds it, or the folder can't be written to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / ".lock"
-    with path.open("a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("a+")
+    except OSError as error:
+        raise RequestError(f"{folder}: must be a folder that can be written to: {error}", "choose another") from error
+    with file:
         try:
             # not flock: processes that read audio would inherit it and outlive a killed parent by seconds
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

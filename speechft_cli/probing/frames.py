@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from speechft_cli.errors import RequestError
 from speechft_cli.probing.probe import (
     GRADIENT_CLIP,
     Advance,
@@ -68,7 +69,12 @@ def train_frame_probes(
     """
     train = splits["train"]
     vocabulary = task.vocabulary(train.targets)
-    targets = [task.encode(target, vocabulary) for target in train.targets]
+    targets = encode_known(task, train.targets, vocabulary)
+    # a target with a symbol that no class stands for can't be learnt, only counted as an error
+    learnable = [row for row, target in enumerate(targets) if target is not None]
+    if not learnable:
+        raise RequestError(f"task {task.name}: must have training targets within its vocabulary, has none")
+    lengths = [train.lengths[row] for row in learnable]
     layer_count, _, width = train.features(0).shape
     to_score = evaluation_steps(steps, EVALUATIONS)
     chosen: Chosen | None = None
@@ -77,9 +83,10 @@ def train_frame_probes(
         with seeded(seed, device):
             probe = Probe(task.probe(width, len(vocabulary)), layer_count).to(device)
             optimizer = torch.optim.Adam(probe.parameters(), lr=rate)
-            for step, batch in zip(range(1, steps + 1), _batches(train.lengths, seed=seed), strict=False):
+            for step, places in zip(range(1, steps + 1), _batches(lengths, seed=seed), strict=False):
+                batch = [learnable[place] for place in places]
                 hidden_states, counts = _collate([train.features(row) for row in batch], device)
-                loss = task.loss(probe.train()(hidden_states, counts), counts, [targets[row] for row in batch])
+                loss = task.loss(probe.train()(hidden_states, counts), counts, [targets[row] or [] for row in batch])
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(probe.parameters(), GRADIENT_CLIP)

@@ -58,3 +58,9 @@ def test_anything_else_is_refused(given: object, message: str) -> None:
     with pytest.raises(ValueError, match="must") as caught:
         parse_alphas(given)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("text", ["1e400", "1e-400", "0:1e400:1e399", "0:1e999999:1e-999999", "12345"])
+def test_an_alpha_that_can_only_be_a_slip_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="must"):
+        parse_alphas(text)

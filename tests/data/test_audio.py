@@ -46,3 +46,11 @@ def test_a_file_that_is_no_recording_is_named(tmp_path: Path) -> None:
     path.write_text("no wave")
     with pytest.raises(SpeechftError, match=r"a\.wav: can't be read as audio"):
         read_waveform(Utterance("u", path, duration=1.0, sample_rate=16_000))
+
+
+def test_a_sample_that_is_no_number_is_an_error(tmp_path: Path) -> None:
+    samples = np.zeros(8_000, dtype=np.float32)
+    samples[4_000] = np.nan
+    soundfile.write(tmp_path / "nan.wav", samples, 16_000, subtype="FLOAT")
+    with pytest.raises(SpeechftError, match=r"nan\.wav: must have finite samples"):
+        read_waveform(Utterance("nan", tmp_path / "nan.wav", duration=0.5, sample_rate=16_000))

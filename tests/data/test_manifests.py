@@ -1,6 +1,7 @@
 import gzip
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,11 @@ def test_an_interrupted_writer_leaves_the_old_manifest(tmp_path: Path) -> None:
         write_manifest(tmp_path, "train", [SPARSE, unserialisable])
     assert list(read_manifest(tmp_path, "train")) == [FULL]
     assert list(tmp_path.iterdir()) == [manifest_path(tmp_path, "train")]
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda _: b"junk", lambda _: gzip.compress(b"[1]\n")])
+def test_a_damaged_manifest_is_named(tmp_path: Path, manifests: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = manifest_path(tmp_path, "train")
+    path.write_bytes(damage(manifest_path(manifests, "train").read_bytes()))
+    with pytest.raises(RequestError, match=r"cuts-train\.jsonl\.gz: must be a manifest, can't be read"):
+        list(read_manifest(tmp_path, "train"))

@@ -89,3 +89,10 @@ def test_a_waveform_too_short_for_a_frame_is_an_error(tiny: EncoderCheckpoint) -
 def test_an_unknown_size_is_refused(hubert: EncoderFamily) -> None:
     with pytest.raises(RequestError, match=r"encoder\.size: must be one of tiny, base, got 'huge'"):
         random_checkpoint(hubert, "huge", seed=0)
+
+
+def test_weights_that_are_no_numbers_are_named(tiny: EncoderCheckpoint) -> None:
+    weights = dict(tiny.weights)
+    weights["layer_norm.weight"] = weights["layer_norm.weight"] * float("nan")
+    with pytest.raises(RequestError, match=r"must be finite, has NaN or Inf in layer_norm\.weight$"):
+        build_encoder(tiny.with_weights(weights), device=CPU)

@@ -220,13 +220,14 @@ def test_the_result_is_json_and_its_next_command_evaluates(store: Path, tmp_path
     ]
     base = store / "base.pt"
     assert result.next_command == (
-        f"speechft evaluate --model {base} --model '{out}/alpha-0' --model '{out}/alpha-0.5' --data DIR"
+        f"speechft evaluate --model base={base} --model '{out}/alpha-0' --model '{out}/alpha-0.5' "
+        "--data MANIFESTS --task sid"
     )
 
 
 def test_a_long_grid_suggests_a_short_command(store: Path, tmp_path: Path) -> None:
     result = merge.run(config_of(store, tmp_path, alphas="0:1:0.1"), ignore)
-    assert result.next_command == "speechft evaluate -c FILE"
+    assert result.next_command == "speechft evaluate --help"
 
 
 def test_a_base_merged_with_itself_is_said(store: Path, tmp_path: Path) -> None:
@@ -392,11 +393,12 @@ def test_nan_in_an_input_names_file_and_key(store: Path, tmp_path: Path, which: 
 
 
 def test_an_overflowing_output_names_alpha_and_keys_and_keeps_what_was_finished(store: Path, tmp_path: Path) -> None:
-    for name in ("base", "tuned"):
+    for name, scale in (("base", 1), ("tuned", 1000)):
         whole = read_encoder(store / f"{name}.pt", HUBERT)
-        converted.write(whole.with_weights({n: t.half() for n, t in whole.weights.items()}), tmp_path / f"{name}.pt")
-    with pytest.raises(SpeechftError, match=r"alpha 1000000000: must be finite, has NaN or Inf in .* and \d+ more$"):
-        merge.run(config_of(tmp_path, tmp_path / "out", alphas=[0.5, 10**9]), ignore)
+        halves = {key: (scale * tensor).half() for key, tensor in whole.weights.items()}
+        converted.write(whole.with_weights(halves), tmp_path / f"{name}.pt")
+    with pytest.raises(SpeechftError, match=r"alpha 9000: must be finite, has NaN or Inf in .* and \d+ more$"):
+        merge.run(config_of(tmp_path, tmp_path / "out", alphas=[0.5, 9000]), ignore)
     assert tree(tmp_path / "out") == {"alpha-0.5", "alpha-0.5/encoder.pt", "alpha-0.5/merge.json"}
 
 

@@ -59,3 +59,10 @@ def test_a_run_is_written_as_it_is_read(tmp_path: Path) -> None:
 
     assert read_run(tmp_path) == {"status": "done", "path": "a"}
     assert json.loads((tmp_path / "run.json").read_text())["status"] == "done"
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(RequestError, match="must be a folder that can be written to"), locked(place):
+            pass

@@ -15,6 +15,7 @@ from speechft_cli.tasks.asr import ASR
         ("twenty-one", "TWENTY ONE"),
         ("  it’s  ", "IT'S"),
         ("42", ""),
+        ("Schön_hier, 3 mal", "SCHÖN HIER MAL"),
     ],
 )
 def test_transcripts_are_normalised(raw: str, normalised: str) -> None:

@@ -66,3 +66,18 @@ def test_what_can_not_be_trained_on_may_still_be_scored() -> None:
     )
 
     assert [example.utterance.id for example in examples] == ["dense"]
+
+
+def test_a_letter_outside_the_alphabet_is_named_not_dropped(hubert: EncoderFamily) -> None:
+    task = TASKS.get("asr")
+    examples, rejected = training_examples(
+        [utterance("german", text="Hören")],
+        task,
+        task.vocabulary([]),
+        frame_count=hubert.frame_count,
+        min_seconds=0.1,
+        max_seconds=8.0,
+    )
+
+    assert not examples
+    assert [(each.reason, each.detail) for each in rejected] == [("outside the vocabulary", "Ö")]

@@ -75,4 +75,10 @@ def finetune(
     )
     from speechft_cli.engines import finetune as engine
 
-    conduct(context, lambda report: engine.run(loaded, report, resume=resume, dry_run=dry_run), as_json=as_json)
+    conduct(
+        context,
+        lambda report: engine.run(loaded, report, resume=resume, dry_run=dry_run),
+        as_json=as_json,
+        config=config,
+        then="" if dry_run else "merge",
+    )

@@ -54,4 +54,10 @@ def merge(
     )
     from speechft_cli.engines import merge as engine
 
-    conduct(context, lambda report: engine.run(loaded, report, plan_only=plan), as_json=as_json)
+    conduct(
+        context,
+        lambda report: engine.run(loaded, report, plan_only=plan),
+        as_json=as_json,
+        config=config,
+        then="" if plan else "evaluate",
+    )

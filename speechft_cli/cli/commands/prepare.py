@@ -49,7 +49,7 @@ def prepare(
     )
     from speechft_cli.engines import prepare as engine
 
-    conduct(context, lambda report: engine.run(loaded, report), as_json=as_json)
+    conduct(context, lambda report: engine.run(loaded, report), as_json=as_json, config=config, then="finetune")
 
 
 def parse_splits(text: str) -> dict[str, list[str]]:
