@@ -11,7 +11,6 @@ from speechft_cli.data import CORPORA
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.errors import RequestError
 
-
 ON_DISK = [name for name in CORPORA if CORPORA.get(name).needs_root]
 GENERATED = [name for name in CORPORA if not CORPORA.get(name).needs_root]
 
