@@ -39,14 +39,6 @@ class EncoderFamily:
     published: str
     sizes: Mapping[str, Mapping[str, object]]
 
-    @property
-    def frame_stride(self) -> int:
-        """Samples from one frame to the next."""
-        stride = 1
-        for _, step in self.convolutions:
-            stride *= step
-        return stride
-
     def frame_count(self, sample_count: int) -> int:
         """Returns how many frames the CNN makes of `sample_count` samples, 0 when they are too few for one."""
         count = sample_count

@@ -86,17 +86,6 @@ class Encoder(nn.Module):
         """Returns the weights by their checkpoint names, sharing memory with the network."""
         return dict(self.model.state_dict())
 
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Replaces the weights; names and shapes must be the same.
-
-        Raises:
-            RequestError: They are not.
-        """
-        try:
-            self.model.load_state_dict(dict(weights))
-        except RuntimeError as error:
-            raise RequestError(f"{self.family.name}: weights do not fit: {error}") from error
-
 
 def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device) -> Encoder:
     """Builds an encoder through s3prl's expert, in evaluation mode.

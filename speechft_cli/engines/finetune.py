@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import shlex
 import sys
@@ -160,7 +159,8 @@ def _train(config: Config, request: FinetuneRequest, report: Report, folder: Pat
         outputs = {}
         if status == "done":
             best = read_encoder(folder / "best" / "encoder.pt", base.family)
-            outputs = {"best": {**best_scores(folder / "best"), "weights_sha256": weights_hash(best.weights)}}
+            step, scores = best_scores(folder / "best", task.metrics[0])
+            outputs = {"best": {"step": step, "dev": scores, "weights_sha256": weights_hash(best.weights)}}
         write_run(folder, {**run_json, "status": status, "ended": _now(), "steps": state.step, "outputs": outputs})
     return _result(request, folder)
 
@@ -196,14 +196,14 @@ def _run_json(config: Config, request: FinetuneRequest, folder: Path, device: to
 
 
 def _result(request: FinetuneRequest, folder: Path) -> Result:
-    notes = json.loads((folder / "best" / "head.json").read_text(encoding="utf-8"))
     metric = request.task.metrics[0]
+    step, scores = best_scores(folder / "best", metric)
     base = str(cast("Mapping[str, object]", read_run(folder)["base"])["path"])
     return Result(
-        summary=f"best dev {metric.title} {metric.format(notes['dev'][metric.name])} at step {notes['step']}",
+        summary=f"best dev {metric.title} {metric.format(scores[metric.name])} at step {step}",
         output=str(folder),
         next_command=shlex.join(["speechft", "merge", "--base", base, "--tuned", str(folder), "--alphas", "0:1:0.25"]),
-        data={"task": request.task.name, "step": notes["step"], "dev": notes["dev"], "best": str(folder / "best")},
+        data={"task": request.task.name, "step": step, "dev": scores, "best": str(folder / "best")},
     )
 
 

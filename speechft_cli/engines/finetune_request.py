@@ -28,7 +28,7 @@ from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
 from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.base import Task, Vocabulary
-from speechft_cli.training.examples import Example, Rejected, scoring_examples, training_examples
+from speechft_cli.training.examples import Example, LeftOut, scoring_examples, training_examples
 from speechft_cli.training.freezing import trainable_parameters
 from speechft_cli.training.schedule import StableSchedule
 
@@ -47,7 +47,7 @@ class FinetuneRequest:
     data_sha256: str
     vocabulary: Vocabulary
     train: list[Example]
-    rejected: list[Rejected]
+    rejected: list[LeftOut]
     dev: list[Example]
     dev_left_out: int
     schedule: StableSchedule

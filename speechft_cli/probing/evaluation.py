@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,18 +105,7 @@ def _evaluate_pooled(
         for (split, members), features in zip(job.splits.splits.items(), torch.split(pooled, sizes), strict=True)
     }
     # all learning rates advance together
-    report(Started(f"{frozen.label}: {job.task.name} probes", job.steps, "updates"))
-    outcome = train_pooled_probes(
-        job.task,
-        examples,
-        learning_rates=job.learning_rates,
-        steps=job.steps,
-        seed=job.seed,
-        device=device,
-        advance=lambda done: report(Advanced(done)),
-    )
-    _finish(job, outcome, report)
-    return outcome
+    return _probe(frozen, job, train_pooled_probes, examples, updates=job.steps, device=device, report=report)
 
 
 def _evaluate_frames(frozen: FrozenEncoder, job: ProbeJob, *, device: torch.device, report: Report) -> ProbeOutcome:
@@ -144,8 +133,27 @@ def _evaluate_frames(frozen: FrozenEncoder, job: ProbeJob, *, device: torch.devi
         )
         for split, members in job.splits.splits.items()
     }
-    report(Started(f"{frozen.label}: {job.task.name} probes", job.steps * len(job.learning_rates), "updates"))
-    outcome = train_frame_probes(
+    updates = job.steps * len(job.learning_rates)
+    return _probe(frozen, job, train_frame_probes, examples, updates=updates, device=device, report=report)
+
+
+def _start_encoding(frozen: FrozenEncoder, job: ProbeJob, count: int, report: Report) -> None:
+    report(Started(f"{frozen.label}: encoding for {job.task.name}", count, "utterances"))
+
+
+def _probe(
+    frozen: FrozenEncoder,
+    job: ProbeJob,
+    train: Callable[..., ProbeOutcome],
+    examples: Mapping[str, PooledExamples] | Mapping[str, FrameExamples],
+    *,
+    updates: int,
+    device: torch.device,
+    report: Report,
+) -> ProbeOutcome:
+    """Trains the probes with `train`, which makes `updates` updates in all, and tells what came out."""
+    report(Started(f"{frozen.label}: {job.task.name} probes", updates, "updates"))
+    outcome = train(
         job.task,
         examples,
         learning_rates=job.learning_rates,
@@ -154,18 +162,10 @@ def _evaluate_frames(frozen: FrozenEncoder, job: ProbeJob, *, device: torch.devi
         device=device,
         advance=lambda done: report(Advanced(done)),
     )
-    _finish(job, outcome, report)
-    return outcome
-
-
-def _start_encoding(frozen: FrozenEncoder, job: ProbeJob, count: int, report: Report) -> None:
-    report(Started(f"{frozen.label}: encoding for {job.task.name}", count, "utterances"))
-
-
-def _finish(job: ProbeJob, outcome: ProbeOutcome, report: Report) -> None:
     metric = job.task.metrics[0]
     scores = f"dev {metric.format(outcome.dev[metric.name])}, test {metric.format(outcome.test[metric.name])}"
     report(Finished(f"{metric.title}: {scores} (learning rate {outcome.learning_rate:g}, update {outcome.step})"))
+    return outcome
 
 
 def _targets(job: ProbeJob, utterances: Sequence[Utterance]) -> list[str]:

@@ -36,7 +36,7 @@ class BidirectionalLSTM(nn.Module):
 
     Each direction is a layer of its own and reads an utterance's own frames in its own order, padding last, so that
     nothing need be packed: on a CPU the gradient of a packed sequence takes time quadratic in the number of frames
-    (19 times as long for 600 frames).
+    (17 to 19 times as long for 600 frames).
     """
 
     def __init__(self, inputs: int, hidden: int, *, layers: int, dropout: float) -> None:

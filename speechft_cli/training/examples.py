@@ -26,7 +26,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Rejected:
+class LeftOut:
     """An utterance that can't be trained on, and why."""
 
     utterance_id: str
@@ -42,7 +42,7 @@ def training_examples(
     frame_count: Callable[[int], int],
     min_seconds: Seconds,
     max_seconds: Seconds,
-) -> tuple[list[Example], list[Rejected]]:
+) -> tuple[list[Example], list[LeftOut]]:
     """Sorts utterances into those to train on and those that would do harm or nothing.
 
     Args:
@@ -54,7 +54,7 @@ def training_examples(
         max_seconds: Longest utterance to train on [s].
     """
     examples: list[Example] = []
-    rejected: list[Rejected] = []
+    rejected: list[LeftOut] = []
     for utterance in utterances:
         verdict = _example(utterance, task, vocabulary, frame_count, min_seconds, max_seconds)
         if isinstance(verdict, Example):
@@ -82,22 +82,22 @@ def _example(
     frame_count: Callable[[int], int],
     min_seconds: Seconds,
     max_seconds: Seconds,
-) -> Example | Rejected:
+) -> Example | LeftOut:
     raw = utterance.target(task.needs)
     if raw is None:
-        return Rejected(utterance.id, f"no {task.needs}")
+        return LeftOut(utterance.id, f"no {task.needs}")
     reference = task.normalise(raw)
     if not reference:
-        return Rejected(utterance.id, f"empty {task.needs}")
+        return LeftOut(utterance.id, f"empty {task.needs}")
     if utterance.duration < min_seconds:
-        return Rejected(utterance.id, f"shorter than {min_seconds:g} s", f"{utterance.duration:.2f} s")
+        return LeftOut(utterance.id, f"shorter than {min_seconds:g} s", f"{utterance.duration:.2f} s")
     if utterance.duration > max_seconds:
-        return Rejected(utterance.id, f"longer than {max_seconds:g} s", f"{utterance.duration:.2f} s")
+        return LeftOut(utterance.id, f"longer than {max_seconds:g} s", f"{utterance.duration:.2f} s")
     try:
         target = task.encode(reference, vocabulary)
     except KeyError as error:
-        return Rejected(utterance.id, "outside the vocabulary", str(error.args[0]))
+        return LeftOut(utterance.id, "outside the vocabulary", str(error.args[0]))
     frames = frame_count(int(utterance.duration * SAMPLE_RATE))
     if task.frames_needed(target) > frames:
-        return Rejected(utterance.id, "target longer than the frames", f"{len(target)} symbols, {frames} frames")
+        return LeftOut(utterance.id, "target longer than the frames", f"{len(target)} symbols, {frames} frames")
     return Example(utterance, reference, tuple(target))

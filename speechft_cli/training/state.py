@@ -15,6 +15,7 @@ from speechft_cli.data.batches import Position
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder, write_json
 from speechft_cli.io.checkpoints import read_checkpoint
 from speechft_cli.tasks.base import Metric, Vocabulary
@@ -106,10 +107,26 @@ def restore(state: TrainingState, folder: Path) -> None:
         torch.cuda.set_rng_state_all(cast("list[Tensor]", rest["random_cuda"]))
 
 
-def best_scores(folder: Path) -> dict[str, object]:
-    """Returns what `save_best` noted about the best checkpoint."""
-    notes: dict[str, object] = json.loads((folder / "head.json").read_text(encoding="utf-8"))
-    return notes
+def best_scores(folder: Path, metric: Metric) -> tuple[int, dict[str, float]]:
+    """Returns the step and the dev scores that `save_best` noted about the best checkpoint.
+
+    Args:
+        folder: Where `save_best` wrote.
+        metric: One that must be among the scores.
+
+    Raises:
+        RequestError: There is no such note, or it is damaged.
+    """
+    path = folder / "head.json"
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+        step, scores = int(notes["step"]), {name: float(value) for name, value in notes["dev"].items()}
+        scores[metric.name]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RequestError(
+            f"{path}: must say the dev scores of the best checkpoint, can't be read: {error!r}", "start another run"
+        ) from error
+    return step, scores
 
 
 def _checkpoint(state: TrainingState, base: EncoderCheckpoint) -> EncoderCheckpoint:

@@ -32,6 +32,7 @@ def test_a_corpus_that_is_generated_gives_the_same_for_the_same_seed(name: str, 
         read = corpus.read(None, splits={}, out=tmp_path / folder, hours=0.002, seed=3)
         found = list(islice(read, 3))
         pairs = [item for item in found if isinstance(item, tuple)]
+        assert len(pairs) == 3
         assert all(split in SPLITS and isinstance(each, Utterance) for split, each in pairs)
         return [(split, each.id, each.text) for split, each in pairs]
 
