@@ -52,11 +52,9 @@ class Synthetic:
         """See `Corpus.read`.
 
         Raises:
-            RequestError: `root` or `splits` is given, which mean nothing here, or `out / "audio"` is somebody else's.
+            RequestError: `out / "audio"` is somebody else's.
         """
-        if root is not None or splits:
-            key = "root" if root is not None else "splits"
-            raise RequestError(f"prepare.{key}: must be absent for 'synthetic', which makes its own audio and splits")
+        del root, splits  # a generated corpus has neither; the engine refuses them
         audio = out / "audio"
         if audio.exists() and not (audio / _NOTICE_NAME).is_file():
             raise RequestError(f"{audio}: must be absent, or made by 'synthetic' before", "choose another --out")

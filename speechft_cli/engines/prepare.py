@@ -93,6 +93,12 @@ def _check_request(section: PrepareSection, corpus: Corpus, root: Path | None) -
             f"got {'nothing' if root is None else f'{root}, which does not exist'}",
             f"speechft prepare {section.corpus} --root DIR",
         )
+    if not corpus.needs_root and (root is not None or section.splits):
+        key = "root" if root is not None else "splits"
+        raise RequestError(
+            f"prepare.{key}: must be absent for {section.corpus!r}, which makes its own audio and splits",
+            f"speechft prepare {section.corpus} --out DIR",
+        )
     for split in section.splits:
         if split not in SPLITS:
             raise RequestError(f"prepare.splits: {unknown_name(split, list(SPLITS))}")

@@ -110,10 +110,3 @@ def test_somebody_elses_audio_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="must be absent, or made by 'synthetic' before"):
         generate(tmp_path)
     assert (tmp_path / "audio" / "mine.wav").is_file()
-
-
-def test_a_root_or_parts_mean_nothing_to_it(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"prepare\.root: must be absent"):
-        next(SYNTHETIC.read(tmp_path, splits={}, out=tmp_path, hours=None, seed=0))
-    with pytest.raises(RequestError, match=r"prepare\.splits: must be absent"):
-        next(SYNTHETIC.read(None, splits={"train": ["a"]}, out=tmp_path, hours=None, seed=0))

@@ -261,3 +261,13 @@ def test_real_recordings_are_prepared_whole(tmp_path: Path) -> None:
         "test": (28, 2),
     }
     assert result.data["rejected"] == {}
+
+
+@pytest.mark.parametrize("settings", [{"root": Path()}, {"splits": {"train": ["a"]}}])
+def test_a_generated_corpus_takes_no_root_and_no_parts_and_leaves_nothing(
+    tmp_path: Path, settings: dict[str, object]
+) -> None:
+    config = Config(prepare=PrepareSection.model_validate({"out": tmp_path / "out", **settings}))
+    with pytest.raises(RequestError, match=r"prepare\.\w+: must be absent for 'synthetic'"):
+        run(config, ignore)
+    assert not (tmp_path / "out").exists()
