@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from speechft_cli.config.schema import Config, EvaluateSection
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.evaluate import EvaluateSection
 from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import data_hash

@@ -14,7 +14,8 @@ import torch
 
 from speechft_cli import __version__
 from speechft_cli.config.dump import config_yaml
-from speechft_cli.config.schema import Config, FinetuneSection
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device

@@ -11,7 +11,8 @@ import yaml
 from torch import nn
 
 from speechft_cli.config.dump import config_yaml
-from speechft_cli.config.schema import Config, FinetuneSection
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.data.batches import plan_epoch
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import data_hash

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from speechft_cli import __version__
 from speechft_cli.config.alphas import alpha_name
-from speechft_cli.config.schema import Config, MergeSection
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders.formats import converted
 from speechft_cli.engines.merge_sources import Sources, check_finite, read_sources
 from speechft_cli.errors import RequestError

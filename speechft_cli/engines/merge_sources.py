@@ -8,7 +8,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from speechft_cli.config.schema import Config, MergeSection
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint

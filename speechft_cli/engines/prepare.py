@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speechft_cli.config.schema import Config, PrepareSection
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data import CORPORA
 from speechft_cli.data.corpus import Corpus, Rejected
 from speechft_cli.data.inspection import inspect_utterance

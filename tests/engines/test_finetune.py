@@ -11,7 +11,8 @@ import torch
 import yaml
 
 from speechft_cli.config.dump import config_yaml
-from speechft_cli.config.schema import Config, FinetuneSection
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.data.manifests import read_manifest, write_manifest
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.formats import read_encoder

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechft_cli.config.schema import Config, PrepareSection
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data.manifests import available_splits, manifest_hash, read_manifest
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import RequestError, SpeechftError

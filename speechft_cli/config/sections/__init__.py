@@ -1,0 +1,1 @@
+"""The sections of the config model, one file per stage."""

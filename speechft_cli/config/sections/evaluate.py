@@ -1,0 +1,30 @@
+"""The `evaluate` section."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from speechft_cli.config.sections.base import Positive, PositiveInt, Section
+
+
+class EvaluateSection(Section):
+    """Frozen encoders × tasks → scores and a report."""
+
+    data: Path | None = None
+    """Folder of the manifests; default: where `prepare` puts them."""
+    out: Path | None = None
+    """Output folder; default `<output_dir>/evaluate`."""
+    models: dict[str, Path] = Field(default_factory=dict)
+    """Label → checkpoint; default: the base, the tuned encoder and every merged alpha."""
+    tasks: list[str] = Field(default_factory=lambda: ["sid", "asr"], min_length=1)
+    """Probing tasks; `speechft list tasks` shows them."""
+    steps: dict[str, PositiveInt] = Field(default_factory=dict)
+    """Task → optimizer updates of its probe; default: the task's own."""
+    learning_rates: dict[str, list[Positive]] = Field(default_factory=dict)
+    """Task → learning rates to try; the best on dev is scored on test. Default: the task's own."""
+    crop_seconds: Positive | None = None
+    """Utterance tasks hear at most this much from the middle of each utterance [s]; default: all of it."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
