@@ -9,20 +9,20 @@ CORPORA: Registry[Corpus] = Registry(
     "corpus",
     {
         "librispeech": Entry(
-            "speechft_cli.data.librispeech:LIBRISPEECH",
+            "speechft_cli.data.corpora.librispeech:LIBRISPEECH",
             "read English with transcripts, in its on-disk layout",
             "Panayotov et al. 2015, https://www.openslr.org/12",
         ),
         "manifest": Entry(
-            "speechft_cli.data.manifest_file:MANIFEST_FILE",
+            "speechft_cli.data.corpora.manifest_file:MANIFEST_FILE",
             "any JSONL or CSV with an audio path, and text, speaker, phones, labels",
             "your own",
         ),
         "folder": Entry(
-            "speechft_cli.data.class_folders:CLASS_FOLDERS", "one folder of recordings per class", "your own"
+            "speechft_cli.data.corpora.class_folders:CLASS_FOLDERS", "one folder of recordings per class", "your own"
         ),
         "synthetic": Entry(
-            "speechft_cli.data.synthetic:SYNTHETIC",
+            "speechft_cli.data.corpora.synthetic:SYNTHETIC",
             "sentences spoken by many espeak-ng voices, with text, phonemes and speakers",
             "espeak-ng, https://github.com/espeak-ng/espeak-ng",
         ),

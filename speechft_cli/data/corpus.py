@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from speechft_cli.data.utterance import Utterance
 
@@ -29,38 +28,39 @@ class Rejected:
     detail: str = ""
 
 
-class Corpus(Protocol):
-    """A corpus reader."""
+@dataclass(frozen=True)
+class CorpusRequest:
+    """What is wanted of a corpus.
 
-    @property
-    def needs_root(self) -> bool:
-        """Whether the corpus must lie on disk already; False for one that is generated."""
-        ...
+    Attributes:
+        root: Where the corpus lies. A generated corpus puts its audio under `root / "audio"`, whole or not at all once
+            everything has been yielded.
+        splits: Our split → the corpus's parts; empty for the corpus's own split.
+        hours: Wanted size of a generated corpus's train split [h], None for its default; readers of existing audio
+            ignore it.
+        seed: Of everything random: generated speech, and a split that the corpus does not have.
+    """
 
-    def read(
-        self,
-        root: Path | None,
-        *,
-        splits: Mapping[str, Sequence[str]],
-        out: Path,
-        hours: float | None,
-        seed: int,
-    ) -> Iterator[tuple[str, Utterance] | Rejected]:
-        """Yields (split, utterance), in corpus order; opens no audio.
+    root: Path
+    splits: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    hours: float | None = None
+    seed: int = 0
 
-        What the layout itself shows to be broken, for example audio without its transcript, is yielded as `Rejected`
-        in its place. A wrong request raises before anything is written.
 
-        Args:
-            root: Where the corpus lies.
-            splits: Our split → the corpus's parts; empty for the corpus's own split.
-            out: Folder of the manifests; a generated corpus puts its audio under `out / "audio"`, whole or not at all
-                once everything has been yielded.
-            hours: Wanted size of a generated corpus's train split [h], None for its default; readers of existing
-                audio ignore it.
-            seed: Of everything random: generated speech, and a split that the corpus does not have.
+#: What a reader yields: (split, utterance), or in its place what the layout itself shows to be broken, for example
+#: audio without its transcript.
+Found = tuple[str, Utterance] | Rejected
 
-        Raises:
-            RequestError: `root` does not have the layout; the message says what is missing.
-        """
-        ...
+
+@dataclass(frozen=True)
+class Corpus:
+    """A corpus.
+
+    Attributes:
+        read: Yields what lies under the request's root, lazily, in corpus order, and opens no audio. A wrong request
+            raises RequestError before anything is written: the message says what is missing.
+        needs_root: Whether the corpus must lie on disk already; False for one that is generated.
+    """
+
+    read: Callable[[CorpusRequest], Iterator[Found]]
+    needs_root: bool = True

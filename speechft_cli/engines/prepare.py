@@ -14,7 +14,7 @@ from pathlib import Path
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data import CORPORA
-from speechft_cli.data.corpus import Corpus, Rejected
+from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.inspection import inspect_utterance
 from speechft_cli.data.prepared import REJECTED, finished_record, forget_prepared, write_prepared
 from speechft_cli.data.utterance import SPLITS, Utterance
@@ -25,8 +25,6 @@ from speechft_cli.registry import unknown_name
 
 _REPORT_EVERY = 50  # utterances
 _PACKAGES = ("speechft", "lhotse", "soundfile", "torch", "torchaudio", "espeakng-loader")
-
-Found = tuple[str, Utterance] | Rejected
 
 
 @dataclass
@@ -129,9 +127,10 @@ def _read(
     corpus: Corpus, section: PrepareSection, root: Path | None, out: Path, *, seed: int, report: Report
 ) -> list[Found]:
     report(Started(f"reading {section.corpus}" if corpus.needs_root else f"generating {section.corpus}", None, "files"))
+    request = CorpusRequest(root or out, splits=section.splits, hours=section.hours, seed=seed)
     found: list[Found] = []
     try:
-        for each in corpus.read(root, splits=section.splits, out=out, hours=section.hours, seed=seed):
+        for each in corpus.read(request):
             if not found and not corpus.needs_root:
                 forget_prepared(out)  # the old manifests will not describe the new audio
             found.append(each)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.data import CORPORA
+from speechft_cli.data.corpus import CorpusRequest
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.errors import RequestError
 
@@ -20,8 +21,7 @@ def test_a_corpus_that_must_lie_on_disk_says_when_it_does_not(name: str, tmp_pat
     corpus = CORPORA.get(name)
     (tmp_path / "empty").mkdir()
     with pytest.raises(RequestError, match="empty"):
-        list(corpus.read(tmp_path / "empty", splits={}, out=tmp_path / "out", hours=None, seed=0))
-    assert not (tmp_path / "out").exists()
+        list(corpus.read(CorpusRequest(tmp_path / "empty")))
 
 
 @pytest.mark.parametrize("name", GENERATED)
@@ -29,7 +29,7 @@ def test_a_corpus_that_is_generated_gives_the_same_for_the_same_seed(name: str, 
     corpus = CORPORA.get(name)
 
     def first(folder: str) -> list[tuple[str, str, str | None]]:
-        read = corpus.read(None, splits={}, out=tmp_path / folder, hours=0.002, seed=3)
+        read = corpus.read(CorpusRequest(tmp_path / folder, hours=0.002, seed=3))
         found = list(islice(read, 3))
         pairs = [item for item in found if isinstance(item, tuple)]
         assert len(pairs) == 3

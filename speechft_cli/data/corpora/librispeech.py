@@ -3,39 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from speechft_cli.data.corpus import Rejected
+from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.errors import RequestError
 
 
-@dataclass(frozen=True)
-class LibriSpeech:
+def read(request: CorpusRequest) -> Iterator[Found]:
     """Reads any corpus in this layout; a part's split is the beginning of its name unless `splits` says more."""
-
-    needs_root: bool = True
-
-    def read(
-        self,
-        root: Path | None,
-        *,
-        splits: Mapping[str, Sequence[str]],
-        out: Path,
-        hours: float | None,
-        seed: int,
-    ) -> Iterator[tuple[str, Utterance] | Rejected]:
-        """See `Corpus.read`."""
-        del out, hours, seed
-        assert root is not None  # needs_root
-        folder = root / "LibriSpeech" if (root / "LibriSpeech").is_dir() else root
-        for split, part in _choose_parts(folder, splits):
-            for chapter in _chapters(folder / part):
-                yield from _read_chapter(chapter, split)
+    root = request.root
+    folder = root / "LibriSpeech" if (root / "LibriSpeech").is_dir() else root
+    for split, part in _choose_parts(folder, request.splits):
+        for chapter in _chapters(folder / part):
+            yield from _read_chapter(chapter, split)
 
 
-LIBRISPEECH = LibriSpeech()
+LIBRISPEECH = Corpus(read)
 
 
 def _chapters(part: Path) -> list[Path]:
@@ -69,7 +53,7 @@ def _choose_parts(folder: Path, splits: Mapping[str, Sequence[str]]) -> list[tup
     return chosen
 
 
-def _read_chapter(chapter: Path, split: str) -> Iterator[tuple[str, Utterance] | Rejected]:
+def _read_chapter(chapter: Path, split: str) -> Iterator[Found]:
     speaker = chapter.parent.name
     recordings = {path.stem: path for path in chapter.glob("*.flac")}
     texts = _read_transcripts(chapter / f"{speaker}-{chapter.name}.trans.txt")

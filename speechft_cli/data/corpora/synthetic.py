@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ import soundfile
 import torch
 
 from speechft_cli.data.audio import SAMPLE_RATE, resample
-from speechft_cli.data.corpus import Rejected
+from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
 from speechft_cli.data.synthesis.espeak import Espeak
 from speechft_cli.data.synthesis.phonemes import to_arpabet
 from speechft_cli.data.synthesis.sentences import draw_sentence
@@ -29,64 +28,48 @@ _NOTICE_NAME = "README.txt"
 _NOTICE = "Synthetic speech (espeak-ng), made by `speechft prepare synthetic`; the next run replaces this folder.\n"
 
 
-@dataclass(frozen=True)
-class Synthetic:
+def read(request: CorpusRequest) -> Iterator[Found]:
     """Generates the corpus; the same request gives the same bytes on the same machine.
 
     The speakers take turns, so train, dev and test have the same ones (speaker identification has its closed set and
     needs no split of its own), but no sentence in common. Dev and test are a tenth of train each, and at least one
     utterance of each of its speakers. A speaker's pitch and rate vary a little from utterance to utterance.
+
+    Raises:
+        RequestError: `audio` in the root is somebody else's.
     """
-
-    needs_root: bool = False
-
-    def read(
-        self,
-        root: Path | None,
-        *,
-        splits: Mapping[str, Sequence[str]],
-        out: Path,
-        hours: float | None,
-        seed: int,
-    ) -> Iterator[tuple[str, Utterance] | Rejected]:
-        """See `Corpus.read`.
-
-        Raises:
-            RequestError: `out / "audio"` is somebody else's.
-        """
-        del root, splits  # a generated corpus has neither; the engine refuses them
-        audio = out / "audio"
-        if audio.exists() and not (audio / _NOTICE_NAME).is_file():
-            raise RequestError(f"{audio}: must be absent, or made by 'synthetic' before", "choose another --out")
-        train_seconds = (_DEFAULT_HOURS if hours is None else hours) * 3600
-        speakers = 1
-        with atomic_folder(audio) as folder, Espeak(seed=seed) as espeak, _one_thread():
-            (folder / _NOTICE_NAME).write_text(_NOTICE, encoding="utf-8")
-            for split in SPLITS:
-                wanted = train_seconds if split == "train" else train_seconds / 10
-                draw = random.Random(f"{seed} {split}")
-                total, spoken = 0.0, 0
-                while total < wanted or spoken < speakers:
-                    voice = VOICES[spoken % len(VOICES)]
-                    path = folder / voice.variant / f"{split}-{voice.variant}-{spoken:05d}.flac"
-                    text = draw_sentence(draw, split)
-                    total += _write_speech(espeak, text, voice, draw, path)
-                    spoken += 1
-                    yield (
-                        split,
-                        Utterance(
-                            id=path.stem,
-                            audio=audio / path.relative_to(folder),
-                            text=text,
-                            phones=to_arpabet(espeak.phonemes(text, voice)),
-                            speaker=voice.variant,
-                        ),
-                    )
-                if split == "train":
-                    speakers = min(spoken, len(VOICES))
+    audio = request.root / "audio"
+    if audio.exists() and not (audio / _NOTICE_NAME).is_file():
+        raise RequestError(f"{audio}: must be absent, or made by 'synthetic' before", "choose another --out")
+    train_seconds = (_DEFAULT_HOURS if request.hours is None else request.hours) * 3600
+    speakers = 1
+    with atomic_folder(audio) as folder, Espeak(seed=request.seed) as espeak, _one_thread():
+        (folder / _NOTICE_NAME).write_text(_NOTICE, encoding="utf-8")
+        for split in SPLITS:
+            wanted = train_seconds if split == "train" else train_seconds / 10
+            draw = random.Random(f"{request.seed} {split}")
+            total, spoken = 0.0, 0
+            while total < wanted or spoken < speakers:
+                voice = VOICES[spoken % len(VOICES)]
+                path = folder / voice.variant / f"{split}-{voice.variant}-{spoken:05d}.flac"
+                text = draw_sentence(draw, split)
+                total += _write_speech(espeak, text, voice, draw, path)
+                spoken += 1
+                yield (
+                    split,
+                    Utterance(
+                        id=path.stem,
+                        audio=audio / path.relative_to(folder),
+                        text=text,
+                        phones=to_arpabet(espeak.phonemes(text, voice)),
+                        speaker=voice.variant,
+                    ),
+                )
+            if split == "train":
+                speakers = min(spoken, len(VOICES))
 
 
-SYNTHETIC = Synthetic()
+SYNTHETIC = Corpus(read, needs_root=False)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from speechft_cli.data.corpus import Rejected
+from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
 from speechft_cli.data.utterance import SPLIT_NAMES, SPLITS, Utterance
 from speechft_cli.errors import RequestError
 
@@ -15,46 +14,32 @@ from speechft_cli.errors import RequestError
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph", ".opus")
 
 
-@dataclass(frozen=True)
-class ClassFolders:
+def read(request: CorpusRequest) -> Iterator[Found]:
     """Reads labelled recordings; the class is `labels["label"]`.
 
     Without split folders each class is divided 80/10/10 by a seeded hash of the paths. That knows no speakers: where
     they matter, make split folders or a manifest.
     """
 
-    needs_root: bool = True
-
-    def read(
-        self,
-        root: Path | None,
-        *,
-        splits: Mapping[str, Sequence[str]],
-        out: Path,
-        hours: float | None,
-        seed: int,
-    ) -> Iterator[tuple[str, Utterance] | Rejected]:
-        """See `Corpus.read`."""
-        del out, hours
-        assert root is not None  # needs_root
-        found = False
-        parts = _split_folders(root, splits)
-        for split, part in parts or [("", root)]:
-            for class_folder in _folders(part):
-                paths = _recordings(class_folder)
-                drawn = {} if parts else _draw_splits(paths, root, seed)
-                for path in paths:
-                    found = True
-                    name = path.relative_to(root).with_suffix("").as_posix()
-                    yield split or drawn[path], Utterance(name, path, labels={"label": class_folder.name})
-        if not found:
-            raise RequestError(
-                f"{root}: must hold one folder per class with {', '.join(SUFFIXES)} files inside, has none",
-                "the layout is ROOT/[train|dev|test/]CLASS/*.wav",
-            )
+    root = request.root
+    found = False
+    parts = _split_folders(root, request.splits)
+    for split, part in parts or [("", root)]:
+        for class_folder in _folders(part):
+            paths = _recordings(class_folder)
+            drawn = {} if parts else _draw_splits(paths, root, request.seed)
+            for path in paths:
+                found = True
+                name = path.relative_to(root).with_suffix("").as_posix()
+                yield split or drawn[path], Utterance(name, path, labels={"label": class_folder.name})
+    if not found:
+        raise RequestError(
+            f"{root}: must hold one folder per class with {', '.join(SUFFIXES)} files inside, has none",
+            "the layout is ROOT/[train|dev|test/]CLASS/*.wav",
+        )
 
 
-CLASS_FOLDERS = ClassFolders()
+CLASS_FOLDERS = Corpus(read)
 
 
 def _folders(folder: Path) -> list[Path]:

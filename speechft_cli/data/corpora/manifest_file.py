@@ -5,52 +5,36 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from speechft_cli.data.corpus import Rejected
-from speechft_cli.data.manifest_line import Line, parse_line
-from speechft_cli.data.utterance import SPLIT_NAMES, Utterance
+from speechft_cli.data.corpora.manifest_line import Line, parse_line
+from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
+from speechft_cli.data.utterance import SPLIT_NAMES
 from speechft_cli.errors import RequestError
 
 _LISTED = 10  # problems named one by one; the rest is counted
 _NAMES = ("manifest.jsonl", "manifest.csv")
 
 
-@dataclass(frozen=True)
-class ManifestFile:
+def read(request: CorpusRequest) -> Iterator[Found]:
     """Reads a list of recordings; `manifest_line` says which fields it knows."""
-
-    needs_root: bool = True
-
-    def read(
-        self,
-        root: Path | None,
-        *,
-        splits: Mapping[str, Sequence[str]],
-        out: Path,
-        hours: float | None,
-        seed: int,
-    ) -> Iterator[tuple[str, Utterance] | Rejected]:
-        """See `Corpus.read`."""
-        del out, hours, seed
-        assert root is not None  # needs_root
-        path = _find_list(root)
-        names = {value: split for split, values in splits.items() for value in values} or SPLIT_NAMES
-        lines = _parse(path, may_have_any_split=bool(splits))
-        there = sorted({line.split for line in lines})
-        if missing := [value for value in names if splits and value not in there]:
-            raise RequestError(
-                f"{path}: must have the splits {', '.join(missing)}, has {', '.join(there)}",
-                "prepare.splits names values of the field 'split'",
-            )
-        for line in lines:
-            if line.split in names:
-                yield names[line.split], line.utterance
+    path = _find_list(request.root)
+    splits = request.splits
+    names = {value: split for split, values in splits.items() for value in values} or SPLIT_NAMES
+    lines = _parse(path, may_have_any_split=bool(splits))
+    there = sorted({line.split for line in lines})
+    if missing := [value for value in names if splits and value not in there]:
+        raise RequestError(
+            f"{path}: must have the splits {', '.join(missing)}, has {', '.join(there)}",
+            "prepare.splits names values of the field 'split'",
+        )
+    for line in lines:
+        if line.split in names:
+            yield names[line.split], line.utterance
 
 
-MANIFEST_FILE = ManifestFile()
+MANIFEST_FILE = Corpus(read)
 
 
 def _find_list(root: Path) -> Path:

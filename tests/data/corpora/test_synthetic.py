@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechft_cli.data.corpus import Rejected
+from speechft_cli.data.corpora.synthetic import SYNTHETIC
+from speechft_cli.data.corpus import CorpusRequest, Rejected
 from speechft_cli.data.synthesis.espeak import Espeak
 from speechft_cli.data.synthesis.phonemes import PHONEMES, to_arpabet
 from speechft_cli.data.synthesis.sentences import WORDS, draw_sentence
 from speechft_cli.data.synthesis.voices import VOICES, Voice
-from speechft_cli.data.synthetic import SYNTHETIC
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError, SpeechftError
 
 
 def generate(out: Path, *, seed: int = 0, hours: float = 0.002) -> list[tuple[str, Utterance]]:
-    found = SYNTHETIC.read(None, splits={}, out=out, hours=hours, seed=seed)
+    found = SYNTHETIC.read(CorpusRequest(out, hours=hours, seed=seed))
     return [each for each in found if not isinstance(each, Rejected)]
 
 
@@ -98,7 +98,7 @@ def test_every_split_has_every_speaker_and_train_has_the_hours(tmp_path: Path) -
 def test_a_generation_that_is_broken_off_leaves_the_old_audio(tmp_path: Path) -> None:
     generate(tmp_path, seed=1)
     before = contents(tmp_path)
-    unfinished = SYNTHETIC.read(None, splits={}, out=tmp_path, hours=0.002, seed=2)
+    unfinished = SYNTHETIC.read(CorpusRequest(tmp_path, hours=0.002, seed=2))
     next(unfinished)
     unfinished.close()  # type: ignore[attr-defined]
     assert contents(tmp_path) == before

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from speechft_cli.data.class_folders import CLASS_FOLDERS
+from speechft_cli.data.corpora.class_folders import CLASS_FOLDERS
+from speechft_cli.data.corpus import CorpusRequest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
 
@@ -15,7 +16,7 @@ def touch(root: Path, *names: str) -> None:
 
 
 def read(root: Path, seed: int = 0, **splits: list[str]) -> list[tuple[str, Utterance]]:
-    found = list(CLASS_FOLDERS.read(root, splits=splits, out=root / "out", hours=None, seed=seed))
+    found = list(CLASS_FOLDERS.read(CorpusRequest(root, splits=splits, seed=seed)))
     return [each for each in found if isinstance(each, tuple)]
 
 

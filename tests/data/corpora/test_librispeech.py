@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from speechft_cli.data.corpus import Rejected
-from speechft_cli.data.librispeech import LIBRISPEECH
+from speechft_cli.data.corpora.librispeech import LIBRISPEECH
+from speechft_cli.data.corpus import CorpusRequest, Rejected
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
 
@@ -20,7 +20,7 @@ def chapter(root: Path, name: str, texts: dict[str, str], recordings: list[str])
 
 
 def read(root: Path, **splits: list[str]) -> list[tuple[str, Utterance] | Rejected]:
-    return list(LIBRISPEECH.read(root, splits=splits, out=root / "out", hours=None, seed=0))
+    return list(LIBRISPEECH.read(CorpusRequest(root, splits=splits)))
 
 
 def test_the_beginning_of_a_parts_name_is_its_split(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from speechft_cli.data.manifest_file import MANIFEST_FILE
+from speechft_cli.data.corpora.manifest_file import MANIFEST_FILE
+from speechft_cli.data.corpus import CorpusRequest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
 
@@ -15,7 +16,7 @@ def write_list(folder: Path, *lines: object) -> Path:
 
 
 def read(root: Path, **splits: list[str]) -> list[tuple[str, Utterance]]:
-    found = list(MANIFEST_FILE.read(root, splits=splits, out=root / "out", hours=None, seed=0))
+    found = list(MANIFEST_FILE.read(CorpusRequest(root, splits=splits)))
     return [each for each in found if isinstance(each, tuple)]
 
 

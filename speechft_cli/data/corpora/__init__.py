@@ -1,0 +1,1 @@
+"""The corpus readers, one file each: what lies on disk → utterances."""
