@@ -27,6 +27,7 @@ from speechft_cli.probing.features import MEMORY_BUDGET, HiddenStates
 from speechft_cli.probing.probe import ProbeOutcome
 from speechft_cli.reporting.document import Figure, to_html, to_markdown
 from speechft_cli.reporting.evaluation_report import EncoderFacts, TaskFacts, evaluation_document
+from speechft_cli.reporting.intervals import half_width
 from speechft_cli.reporting.plots import draw_alpha_curves, panels
 from speechft_cli.reporting.recommendation import Recommendation, recommend
 from speechft_cli.reporting.scores import PROTOCOL, Score, read_scores, write_scores
@@ -136,15 +137,22 @@ def _scores(candidate: Candidate, digest: str, job: ProbeJob, outcome: ProbeOutc
             label=candidate.label,
             weights_hash=digest,
             alpha=None,
+            method=None,
             task=job.task.name,
+            preset="default",
             split=split,
             metric=metric.name,
             title=metric.title,
             value=values[metric.name],
+            interval=half_width([values[metric.name]]),
+            values=(values[metric.name],),
+            seeds=(job.seed,),
             unit=metric.unit,
             better=metric.better,
             learning_rate=outcome.learning_rate,
-            step=outcome.step,
+            tried=(),
+            is_edge=False,
+            steps=(outcome.step,),
             seed=seed,
             utterances=len(job.splits.splits[split]),
             manifest_hash=job.manifest_hash,

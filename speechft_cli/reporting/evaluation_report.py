@@ -175,7 +175,9 @@ def _probes(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Section:
         )
         for task in tasks
     )
-    chosen = dict.fromkeys((score.label, score.task, f"{score.learning_rate:g}", str(score.step)) for score in scores)
+    chosen = dict.fromkeys(
+        (score.label, score.task, f"{score.learning_rate:g}", ", ".join(map(str, score.steps))) for score in scores
+    )
     tables = (
         Table("settings", ("task", "updates", "learning rates tried", "heard of each utterance"), settings),
         Table("chosen on dev", ("encoder", "task", "learning rate", "update"), tuple(chosen)),

@@ -18,21 +18,28 @@ PROTOCOL = "superb-weighted-sum-1"
 
 @dataclass(frozen=True)
 class Score:
-    """One figure.
+    """One figure: a metric of one encoder on one split of one task, over all seeds.
 
     Attributes:
         label: The encoder's name.
         weights_hash: SHA-256 of the weights that were loaded and scored.
         alpha: Of a merged encoder, exact, as text; None for any other.
+        method: Merge method of a merged encoder; None for any other.
         task: The task's name.
+        preset: The protocol it was probed by, as a name.
         split: dev or test.
         metric: The metric's name.
         title: The metric as people call it.
-        value: In `unit`.
+        value: Mean over the seeds, in `unit`.
+        interval: Half the width of the mean's 95 % interval, in `unit`; None with one seed.
+        values: One per seed, in the order of `seeds`.
+        seeds: Of the probes: their first weights, their dropout, the order of their batches.
         unit: Of the value.
         better: Which direction is better.
-        learning_rate: Of the probe that was best on dev.
-        step: Updates that probe was trained for.
+        learning_rate: The one that was best on dev; the same for all seeds.
+        tried: (learning rate, first metric on dev, mean over the seeds) of every learning rate tried, rising.
+        is_edge: Whether the best learning rate is the smallest or the largest of several tried.
+        steps: Updates the best probe of each seed was trained for.
         seed: The experiment's.
         utterances: Utterances scored.
         manifest_hash: SHA-256 of the manifest folder.
@@ -42,15 +49,22 @@ class Score:
     label: str
     weights_hash: str
     alpha: str | None
+    method: str | None
     task: str
+    preset: str
     split: str
     metric: str
     title: str
     value: float
+    interval: float | None
+    values: tuple[float, ...]
+    seeds: tuple[int, ...]
     unit: str
     better: Literal["higher", "lower"]
     learning_rate: float
-    step: int
+    tried: tuple[tuple[float, float], ...]
+    is_edge: bool
+    steps: tuple[int, ...]
     seed: int
     utterances: int
     manifest_hash: str
@@ -80,5 +94,6 @@ def read_scores(path: Path) -> list[Score]:
         except json.JSONDecodeError:
             continue
         if isinstance(values, dict) and values.keys() == names:
-            scores.append(Score(**values))
+            several = {name: tuple(values[name]) for name in ("values", "seeds", "steps")}
+            scores.append(Score(**{**values, **several, "tried": tuple(map(tuple, values["tried"]))}))
     return scores
