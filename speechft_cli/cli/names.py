@@ -18,12 +18,13 @@ GROUPS = {
     "finetune.task": "tasks",
     "merge.method": "methods",
     "evaluate.tasks": "tasks",
+    "evaluate.score": "scores",
 }
 """Dotted key → the catalogue its value, or each of its values, must be in."""
 
 
 def entries(group: str) -> dict[str, Entry]:
-    """Returns the lines of a catalogue: encoders, tasks, corpora or methods."""
+    """Returns the lines of a catalogue: encoders, tasks, corpora, methods or scores."""
     if group == "encoders":
         from speechft_cli.encoders import ENCODERS
 
@@ -36,6 +37,10 @@ def entries(group: str) -> dict[str, Entry]:
         from speechft_cli.data import CORPORA
 
         return _entries(CORPORA)
+    if group == "scores":
+        from speechft_cli.reporting.superb import CONSTANTS
+
+        return _entries(CONSTANTS)
     from speechft_cli.merging import METHODS
 
     return _entries(METHODS)

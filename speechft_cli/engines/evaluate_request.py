@@ -26,6 +26,9 @@ from speechft_cli.probing.candidates import BASE, TUNED, Candidate, named, of_ex
 from speechft_cli.probing.evaluation import ProbeJob
 from speechft_cli.probing.probe import task_seed
 from speechft_cli.registry import unknown_name
+from speechft_cli.reporting.superb import CONSTANTS
+from speechft_cli.reporting.superb.own import read_constants
+from speechft_cli.reporting.superb.score import Constants
 from speechft_cli.tasks import TASKS
 
 
@@ -43,6 +46,7 @@ class Request:
         manifest_hash: Its hash.
         device: Where to encode and to train.
         seed: The experiment's.
+        constants: Of the SUPERB score.
     """
 
     family: EncoderFamily
@@ -54,6 +58,7 @@ class Request:
     manifest_hash: str
     device: torch.device
     seed: int
+    constants: Constants
 
     @property
     def base(self) -> str | None:
@@ -79,6 +84,7 @@ def read_request(config: Config, report: Report) -> Request:
     """
     section = config.evaluate or EvaluateSection()
     device = choose_device(section.device)
+    constants = CONSTANTS.get(section.score) if section.score_file is None else read_constants(section.score_file)
     names = list(dict.fromkeys(section.tasks))
     asked = {"tasks": names, "steps": list(section.steps), "learning_rates": list(section.learning_rates)}
     problems = [
@@ -107,7 +113,18 @@ def read_request(config: Config, report: Report) -> Request:
         hashes[each.label] = weights_hash(encoder.weights())
     if not section.models:
         candidates = _of_one_lineage(candidates, hashes, report)
-    return Request(family, tuple(candidates), base, hashes, jobs, data, jobs[0].manifest_hash, device, config.seed)
+    return Request(
+        family=family,
+        candidates=tuple(candidates),
+        base_path=base,
+        hashes=hashes,
+        jobs=jobs,
+        data=data,
+        manifest_hash=jobs[0].manifest_hash,
+        device=device,
+        seed=config.seed,
+        constants=constants,
+    )
 
 
 def _of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], report: Report) -> list[Candidate]:

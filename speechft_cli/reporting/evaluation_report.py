@@ -20,6 +20,12 @@ _PROTOCOL = (
     "depends on the experiment and the task only, so equal encoders get equal scores.",
 )
 
+_SUPERB = (
+    "1000 times the mean over tasks of (value − base) / (top − base), on test; slot filling's two metrics count as one "
+    "task. The columns after the score are the tasks' own parts. Scores by other constants, of other tasks or on other "
+    "data than SUPERB's can't be compared with these.",
+)
+
 #: Task → what its figure can't show.
 _CAVEATS = {
     "sid": (
@@ -73,6 +79,7 @@ def evaluation_document(
     name: str,
     scores: Sequence[Score],
     base: str | None,
+    superb: Table | None,
     encoders: Sequence[EncoderFacts],
     tasks: Sequence[TaskFacts],
     recommendation: Recommendation | None,
@@ -85,6 +92,7 @@ def evaluation_document(
         name: Of the experiment.
         scores: All of them, in the order of rows and columns.
         base: Label of the base encoder, if it is there.
+        superb: The SUPERB scores, if there are any; the title names their constants.
         encoders: What was evaluated.
         tasks: What they were evaluated on.
         recommendation: The best alpha, if there is one.
@@ -92,6 +100,8 @@ def evaluation_document(
         facts: Anything else to reproduce it: name → value.
     """
     sections = [_scores(scores, base)]
+    if superb is not None:
+        sections.append(Section(superb.title, _SUPERB, (superb,)))
     if figure is not None:
         text = "Scores over α. The base is the encoder at α = 0, the tuned one at α = 1."
         sections.append(Section("From base to tuned", (text,), figure=figure))

@@ -25,6 +25,7 @@ def test_without_a_group_everything_is_listed(speechft) -> None:
         "tasks",
         "corpora",
         "methods",
+        "scores",
         "templates",
     ]
 

@@ -237,6 +237,20 @@ def test_speaker_disjoint_manifests_are_split_anew_and_it_is_said(experiment: Pa
     assert said in (experiment / "evaluate" / "report.md").read_text()
 
 
+def test_the_superb_score_names_its_constants_and_its_tasks_everywhere(
+    experiment: Path, tiny_file: Path, tmp_path: Path
+) -> None:
+    constants = tmp_path / "mine.yaml"
+    constants.write_text("sid: {acc: [0, 200]}\npr: {per: [200, 0]}\ner: {acc: [0, 100]}\n")
+    events: list[Event] = []
+    only = {"evaluate__models": {"base": tiny_file}, "evaluate__tasks": ["sid"]}
+    result = evaluate.run(config(experiment, evaluate__score_file=constants, **only), events.append)
+    title = "SUPERB score, mine, 1 of 3 tasks"
+    assert [event.title for event in events if isinstance(event, Table)] == ["test", title]
+    assert title in (experiment / "evaluate" / "report.md").read_text()
+    assert result.data["superb_scores"] == {"base": {"value": 500.0, "tasks": {"sid": 500.0}, "constants": "mine"}}
+
+
 Change = Callable[[Path], dict[str, object]]
 
 
@@ -250,6 +264,7 @@ def spoil_tuned(folder: Path) -> dict[str, object]:
     [
         (lambda _: {"evaluate__tasks": ["sidd"]}, "did you mean 'sid'"),
         (lambda _: {"evaluate__learning_rates": {"prr": [0.1]}}, r"evaluate\.learning_rates: .*'prr'"),
+        (lambda folder: {"evaluate__score_file": folder / "none.yaml"}, r"none\.yaml"),
         (lambda folder: {"evaluate__models": {"mine": folder / "nothing.pt"}}, r"nothing\.pt"),
         (lambda folder: {"evaluate__data": folder / "nowhere"}, "nowhere: must hold"),
         (lambda _: {"evaluate__crop_seconds": 0.01}, r"evaluate\.crop_seconds"),

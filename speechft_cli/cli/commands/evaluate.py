@@ -31,6 +31,12 @@ def evaluate(
         float | None,
         typer.Option("--crop-seconds", metavar="S", help="Utterance tasks hear at most the middle S seconds."),
     ] = None,
+    score: Annotated[
+        str | None, typer.Option("--score", metavar="NAME", help="Constants of the SUPERB score; see `speechft list`.")
+    ] = None,
+    score_file: Annotated[
+        Path | None, typer.Option("--score-file", metavar="FILE", help="YAML file of your own constants instead.")
+    ] = None,
     seed: Seed = None,
     device: Device = None,
     as_json: AsJson = False,
@@ -45,6 +51,8 @@ def evaluate(
             "evaluate.data": data,
             "evaluate.out": out,
             "evaluate.crop_seconds": crop_seconds,
+            "evaluate.score": score,
+            "evaluate.score_file": score_file,
             "evaluate.device": device,
             "seed": seed,
         },

@@ -19,6 +19,7 @@ class Group(StrEnum):
     tasks = "tasks"
     corpora = "corpora"
     methods = "methods"
+    scores = "scores"
     templates = "templates"
 
 

@@ -26,5 +26,9 @@ class EvaluateSection(Section):
     """Task → learning rates to try; the best on dev is scored on test. Default: the task's own."""
     crop_seconds: Positive | None = None
     """Utterance tasks hear at most this much from the middle of each utterance [s]; default: all of it."""
+    score: str = "superb_leaderboard"
+    """Constants of the SUPERB score; `speechft list scores` shows them."""
+    score_file: Path | None = None
+    """Constants of your own instead: a YAML file, task → metric → [what scores 0, what scores 1000]."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
