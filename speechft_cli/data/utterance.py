@@ -14,6 +14,8 @@ SPLITS = ("train", "dev", "test")
 #: What corpora call them → our names.
 SPLIT_NAMES = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
 
+_FIELDS = ("text", "phones", "speaker")
+
 
 @dataclass(frozen=True)
 class Utterance:
@@ -45,8 +47,11 @@ class Utterance:
     task_splits: Mapping[str, str] = field(default_factory=dict)
 
     def target(self, field: str) -> str | None:
-        """Returns `text`, `phones`, `speaker` or the label called `field`; None when there is no such thing."""
-        if field in ("text", "phones", "speaker"):
-            value: str | None = getattr(self, field)
-            return value
-        return self.labels.get(field)
+        """Returns `text`, `phones`, `speaker` or the label called `field`; None when there is no such thing.
+
+        Several fields joined by `+` give their values joined by tabs, None unless all are there.
+        """
+        names = field.split("+")
+        values = [getattr(self, name) if name in _FIELDS else self.labels.get(name) for name in names]
+        there = [value for value in values if value is not None]
+        return "\t".join(there) if len(there) == len(names) else None

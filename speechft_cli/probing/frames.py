@@ -86,7 +86,8 @@ def train_frame_probes(
             for step, places in zip(range(1, steps + 1), _batches(lengths, seed=seed), strict=False):
                 batch = [learnable[place] for place in places]
                 hidden_states, counts = _collate([train.features(row) for row in batch], device)
-                loss = task.loss(probe.train()(hidden_states, counts), counts, [targets[row] or [] for row in batch])
+                logits = probe.train()(hidden_states, counts)
+                loss = task.loss(logits, counts, [targets[row] or [] for row in batch], vocabulary)
                 optimizer.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 nn.utils.clip_grad_norm_(probe.parameters(), GRADIENT_CLIP)
@@ -143,6 +144,6 @@ def _scores(
         known = {place: target for place, row in enumerate(batch) if (target := targets[row]) is not None}
         if known:
             places = list(known)
-            loss += len(known) * float(task.loss(logits[places], counts[places], list(known.values())))
+            loss += len(known) * float(task.loss(logits[places], counts[places], list(known.values()), vocabulary))
             count += len(known)
     return task.score(predictions, examples.targets), loss / count if count else float("nan")

@@ -91,7 +91,8 @@ def train_pooled_probes(
         batch, rows = rows[:BATCH_SIZE], rows[BATCH_SIZE:]
         logits = _logits(probes, features[batch.to(device)])
         counts = _one_frame(len(batch), device)
-        loss = torch.stack([task.loss(each, counts, [targets[row] for row in batch.tolist()]) for each in logits]).sum()
+        truth = [targets[row] for row in batch.tolist()]
+        loss = torch.stack([task.loss(each, counts, truth, vocabulary) for each in logits]).sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         for probe in probes:
@@ -100,7 +101,7 @@ def train_pooled_probes(
         if step in to_score:
             for probe, rate, logits in zip(probes, learning_rates, _logits_of(probes, dev, device), strict=True):
                 scores = _score(task, logits, dev.targets, vocabulary)
-                dev_loss = _loss(task, logits, dev_targets)
+                dev_loss = _loss(task, logits, dev_targets, vocabulary)
                 if is_improvement(task, scores, dev_loss, chosen):
                     weights = {name: value.clone() for name, value in probe.state_dict().items()}
                     chosen = Chosen(rate, step, scores, dev_loss, weights)
@@ -144,9 +145,10 @@ def _score(task: Task, logits: Tensor, targets: Sequence[str], vocabulary: Vocab
     return task.score(predictions, targets)
 
 
-def _loss(task: Task, logits: Tensor, targets: Sequence[Sequence[int] | None]) -> float:
+def _loss(task: Task, logits: Tensor, targets: Sequence[Sequence[int] | None], vocabulary: Vocabulary) -> float:
     """Returns one probe's mean loss over the utterances with a known class; nan when there are none."""
     known = {row: target for row, target in enumerate(targets) if target is not None}
     if not known:
         return float("nan")
-    return float(task.loss(logits[list(known)], _one_frame(len(known), logits.device), list(known.values())))
+    counts = _one_frame(len(known), logits.device)
+    return float(task.loss(logits[list(known)], counts, list(known.values()), vocabulary))

@@ -17,9 +17,29 @@ TASKS: Registry[Task] = Registry(
             "speech recognition in characters, CTC; WER and CER",
             "SUPERB, Yang et al. 2021, arXiv 2105.01051",
         ),
+        "er": Entry(
+            "speechft_cli.tasks.er:ER",
+            "emotion recognition, label emotion; accuracy",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
+        "ic": Entry(
+            "speechft_cli.tasks.ic:IC",
+            "intent classification, labels action, object and location; accuracy",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
+        "ks": Entry(
+            "speechft_cli.tasks.ks:KS",
+            "keyword spotting, label keyword; accuracy",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
         "pr": Entry(
             "speechft_cli.tasks.pr:PR",
             "phoneme recognition, CTC; PER",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
+        "sf": Entry(
+            "speechft_cli.tasks.sf:SF",
+            "slot filling, text with label slots, CTC; slot-type F1 and slot-value CER",
             "SUPERB, Yang et al. 2021, arXiv 2105.01051",
         ),
         "sid": Entry(

@@ -8,6 +8,9 @@ from typing import Literal, Protocol
 
 from torch import Tensor, nn
 
+#: Stands between the values of several manifest fields in one target; see `Task.needs`.
+FIELD_SEPARATOR = "\t"
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -49,7 +52,7 @@ class Vocabulary:
 
 
 class Task(Protocol):
-    """A task. Targets are strings: a transcript, a phoneme sequence, a class name."""
+    """A task. Targets are strings: a transcript, a phoneme sequence, a class name, several of these."""
 
     @property
     def name(self) -> str:
@@ -58,7 +61,10 @@ class Task(Protocol):
 
     @property
     def needs(self) -> str:
-        """The manifest field that holds its target: `text`, `phones`, `speaker`, or the name of a label."""
+        """The manifest field that holds its target: `text`, `phones`, `speaker`, or the name of a label.
+
+        Several fields are joined by `+`; the target is then their values joined by `FIELD_SEPARATOR`.
+        """
         ...
 
     @property
@@ -117,7 +123,9 @@ class Task(Protocol):
         """Returns the head for probing, with the same interface as `head`."""
         ...
 
-    def loss(self, logits: Tensor, frame_counts: Tensor, targets: Sequence[Sequence[int]]) -> Tensor:
+    def loss(
+        self, logits: Tensor, frame_counts: Tensor, targets: Sequence[Sequence[int]], vocabulary: Vocabulary
+    ) -> Tensor:
         """Returns the mean loss of the batch, a scalar."""
         ...
 

@@ -113,7 +113,7 @@ def train(
         with torch.set_grad_enabled(not schedule.is_encoder_frozen(state.step)):
             encoded = state.encoder(waveforms)
         logits = state.head(encoded.last, encoded.frame_counts)
-        loss = task.loss(logits, encoded.frame_counts, [example.target for example in chosen])
+        loss = task.loss(logits, encoded.frame_counts, [example.target for example in chosen], vocabulary)
         state.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         trained = [parameter for group in state.optimizer.param_groups for parameter in group["params"]]
