@@ -24,7 +24,7 @@ TASKS: Registry[Task] = Registry(
         ),
         "ic": Entry(
             "speechft_cli.tasks.ic:IC",
-            "intent classification, labels action, object and location; accuracy",
+            "intent classification: action, object, location; accuracy",
             "SUPERB, Yang et al. 2021, arXiv 2105.01051",
         ),
         "ks": Entry(
@@ -39,7 +39,7 @@ TASKS: Registry[Task] = Registry(
         ),
         "sf": Entry(
             "speechft_cli.tasks.sf:SF",
-            "slot filling, text with label slots, CTC; slot-type F1 and slot-value CER",
+            "slot filling, CTC; slot-type F1 and slot-value CER",
             "SUPERB, Yang et al. 2021, arXiv 2105.01051",
         ),
         "sid": Entry(
