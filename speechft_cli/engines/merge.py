@@ -18,6 +18,7 @@ from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders.formats import converted
+from speechft_cli.engines.merge_method import configured
 from speechft_cli.engines.merge_sources import Sources, check_finite, read_sources
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
@@ -66,8 +67,8 @@ def run(config: Config, report: Report, *, plan_only: bool = False) -> Result:
         SpeechftError: A NaN or a full disk; the alphas that were finished stay.
     """
     section = config.merge or MergeSection()
-    method = METHODS.get(section.method)
     sources = read_sources(config, report)
+    method = configured(section, len(sources.tuned), seed=config.seed)
     targets = _targets(config, section, method, sources)
     require_space(config.merge_dir, sources.size * sum(not target.is_done for target in targets))
     if plan_only:
@@ -100,7 +101,7 @@ def _targets(config: Config, section: MergeSection, method: MergeMethod, sources
             "family": sources.base.family.name,
             "method": method.name,
             "paper": METHODS.entry(section.method).source,
-            "parameters": dict(method.parameters),
+            "parameters": method.model_dump(mode="json", by_alias=True),
             "alpha": float(alpha),
             "base": sources.lineage[0],
             "tuned": sources.lineage[1:],
@@ -137,7 +138,7 @@ def _write(target: _Target, weights: Mapping[str, Tensor], sources: Sources) -> 
     output = {
         **cast("Mapping[str, object]", target.record["output"]),
         "weights_sha256": weights_hash(weights),
-        "distance": total(distances(weights, sources.base.weights, sources.plan.merged)),
+        "distance": total(distances(weights, sources.base.weights, sources.plan.merged).values()),
         "tuned_distance": sources.tuned_distance,
     }
     record = {**target.record, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}

@@ -50,7 +50,7 @@ class Sources:
     @property
     def tuned_distance(self) -> float:
         """Mean distance of the tuned models from the base."""
-        return sum(map(total, self.distances)) / len(self.distances)
+        return sum(total(each.values()) for each in self.distances) / len(self.distances)
 
 
 def read_sources(config: Config, report: Report) -> Sources:
@@ -82,7 +82,7 @@ def read_sources(config: Config, report: Report) -> Sources:
         report(Advanced(count, str(each.path)))
     report(Finished())
     for path, distance in zip(tuned_paths, far, strict=True):
-        _tell_doubts(path, total(distance), lineage[0], report)
+        _tell_doubts(path, total(distance.values()), lineage[0], report)
     return Sources(base, tuned, plan, far, lineage)
 
 

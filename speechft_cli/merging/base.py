@@ -2,41 +2,114 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from torch import Tensor
 
 #: alpha → tensor. One curve serves a whole grid, so what does not depend on alpha is computed when it is drawn.
 Curve = Callable[[float], Tensor]
 
+#: (base, tuned) of every merged tensor of two whole models, in fp32 or fp64.
+Whole = Callable[[], Iterable[tuple[Tensor, Tensor]]]
 
-class MergeMethod(Protocol):
-    """A merge method.
 
-    `draw` in merging/weights.py is the only caller, and it takes care of what is the same for all methods: the
-    precision, the way back to the stored dtype, and that alpha 0 is the base. A method that has to see all tensors
-    at once, as TIES does to trim a whole task vector, will need a step before `curve`; that step belongs there too.
+def _several(value: object) -> object:
+    if isinstance(value, bool | str):
+        raise ValueError(f"must be a number, or one number per tuned model, got {value!r}")
+    return (value,) if isinstance(value, int | float) else value
+
+
+#: One number for all tuned models, or one for each.
+Weight = Annotated[tuple[float, ...], BeforeValidator(_several), Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where in the encoder a tensor sits, and what a method found out about the whole model.
+
+    Attributes:
+        name: Its name, for example `encoder.layers.3.fc1.weight`.
+        depth: 0 for the first Transformer layer and for all that is in no numbered layer, 1 for the last.
+        survey: What the method's `survey` returned, one number per tuned model; empty when it makes none.
     """
 
-    @property
-    def name(self) -> str:
-        """Its name in the catalogue."""
-        ...
+    name: str
+    depth: float = 0.0
+    survey: tuple[float, ...] = ()
 
-    @property
-    def parameters(self) -> Mapping[str, object]:
-        """Its settings besides alpha, as they are recorded in merge.json."""
-        ...
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor]) -> Curve:
+class MergeMethod(BaseModel):
+    """A merge method with its parameters: frozen data and one function, `curve`.
+
+    `draw` in merging/weights.py is the only caller, and it takes care of what is the same for all methods: the
+    precision, the way back to the stored dtype, that alpha 0 is the base, and that a tensor no tuned model has
+    changed stays the base's. Parameters are named as in mergekit where they mean the same; docs/merging.md says where
+    they do not.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, validate_by_name=True
+    )
+
+    name: ClassVar[str]
+    """Its name in the catalogue."""
+    fewest: ClassVar[int] = 1
+    """Tuned models that it needs at least."""
+    most: ClassVar[int | None] = None
+    """Tuned models that it takes at most; None: any number."""
+
+    @abstractmethod
+    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
         """Draws the curve of one tensor.
 
         Args:
             base: θ0, in fp32 or fp64; not changed.
-            tuned: The θ'_k, at least one, of the shape and dtype of `base`; not changed.
+            tuned: The θ'_k, of the shape and dtype of `base`, at least one of them other than it; not changed.
+            spot: Where the tensor sits.
 
         Returns:
             alpha → θ̂, of the same shape and dtype. Any finite alpha is allowed; outside [0, 1] it extrapolates.
         """
-        ...
+
+    def survey(self, whole: Sequence[Whole]) -> tuple[float, ...]:
+        """Looks at whole models before any curve is drawn; most methods have no need to.
+
+        Args:
+            whole: One walk over all merged tensors per tuned model; each may be walked several times.
+        """
+        del whole
+        return ()
+
+    def sizes(self, count: int) -> tuple[float, ...]:
+        """Returns how much of each of `count` task vectors an alpha of 1 adds, before any normalisation."""
+        return (1.0,) * count
+
+    def problems(self, count: int) -> list[str]:
+        """Says what stands against merging `count` tuned models so; each begins with the parameter's name."""
+        if count < self.fewest or (self.most is not None and count > self.most):
+            wanted = f"exactly {self.fewest}" if self.fewest == self.most else f"at least {self.fewest}"
+            return [f"method {self.name}: must have {wanted} tuned model{'s' * (self.fewest != 1)}, got {count}"]
+        return []
+
+
+class WeightedMethod(MergeMethod):
+    """A method that weighs each task vector."""
+
+    weight: Weight = (1.0,)
+    """How much of each task vector is added at alpha 1: one number for all tuned models, or one for each. A negative
+    one takes the task away."""
+
+    def sizes(self, count: int) -> tuple[float, ...]:
+        """Returns the weight of each tuned model."""
+        return self.weight * count if len(self.weight) == 1 else self.weight
+
+    def problems(self, count: int) -> list[str]:
+        """Says what stands against merging `count` tuned models so."""
+        found = super().problems(count)
+        if len(self.weight) not in (1, count):
+            found.append(f"weight: must be one number, or one per tuned model ({count}), got {len(self.weight)}")
+        return found

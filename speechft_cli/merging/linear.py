@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
-from speechft_cli.merging.base import Curve
+from speechft_cli.merging.base import Curve, MergeMethod, Spot, Weight
+from speechft_cli.merging.task_vectors import divisor, line_to
 
 
-@dataclass(frozen=True)
-class Linear:
-    """θ0 + α · mean_k(θ'_k − θ0): the mean of the task vectors, not their sum.
+class Linear(MergeMethod):
+    """θ0 + α · mean_k(θ'_k − θ0): the mean of the task vectors, not their sum; with weights, their weighted sum.
 
     Rounds where the published code does, twice, so that its results are reproduced bit for bit. That makes alpha 1
     miss the tuned model by a rounding error; with one tuned model alpha 1 is therefore that model itself.
@@ -21,23 +21,38 @@ class Linear:
         github.com/nervjack2/Speech-FT for several models.
     """
 
-    name: str = "linear"
-    parameters: Mapping[str, object] = field(default_factory=dict)
+    name: ClassVar[str] = "linear"
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor]) -> Curve:
-        """Returns alpha → base + alpha · mean task vector."""
-        task_vector = tuned[0] - base
-        for other in tuned[1:]:
-            task_vector += other - base
-        task_vector /= len(tuned)
+    weight: Weight | None = None
+    """Weight of each task vector: one number for all tuned models, or one for each. Default: their mean."""
+    normalize: bool = False
+    """Divide by the sum of the weights."""
 
-        def at(alpha: float) -> Tensor:
-            if alpha == 1 and len(tuned) == 1:
-                return tuned[0]
-            # two roundings; torch.lerp and addcmul have one
-            return (task_vector * alpha).add_(base)
+    def sizes(self, count: int) -> tuple[float, ...]:
+        """Returns the weight of each tuned model, 1 / count by default."""
+        if self.weight is None:
+            return (1 / count,) * count
+        weights = self.weight * count if len(self.weight) == 1 else self.weight
+        total = divisor(weights, normalize=self.normalize)
+        return tuple(weight / total for weight in weights)
 
-        return at
+    def problems(self, count: int) -> list[str]:
+        """Says what stands against merging `count` tuned models so."""
+        found = super().problems(count)
+        if self.weight is not None and len(self.weight) not in (1, count):
+            found.append(f"weight: must be one number, or one per tuned model ({count}), got {len(self.weight)}")
+        elif self.weight is not None and self.normalize and sum(self.weight) == 0:
+            found.append("weight: must not sum to 0 when normalize is true")
+        return found
 
-
-LINEAR = Linear()
+    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+        """Returns alpha → base + alpha · weighted sum of the task vectors."""
+        del spot
+        count = len(tuned)
+        if self.weight is None:  # sum first and divide then, as the published code does
+            along = line_to(base, tuned, (1.0,) * count, total=count, size=1.0)
+        else:
+            along = line_to(base, tuned, self.sizes(count), total=1.0, size=1.0)
+        if count > 1 or self.sizes(1) != (1.0,):
+            return along
+        return lambda alpha: tuned[0] if alpha == 1 else along(alpha)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +9,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from speechft_cli.errors import RequestError
+from speechft_cli.merging.filters import layer_of
 
 HEAD = "pre-training head"
 BUFFER = "integer buffer"
 _SHOWN = 10
-_LAYER = re.compile(r"\blayers\.(\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def _cause(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> str:
 
 
 def _layer_count(names: Mapping[str, Tensor]) -> int:
-    return max((int(found[1]) + 1 for name in names if (found := _LAYER.search(name))), default=0)
+    return max((layer + 1 for name in names if (layer := layer_of(name)) is not None), default=0)
 
 
 def _kind(tensor: Tensor) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from speechft_cli.merging import METHODS
 from speechft_cli.merging.base import MergeMethod
-from speechft_cli.merging.linear import LINEAR
+from speechft_cli.merging.linear import Linear
 from speechft_cli.merging.plan import plan_merge
 from speechft_cli.merging.weights import distances, draw, not_finite, total
 
@@ -40,10 +40,15 @@ def bits(tensor: Tensor) -> bytes:
 
 
 def merge(
-    base: dict[str, Tensor], *tuned: dict[str, Tensor], alpha: float, method: MergeMethod = LINEAR
+    base: dict[str, Tensor], *tuned: dict[str, Tensor], alpha: float, method: MergeMethod | None = None
 ) -> dict[str, Tensor]:
     plan = plan_merge(base, [(str(index), each) for index, each in enumerate(tuned)], is_kept=is_head)
-    return draw(method, base, tuned, plan)(alpha)
+    return draw(method or Linear(), base, tuned, plan)(alpha)
+
+
+def enough(name: str, *tuned: dict[str, Tensor]) -> list[dict[str, Tensor]]:
+    """As many tuned models as a method takes."""
+    return list(tuned[: METHODS.get(name).most])
 
 
 @pytest.mark.parametrize("name", list(METHODS))
@@ -52,7 +57,7 @@ def test_alpha_zero_is_the_base_bit_for_bit(name: str, dtype: torch.dtype) -> No
     base, tuned = make_weights(0, dtype), make_weights(1, dtype)
     base["layer.weight"][0, 0] = -0.0  # -0.0 + 0 · x is +0.0
     for alpha in (0.0, -0.0):
-        merged = merge(base, tuned, make_weights(2, dtype), alpha=alpha, method=METHODS.get(name))
+        merged = merge(base, *enough(name, tuned, make_weights(2, dtype)), alpha=alpha, method=METHODS.get(name)())
         assert list(merged) == list(base)
         assert {key: bits(tensor) for key, tensor in merged.items()} == {key: bits(base[key]) for key in base}
 
@@ -62,7 +67,8 @@ def test_alpha_zero_is_the_base_bit_for_bit(name: str, dtype: torch.dtype) -> No
 def test_dtype_and_shape_are_the_base_s(name: str, dtype: torch.dtype) -> None:
     base = make_weights(0, dtype)
     for other in FLOATS:
-        merged = merge(base, make_weights(1, other), alpha=0.3, method=METHODS.get(name))
+        tuned = enough(name, make_weights(1, other), make_weights(2, other))
+        merged = merge(base, *tuned, alpha=0.3, method=METHODS.get(name)())
         assert {key: (tensor.dtype, tensor.shape) for key, tensor in merged.items()} == {
             key: (tensor.dtype, tensor.shape) for key, tensor in base.items()
         }
@@ -108,8 +114,8 @@ def test_distance_is_the_norm_over_all_tensors() -> None:
     other = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([2.0], dtype=torch.float16)}
     each = distances(other, base, base)
     assert each == {"a": math.sqrt(5), "b": 2.0}
-    assert total(each) == 3.0
-    assert total({}) == 0.0
+    assert total(each.values()) == 3.0
+    assert total([]) == 0.0
 
 
 def test_nan_and_infinity_are_found_in_float_tensors() -> None:

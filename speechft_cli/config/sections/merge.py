@@ -20,6 +20,9 @@ class MergeSection(Section):
     """Fine-tuned checkpoints θ'; default: the best checkpoint of the fine-tuning run."""
     method: str = "linear"
     """Merge method; `speechft list methods` shows them."""
+    parameters: dict[str, object] = Field(default_factory=dict)
+    """Parameters of the method, named as in mergekit: weight, density, lambda, normalize, ...; docs/merging.md lists
+    them."""
     alpha: Alphas | None = None
     """One alpha: the merged checkpoint is written into the output folder itself. Default 0.25, the paper's."""
     alphas: Alphas | None = None

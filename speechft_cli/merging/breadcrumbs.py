@@ -1,0 +1,47 @@
+"""Model breadcrumbs: neither the largest changes nor the smallest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+from torch import Tensor
+
+from speechft_cli.merging.base import Curve, Spot, WeightedMethod
+from speechft_cli.merging.magnitudes import kth_largest
+from speechft_cli.merging.task_vectors import line, weighted_sum
+
+
+class Breadcrumbs(WeightedMethod):
+    """θ0 + α λ Σ_k w_k d_k, where d_k is the task vector without its outliers and without its small changes.
+
+    Source: Davari & Belilovsky 2024, "Model breadcrumbs", arXiv 2312.06795, section 3.
+    """
+
+    name: ClassVar[str] = "breadcrumbs"
+
+    density: Annotated[float, Field(ge=0, le=1)] = 0.9
+    """Share of each tensor's changes that is kept."""
+    gamma: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Share of the largest changes that is dropped, as far as `density` leaves room for that."""
+    lambda_: float = Field(1.0, alias="lambda")
+    """λ, scale of the summed task vectors."""
+
+    def sizes(self, count: int) -> tuple[float, ...]:
+        """Returns what alpha 1 adds of each task vector, where nothing is dropped."""
+        return tuple(self.lambda_ * weight for weight in super().sizes(count))
+
+    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+        """Returns alpha → base + alpha · λ · sum of what is left of the task vectors."""
+        del spot
+        vectors = []
+        for each in tuned:
+            vector = each - base
+            size = vector.abs()
+            kept = int(self.density * size.numel())
+            dropped = min(int(self.gamma * size.numel()), size.numel() - kept)
+            # strictly below the smallest outlier, at least the smallest change that is kept
+            largest, smallest = kth_largest(size, dropped), kth_largest(size, dropped + kept)
+            vectors.append(vector.mul_((size < largest) & (size >= smallest)) if kept else vector.zero_())
+        return line(base, weighted_sum(vectors, super().sizes(len(tuned))), self.lambda_)

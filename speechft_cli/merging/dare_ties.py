@@ -1,0 +1,28 @@
+"""DARE, then the sign election of TIES."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from torch import Tensor
+
+from speechft_cli.merging.base import Curve, Spot
+from speechft_cli.merging.dare_linear import DareLinear
+from speechft_cli.merging.signs import merge_agreeing
+from speechft_cli.merging.task_vectors import line
+
+
+class DareTies(DareLinear):
+    """θ0 + α λ · sum of the thinned task vectors where they agree with the elected sign.
+
+    Source: Yu et al. 2024, arXiv 2311.03099 (DARE); Yadav et al. 2023, arXiv 2306.01708 (sign election).
+    """
+
+    name: ClassVar[str] = "dare_ties"
+
+    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+        """Returns alpha → base + alpha · λ · merged task vector."""
+        weights = self.weight * len(tuned) if len(self.weight) == 1 else self.weight
+        step = merge_agreeing(self.thin(base, tuned, spot), weights, normalize=self.normalize)
+        return line(base, step, self.lambda_)

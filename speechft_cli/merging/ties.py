@@ -1,0 +1,65 @@
+"""TIES: trim small changes, elect a sign, merge what agrees with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from speechft_cli.merging.base import Curve, Spot, WeightedMethod, Whole
+from speechft_cli.merging.magnitudes import kth_largest, kth_largest_of_all
+from speechft_cli.merging.signs import merge_agreeing
+from speechft_cli.merging.task_vectors import line
+
+
+class Ties(WeightedMethod):
+    """θ0 + α λ · sum of the trimmed task vectors where they agree with the elected sign.
+
+    `normalize: true` gives the paper's disjoint mean; without it one tuned model moves by alpha and no further,
+    whatever its weight is said to be.
+
+    Source: Yadav et al. 2023, "TIES-Merging", arXiv 2306.01708, algorithm 1.
+    """
+
+    name: ClassVar[str] = "ties"
+
+    density: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Share of each task vector that is kept: its largest changes."""
+    trim: Literal["tensor", "model"] = "tensor"
+    """Whether the share is counted in each tensor, or over the whole model as in the paper."""
+    lambda_: float = Field(1.0, alias="lambda")
+    """λ, scale of the merged task vector."""
+    normalize: bool = False
+    """Divide by the sum of the weights of those that agree, weight by weight."""
+
+    def survey(self, whole: Sequence[Whole]) -> tuple[float, ...]:
+        """Returns, for trimming over the model, the smallest change that is kept of each task vector."""
+        if self.trim == "tensor":
+            return ()
+        return tuple(kth_largest_of_all(partial(_changes, walk), self.density) for walk in whole)
+
+    def sizes(self, count: int) -> tuple[float, ...]:
+        """Returns the largest share that alpha 1 adds of each task vector, where nothing is trimmed."""
+        weights = super().sizes(count)
+        return tuple(self.lambda_ if self.normalize else self.lambda_ * weight for weight in weights)
+
+    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+        """Returns alpha → base + alpha · λ · merged task vector."""
+        vectors = []
+        for number, each in enumerate(tuned):
+            vector = each - base
+            size = vector.abs()
+            if self.trim == "model":
+                smallest = spot.survey[number]
+            else:
+                smallest = kth_largest(size, max(1, int(self.density * size.numel())) if self.density else 0)
+            vectors.append(vector.mul_(size >= smallest))
+        step = merge_agreeing(vectors, super().sizes(len(tuned)), normalize=self.normalize)
+        return line(base, step, self.lambda_)
+
+
+def _changes(walk: Whole) -> Iterator[Tensor]:
+    return (tuned - base for base, tuned in walk())
