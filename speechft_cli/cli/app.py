@@ -34,7 +34,7 @@ class Boundary(TyperGroup):
 # Plain help: typer's rich help doubles the time to the first line (0.15 s against 0.07 s) and fills pipes with boxes.
 app = typer.Typer(
     cls=Boundary,
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,  # tensors would bury the error

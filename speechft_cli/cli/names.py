@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from speechft_cli.registry import Entry, Registry, unknown_name
 
 if TYPE_CHECKING:
     from speechft_cli.config.schema import Config
-
-T = TypeVar("T")
 
 GROUPS = {
     "encoder.family": "encoders",
@@ -23,27 +21,42 @@ GROUPS = {
 """Dotted key → the catalogue its value, or each of its values, must be in."""
 
 
-def entries(group: str) -> dict[str, Entry]:
-    """Returns the lines of a catalogue: encoders, tasks, corpora, methods or scores."""
+def registry(group: str) -> Registry[Any]:
+    """Returns a catalogue: encoders, tasks, corpora, methods or scores."""
     if group == "encoders":
         from speechft_cli.encoders import ENCODERS
 
-        return _entries(ENCODERS)
+        return ENCODERS
     if group == "tasks":
         from speechft_cli.tasks import TASKS
 
-        return _entries(TASKS)
+        return TASKS
     if group == "corpora":
         from speechft_cli.data import CORPORA
 
-        return _entries(CORPORA)
+        return CORPORA
     if group == "scores":
         from speechft_cli.reporting.superb import CONSTANTS
 
-        return _entries(CONSTANTS)
+        return CONSTANTS
     from speechft_cli.merging import METHODS
 
-    return _entries(METHODS)
+    return METHODS
+
+
+def entries(group: str) -> dict[str, Entry]:
+    """Returns the lines of a catalogue."""
+    catalogue = registry(group)
+    return {name: catalogue.entry(name) for name in catalogue}
+
+
+def completer(group: str) -> Callable[[str], list[str]]:
+    """Returns what the shell asks for the names of a catalogue that go on from what is typed."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [name for name in registry(group) if name.startswith(incomplete)]
+
+    return complete
 
 
 def unknown_names(config: Config, origins: Mapping[str, object]) -> Iterator[str]:
@@ -56,7 +69,3 @@ def unknown_names(config: Config, origins: Mapping[str, object]) -> Iterator[str
             if name not in known:
                 where = f"{origins[key]}: " if key in origins else ""
                 yield f"{where}{key}: {unknown_name(name, known)}"
-
-
-def _entries(registry: Registry[T]) -> dict[str, Entry]:
-    return {name: registry.entry(name) for name in registry}

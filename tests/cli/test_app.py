@@ -18,11 +18,14 @@ Usage: speechft [OPTIONS] COMMAND [ARGS]...
   Make a speech encoder better, not narrower: fine-tune stably, merge, probe.
 
 Options:
-  --version      Print the version.
-  -v, --verbose  Show what other libraries log and warn.
-  -q, --quiet    Show results and errors only.
-  --no-color     No colours; the variable NO_COLOR does the same.
-  --help         Show this message and exit.
+  --version             Print the version.
+  -v, --verbose         Show what other libraries log and warn.
+  -q, --quiet           Show results and errors only.
+  --no-color            No colours; the variable NO_COLOR does the same.
+  --install-completion  Install completion for the current shell.
+  --show-completion     Show completion for the current shell, to copy it or
+                        customize the installation.
+  --help                Show this message and exit.
 
 Commands:
   init      Ask a few questions and write a commented YAML file.
@@ -32,7 +35,7 @@ Commands:
   evaluate  Score frozen encoders on tasks and write a report.
   demo      Run the whole job in minutes, on synthetic speech.
   doctor    Say what works on this machine and how to mend the rest.
-  list      Show the names a config may use, each with its source.
+  list      Show the names a config may use, or all there is of one.
   config    Show, check and describe config files.
 """
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from speechft_cli.cli.names import completer, registry
+from speechft_cli.config.templates import template_path
 from speechft_cli.tasks import TASKS
 
 
@@ -34,3 +38,36 @@ def test_the_list_is_json(speechft) -> None:
     listed = json.loads(speechft("list", "--json").stdout)
     assert listed["tasks"]["asr"] == {"summary": TASKS.entry("asr").summary, "source": TASKS.entry("asr").source}
     assert "demo" in listed["templates"]
+
+
+def test_one_name_says_what_it_is_and_gives_an_example(speechft) -> None:
+    result = speechft("list", "tasks", "asr")
+    assert (result.exit_code, result.stderr) == (0, "")
+    lines = result.stdout.splitlines()
+    assert lines[0] == f"asr: {TASKS.entry('asr').summary}"
+    assert "  field of the manifest: text" in lines
+    assert "  scored by: WER, CER" in lines
+    assert "--task asr" in result.stdout.partition("for example: ")[2]
+
+
+@pytest.mark.parametrize("group", ["encoders", "tasks", "corpora", "methods", "scores"])
+def test_every_name_of_every_catalogue_can_be_shown(speechft, group: str) -> None:
+    for name in registry(group):
+        shown = json.loads(speechft("list", group, name, "--json").stdout)
+        assert (shown["name"], shown["summary"]) == (name, registry(group).entry(name).summary)
+        assert shown["text"]
+        assert f"{name}" in shown["example"]
+
+
+def test_a_template_is_shown_as_it_is(speechft) -> None:
+    assert speechft("list", "templates", "demo").stdout == template_path("demo").read_text(encoding="utf-8")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest(speechft) -> None:
+    result = speechft("list", "methods", "linaer")
+    assert result.exit_code == 2
+    assert "did you mean 'linear'?" in result.stderr
+
+
+def test_the_shell_is_told_the_names_that_go_on_from_what_is_typed() -> None:
+    assert completer("tasks")("as") == [name for name in TASKS if name.startswith("as")]

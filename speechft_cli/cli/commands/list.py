@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from speechft_cli.cli.options import AsJson
 
-_INDENT = " " * 16
+if TYPE_CHECKING:
+    from speechft_cli.cli.console import Talk
+
+_NAME_WIDTH = 14
 
 
 class Group(StrEnum):
@@ -26,33 +29,83 @@ class Group(StrEnum):
 def list_names(
     context: typer.Context,
     group: Annotated[Group | None, typer.Argument(metavar="GROUP", help="One group only.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="All there is to say of one name.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the names a config may use, each with its source."""
-    import textwrap
+    """Show the names a config may use, or all there is of one.
 
+    For example: speechft list methods linear
+    """
     from rich.text import Text
 
     from speechft_cli.cli.console import talk_of
 
     talk = talk_of(context)
+    if group is not None and name is not None:
+        _one(talk, group, name, as_json=as_json)
+        return
     catalogues = {chosen.value: _lines(chosen) for chosen in ([group] if group is not None else Group)}
     if as_json:
         talk.document(catalogues)
         return
     for title, entries in catalogues.items():
         talk.print(Text(title, style="bold"))
+        width = max(_NAME_WIDTH, *(len(name) + 2 for name in entries))
         for name, entry in entries.items():
-            for first, text, style in ((f"  {name:<14}", entry["summary"], ""), (_INDENT, entry["source"], "dim")):
-                wrapped = textwrap.wrap(
-                    text,
-                    talk.results.width,
-                    initial_indent=first,
-                    subsequent_indent=_INDENT,
-                    break_long_words=False,  # an address stays whole
-                    break_on_hyphens=False,
-                )
-                talk.print(Text("\n".join(wrapped), style=style))
+            _print(talk, entry["summary"], first=f"  {name:<{width}}", rest=" " * (width + 2))
+            _print(talk, entry["source"], first=" " * (width + 2), rest=" " * (width + 2), style="dim")
+
+
+def _one(talk: Talk, group: Group, name: str, *, as_json: bool) -> None:
+    """Shows one name: a template as the file it is, anything else by what it says of itself."""
+    import dataclasses
+
+    from speechft_cli.cli.details import details
+    from speechft_cli.cli.names import registry
+    from speechft_cli.config.templates import template_path
+
+    if group is Group.templates:
+        text = template_path(name).read_text(encoding="utf-8")
+        if as_json:
+            talk.document({"name": name, "text": text})
+        else:
+            talk.print(text.rstrip())
+        return
+    entry, found = registry(group.value).entry(name), details(group.value, name)
+    if as_json:
+        talk.document({"name": name, "summary": entry.summary, "source": entry.source, **dataclasses.asdict(found)})
+        return
+    _print(talk, f"{name}: {entry.summary}", style="bold")
+    for paragraph in found.text:
+        _print(talk, paragraph)
+    for title, fact in {"source": entry.source, **found.facts}.items():
+        _print(talk, fact, first=f"  {title}: ", rest="    ")
+    if found.parameters:
+        _print(talk, "parameters", style="bold")
+    for parameter, (default, meaning) in found.parameters.items():
+        _print(talk, f"{meaning} Default: {_default(default)}.", first=f"  {parameter:<{_NAME_WIDTH}}", rest=" " * 16)
+    _print(talk, found.example, first="  for example: ", rest="    ")
+
+
+def _default(value: object) -> str:
+    return ", ".join(f"{each:g}" for each in value) if isinstance(value, tuple) else str(value).lower()
+
+
+def _print(talk: Talk, text: str, *, first: str = "", rest: str = "", style: str = "") -> None:
+    """Prints a paragraph at the terminal's width."""
+    import textwrap
+
+    from rich.text import Text
+
+    wrapped = textwrap.wrap(
+        text,
+        talk.results.width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,  # an address stays whole
+        break_on_hyphens=False,
+    )
+    talk.print(Text("\n".join(wrapped), style=style))
 
 
 def _lines(group: Group) -> dict[str, dict[str, str]]:

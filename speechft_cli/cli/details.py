@@ -1,0 +1,87 @@
+"""What `speechft list GROUP NAME` says of one name: its docstring, its parameters, an example."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from speechft_cli.cli.names import registry
+
+_EXAMPLES = {
+    "encoders": "speechft finetune --encoder CHECKPOINT --set encoder.family={name} --data data --task asr --out run",
+    "tasks": "speechft finetune --encoder CHECKPOINT --data data --task {name} --out run",
+    "corpora": "speechft prepare {name} --root FOLDER --out data",
+    "methods": "speechft merge --base BASE --tuned TUNED --method {name} --alphas 0:1:0.25 --out merged",
+    "scores": "speechft evaluate -c speechft.yaml --set evaluate.score={name}",
+}
+
+
+#: Facts of a name that are worth a line: attribute → what it is called.
+_FACTS = {
+    "encoders": {
+        "sizes": "sizes",
+        "published": "stock checkpoint",
+        "cnn_prefixes": "never trained",
+        "kept_prefixes": "never merged",
+    },
+    "tasks": {"needs": "field of the manifest", "metrics": "scored by"},
+}
+
+
+@dataclass(frozen=True)
+class Details:
+    """One name of a catalogue.
+
+    Attributes:
+        text: What its leaf file says, paragraph by paragraph.
+        facts: What is worth a line of its own.
+        parameters: Name → (default, what it means); empty where there are none.
+        example: A command that uses it.
+    """
+
+    text: tuple[str, ...]
+    facts: Mapping[str, str]
+    parameters: Mapping[str, tuple[object, str]]
+    example: str
+
+
+def details(group: str, name: str) -> Details:
+    """Imports what `name` stands for and reads what it says of itself.
+
+    Raises:
+        RequestError: The catalogue has no such name; the message gives the nearest one.
+    """
+    catalogue = registry(group)
+    thing: object = catalogue.get(name)
+    module = sys.modules[catalogue.entry(name).target.partition(":")[0]]
+    kind = thing if isinstance(thing, type) else type(thing)
+    # frozen facts are explained by their file, what has a class of its own by that
+    documented = kind if kind.__module__ == module.__name__ else module
+    paragraphs = [" ".join(each.split()) for each in (inspect.getdoc(documented) or "").split("\n\n")]
+    facts = {title: _shown(getattr(thing, key)) for key, title in _FACTS.get(group, {}).items()}
+    return Details(
+        text=tuple(each for each in paragraphs if not each.startswith(("Attributes:", "Source:"))),
+        facts={title: fact for title, fact in facts.items() if fact},
+        parameters=_parameters(kind),
+        example=_EXAMPLES[group].format(name=name),
+    )
+
+
+def _parameters(kind: type) -> dict[str, tuple[object, str]]:
+    if not issubclass(kind, BaseModel):
+        return {}
+    return {
+        field.alias or key: (field.get_default(call_default_factory=True), " ".join((field.description or "").split()))
+        for key, field in kind.model_fields.items()
+    }
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    items = value if isinstance(value, Iterable) else ()
+    return ", ".join(str(getattr(item, "title", "")) if not isinstance(item, str) else item for item in items)
