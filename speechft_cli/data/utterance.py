@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,25 +14,31 @@ SPLITS = ("train", "dev", "test")
 #: What corpora call them → our names.
 SPLIT_NAMES = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
 
-_FIELDS = ("text", "phones", "speaker")
+#: Fields of an utterance that can be a task's target, as its labels can.
+TARGETS = ("text", "phones", "speaker", "language")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Utterance:
     """A stretch of a recording and what is known about it.
 
     Attributes:
         id: Unique in its manifest folder.
-        audio: The recording.
+        audio: The recording, or the archive it lies in.
         start: Where the utterance begins in the recording [s].
         duration: Its length [s]; 0 from a corpus reader that has not opened the file means "to its end".
         sample_rate: Of the recording [Hz]; 0 when not opened yet.
         text: Transcript as the corpus has it.
+        normalised: Transcript as it is to be learned, where it differs from `text`; None when nobody normalised it.
         phones: Phonemes separated by blanks.
         speaker: Speaker name.
+        language: Language tag, for example `en` or `de`.
+        licence: What the recording may be used under, for example `CC-BY-4.0`.
         labels: Other labels by name, for example `{"label": "yes"}` or `{"emotion": "sad"}`.
         task_splits: Task → split, where a task uses other splits than the manifest's own, for example
             `{"sid": "test"}`; an empty split means that the task leaves the utterance out.
+        offset: Where the recording begins in the archive `audio` [bytes].
+        size: Length of the recording in the archive [bytes]; 0 when `audio` is the recording itself.
     """
 
     id: str
@@ -45,13 +51,30 @@ class Utterance:
     speaker: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     task_splits: Mapping[str, str] = field(default_factory=dict)
+    normalised: str | None = None
+    language: str | None = None
+    licence: str | None = None
+    offset: int = 0
+    size: int = 0
 
     def target(self, field: str) -> str | None:
-        """Returns `text`, `phones`, `speaker` or the label called `field`; None when there is no such thing.
+        """Returns the transcript, `phones`, `speaker`, `language` or the label called `field`; None when there is none.
 
-        Several fields joined by `+` give their values joined by tabs, None unless all are there.
+        The transcript is the normalised one where there is one. Several fields joined by `+` give their values joined
+        by tabs, None unless all are there.
         """
-        names = field.split("+")
-        values = [getattr(self, name) if name in _FIELDS else self.labels.get(name) for name in names]
-        there = [value for value in values if value is not None]
-        return "\t".join(there) if len(there) == len(names) else None
+        return join_targets([self._one_target(name) for name in field.split("+")])
+
+    def _one_target(self, field: str) -> str | None:
+        if field == "text":
+            return self.text if self.normalised is None else self.normalised
+        if field in TARGETS:
+            value: str | None = getattr(self, field)
+            return value
+        return self.labels.get(field)
+
+
+def join_targets(values: Sequence[str | None]) -> str | None:
+    """Returns the values of several fields as one target, None unless all are there."""
+    there = [value for value in values if value is not None]
+    return "\t".join(there) if len(there) == len(values) else None

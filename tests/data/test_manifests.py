@@ -5,10 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lhotse import CutSet, Recording, SupervisionSegment
 
-from speechft_cli.data.manifests import available_splits, manifest_hash, manifest_path, read_manifest, write_manifest
+from speechft_cli.data.manifests import (
+    available_splits,
+    index_path,
+    manifest_hash,
+    manifest_path,
+    read_manifest,
+    write_manifest,
+)
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
+from tests.data.conftest import WriteWave
 
 SPARSE = Utterance("b", Path("/corpus/b.wav"), duration=0.5, sample_rate=8_000)
 FULL = Utterance(
@@ -22,6 +31,9 @@ FULL = Utterance(
     speaker="19",
     labels={"label": "yes", "emotion": "sad"},
     task_splits={"sid": "test", "ks": ""},
+    normalised="hello",
+    language="en",
+    licence="CC0-1.0",
 )
 
 
@@ -29,6 +41,61 @@ def test_what_is_written_is_read_back_sorted_by_id(tmp_path: Path) -> None:
     write_manifest(tmp_path, "dev", [SPARSE, FULL])
     assert list(read_manifest(tmp_path, "dev")) == [FULL, SPARSE]
     assert available_splits(tmp_path) == ("dev",)
+
+
+def test_without_its_index_a_manifest_says_the_same(tmp_path: Path) -> None:
+    write_manifest(tmp_path, "dev", [SPARSE, FULL])
+    hash_ = manifest_hash(tmp_path)
+    index_path(tmp_path, "dev").unlink()
+    assert list(read_manifest(tmp_path, "dev")) == [FULL, SPARSE]
+    assert manifest_hash(tmp_path) == hash_
+
+
+def test_an_index_of_other_lines_or_a_damaged_one_is_not_believed(tmp_path: Path) -> None:
+    write_manifest(tmp_path, "dev", [SPARSE])
+    old = index_path(tmp_path, "dev").read_bytes()
+    write_manifest(tmp_path, "dev", [FULL])
+    for damaged in (old, old[:-8], b"", b"speechft columns 1\n{}"):
+        index_path(tmp_path, "dev").write_bytes(damaged)
+        assert list(read_manifest(tmp_path, "dev")) == [FULL]
+
+
+def test_lhotse_reads_what_is_written(tmp_path: Path) -> None:
+    write_manifest(tmp_path, "dev", [SPARSE, FULL])
+    first, second = CutSet.from_file(manifest_path(tmp_path, "dev"))
+    (supervision,) = first.supervisions
+    assert (first.id, first.start, first.duration, first.sampling_rate) == ("a", 0.25, 1.5, 44_100)
+    assert first.recording.sources[0].source == "/corpus/über a.wav"
+    assert (supervision.text, supervision.speaker, supervision.language) == ("HELLO", "19", "en")
+    assert supervision.custom["labels"] == {"emotion": "sad", "label": "yes"}
+    assert (second.id, second.supervisions[0].text) == ("b", None)
+
+
+def test_cuts_that_lhotse_wrote_are_read(tmp_path: Path, write_wave: WriteWave) -> None:
+    recording = Recording.from_file(write_wave(tmp_path / "a.wav", seconds=2.0))
+    cut = recording.to_cut()
+    cut.supervisions.append(SupervisionSegment("s", recording.id, start=0.0, duration=2.0, text="YES", speaker="x"))
+    CutSet.from_cuts([cut]).to_file(tmp_path / "cuts-train.jsonl")
+    (read,) = read_manifest(tmp_path, "train")
+    assert (read.audio, read.duration, read.text, read.speaker) == (tmp_path / "a.wav", 2.0, "YES", "x")
+
+
+def test_a_part_of_a_manifest_is_a_manifest(tmp_path: Path) -> None:
+    write_manifest(tmp_path, "dev", [SPARSE, FULL])
+    utterances = read_manifest(tmp_path, "dev")
+    assert list(utterances[1:]) == [SPARSE]
+    assert list(utterances.select([1, 0])) == [SPARSE, FULL]
+    assert utterances[-1] == SPARSE
+    assert utterances.durations.tolist() == [1.5, 0.5]
+
+
+@pytest.mark.parametrize(
+    "field", ["text", "phones", "speaker", "language", "emotion", "emotion+label", "text+nothing", "nothing"]
+)
+def test_targets_are_those_of_each_utterance(tmp_path: Path, field: str) -> None:
+    write_manifest(tmp_path, "dev", [SPARSE, FULL])
+    utterances = read_manifest(tmp_path, "dev").select([1, 0, 1])
+    assert list(utterances.targets(field)) == [each.target(field) for each in (SPARSE, FULL, SPARSE)]
 
 
 def test_the_same_utterances_give_the_same_bytes_in_any_order_and_folder(tmp_path: Path) -> None:
@@ -70,12 +137,12 @@ def test_an_interrupted_writer_leaves_the_old_manifest(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_manifest(tmp_path, "train", [SPARSE, unserialisable])
     assert list(read_manifest(tmp_path, "train")) == [FULL]
-    assert list(tmp_path.iterdir()) == [manifest_path(tmp_path, "train")]
+    assert sorted(tmp_path.iterdir()) == [index_path(tmp_path, "train"), manifest_path(tmp_path, "train")]
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda _: b"junk", lambda _: gzip.compress(b"[1]\n")])
 def test_a_damaged_manifest_is_named(tmp_path: Path, manifests: Path, damage: Callable[[bytes], bytes]) -> None:
     path = manifest_path(tmp_path, "train")
     path.write_bytes(damage(manifest_path(manifests, "train").read_bytes()))
-    with pytest.raises(RequestError, match=r"cuts-train\.jsonl\.gz: must be a manifest, can't be read"):
+    with pytest.raises(RequestError, match=r"cuts-train\.jsonl\.gz:\d+: must be a manifest, can't be read"):
         list(read_manifest(tmp_path, "train"))

@@ -1,0 +1,108 @@
+"""One line of a manifest: a lhotse cut with one supervision. lhotse reads what is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import orjson
+
+from speechft_cli.data.columns import Row
+
+
+def cut_line(row: Row) -> bytes:
+    """Returns the line of an utterance, with its end; the same utterance gives the same bytes.
+
+    An utterance in an archive gets lhotse Shar's placeholder for its recording, and where it lies in its `custom`.
+    """
+    is_archived = row.size > 0
+    archive = row.audio.rpartition("/")[2]  # it lies beside the line
+    sample_count = round((row.start + row.duration) * row.sample_rate)
+    custom: dict[str, object] = {
+        name: value for name in ("normalised", "phones", "licence") if (value := getattr(row, name)) is not None
+    }
+    custom |= {
+        name: orjson.Fragment(value) for name in ("labels", "task_splits") if (value := getattr(row, name)) is not None
+    }
+    supervision = {
+        "id": row.id,
+        "recording_id": row.id,
+        "start": 0.0,
+        "duration": row.duration,
+        "channel": 0,
+        **{name: value for name in ("text", "language", "speaker") if (value := getattr(row, name)) is not None},
+        **({"custom": custom} if custom else {}),
+    }
+    source = {
+        "type": "shar" if is_archived else "file",
+        "channels": [0],
+        "source": "" if is_archived else row.audio,
+    }
+    cut = {
+        "id": row.id,
+        "start": row.start,
+        "duration": row.duration,
+        "channel": 0,
+        "supervisions": [supervision],
+        "recording": {
+            "id": row.id,
+            "sources": [source],
+            "sampling_rate": row.sample_rate,
+            "num_samples": sample_count,
+            "duration": sample_count / row.sample_rate,
+        },
+        **({"custom": {"archive": archive, "offset": row.offset, "size": row.size}} if is_archived else {}),
+        "type": "MonoCut",
+    }
+    return orjson.dumps(cut, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def parse_cut(line: bytes, archive_folder: str = "") -> Row:
+    """Returns the utterance of a line.
+
+    Args:
+        line: JSON.
+        archive_folder: Where the archives lie that the line may name; relative like the paths of recordings.
+
+    Raises:
+        ValueError: It is not JSON, or no cut of one recording with one supervision.
+    """
+    cut = orjson.loads(line)
+    try:
+        (supervision,) = cut["supervisions"]
+        recording = cut["recording"]
+        (source,) = recording["sources"]
+        place = cut.get("custom") or {}
+        custom = supervision.get("custom") or {}
+        if source["type"] not in ("file", "shar"):
+            raise ValueError(f"audio must be of type file or shar, is {source['type']!r}")
+        row = Row(
+            float(cut["start"]),
+            float(cut["duration"]),
+            int(recording["sampling_rate"]),
+            int(place.get("offset", 0)),
+            int(place.get("size", 0)),
+            _text(cut, "id") or "",
+            f"{archive_folder}/{place.get('archive', '')}" if source["type"] == "shar" else str(source["source"]),
+            *(_text(supervision, "text"), _text(custom, "normalised"), _text(custom, "phones")),
+            *(_text(supervision, "speaker"), _text(supervision, "language"), _text(custom, "licence")),
+            *(_labels(custom, "labels"), _labels(custom, "task_splits")),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"must be a cut of one recording with one supervision: {error!r}") from error
+    if not row.id or row.duration <= 0 or row.sample_rate <= 0:
+        raise ValueError("must have an id, a duration and a sampling rate")
+    return row
+
+
+def _text(fields: Mapping[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _labels(fields: Mapping[str, object], name: str) -> str | None:
+    labels = fields.get(name)
+    if not labels:
+        return None
+    texts = {str(key): str(value) for key, value in cast(Mapping[object, object], labels).items()}
+    return orjson.dumps(texts, option=orjson.OPT_SORT_KEYS).decode()
