@@ -19,6 +19,7 @@ class Rejected:
         split: train, dev or test.
         reason: One of a few fixed phrases, so that they can be counted, for example "audio without transcript".
         detail: What is special about this one; may be empty.
+        by_rule: Whether the corpus's own rule leaves it out, so that nothing is wrong with it.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Rejected:
     split: str
     reason: str
     detail: str = ""
+    by_rule: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,13 @@ class Corpus:
         read: Yields what lies under the request's root, lazily, in corpus order, and opens no audio. A wrong request
             raises RequestError before anything is written: the message says what is missing.
         needs_root: Whether the corpus must lie on disk already; False for one that is generated.
+        language: Of all its utterances, as in ISO 639-1; None when they differ or it is not known.
+        licence: Of the recordings; empty when it is not known.
+        page: Where a person gets it; empty for the user's own recordings.
     """
 
     read: Callable[[CorpusRequest], Iterator[Found]]
     needs_root: bool = True
+    language: str | None = None
+    licence: str = ""
+    page: str = ""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from speechft_cli.data.corpora.layout import SUFFIXES, draw_splits, folders, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
 from speechft_cli.data.utterance import SPLIT_NAMES, SPLITS, Utterance
 from speechft_cli.errors import RequestError
-
-#: What counts as a recording, in either case.
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph", ".opus")
 
 
 def read(request: CorpusRequest) -> Iterator[Found]:
@@ -21,17 +18,18 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     they matter, make split folders or a manifest.
     """
 
-    root = request.root
+    root = top_folder(request.root)
     found = False
     parts = _split_folders(root, request.splits)
     for split, part in parts or [("", root)]:
-        for class_folder in _folders(part):
+        for class_folder in folders(part):
             paths = _recordings(class_folder)
-            drawn = {} if parts else _draw_splits(paths, root, request.seed)
-            for path in paths:
+            places = {path: path.relative_to(root).as_posix() for path in paths}
+            drawn = {} if parts else draw_splits(places.values(), request.seed)
+            for path, place in places.items():
                 found = True
-                name = path.relative_to(root).with_suffix("").as_posix()
-                yield split or drawn[path], Utterance(name, path, labels={"label": class_folder.name})
+                name = PurePosixPath(place).with_suffix("").as_posix()
+                yield split or drawn[place], Utterance(name, path, labels={"label": class_folder.name})
     if not found:
         raise RequestError(
             f"{root}: must hold one folder per class with {', '.join(SUFFIXES)} files inside, has none",
@@ -40,10 +38,6 @@ def read(request: CorpusRequest) -> Iterator[Found]:
 
 
 CLASS_FOLDERS = Corpus(read)
-
-
-def _folders(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
 
 
 def _recordings(folder: Path) -> list[Path]:
@@ -56,7 +50,7 @@ def _split_folders(root: Path, splits: Mapping[str, Sequence[str]]) -> list[tupl
     Raises:
         RequestError: A wanted folder is missing, or some folders look like splits and others like classes.
     """
-    there = [folder.name for folder in _folders(root)]
+    there = [folder.name for folder in folders(root)]
     if splits:
         chosen = [(split, part) for split in SPLITS for part in splits.get(split, ())]
         if missing := [part for _, part in chosen if part not in there]:
@@ -74,16 +68,3 @@ def _split_folders(root: Path, splits: Mapping[str, Sequence[str]]) -> list[tupl
         )
     order = {name: (SPLITS.index(SPLIT_NAMES[name.lower()]), name) for name in named}
     return [(SPLIT_NAMES[name.lower()], root / name) for name in sorted(named, key=lambda name: order[name])]
-
-
-def _draw_splits(paths: Sequence[Path], root: Path, seed: int) -> dict[Path, str]:
-    """Divides the recordings of one class: a tenth dev, a tenth test, at least one each when there are three."""
-
-    def position(path: Path) -> bytes:
-        return hashlib.sha256(f"{seed} {path.relative_to(root).as_posix()}".encode()).digest()
-
-    tenth = max(1, round(len(paths) / 10)) if len(paths) >= len(SPLITS) else 0
-    drawn = {}
-    for rank, path in enumerate(sorted(paths, key=position)):
-        drawn[path] = "dev" if rank < tenth else "test" if rank < 2 * tenth else "train"
-    return drawn

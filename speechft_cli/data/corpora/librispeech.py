@@ -2,77 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+from speechft_cli.data.corpora.layout import GENDERS, choose_parts, folders, read_lines, recordings, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.errors import RequestError
 
+_PAGE = "https://www.openslr.org/12"
+
 
 def read(request: CorpusRequest) -> Iterator[Found]:
     """Reads any corpus in this layout; a part's split is the beginning of its name unless `splits` says more."""
-    root = request.root
-    folder = root / "LibriSpeech" if (root / "LibriSpeech").is_dir() else root
-    for split, part in _choose_parts(folder, request.splits):
-        for chapter in _chapters(folder / part):
-            yield from _read_chapter(chapter, split)
-
-
-LIBRISPEECH = Corpus(read)
-
-
-def _chapters(part: Path) -> list[Path]:
-    return sorted(chapter for chapter in part.glob("*/*") if chapter.is_dir())
-
-
-def _choose_parts(folder: Path, splits: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
-    """Returns (split, part) pairs, in the order of the splits.
-
-    Raises:
-        RequestError: A wanted part is missing, or none is there at all.
-    """
-    there = sorted(part.name for part in folder.iterdir() if part.is_dir() and _chapters(part))
-    if splits:
-        chosen = [(split, part) for split in SPLITS for part in splits.get(split, ())]
-        missing = [part for _, part in chosen if part not in there]
-    else:
-        chosen = [(split, part) for split in SPLITS for part in there if part.startswith(split)]
-        missing = []
-    if missing:
-        raise RequestError(
-            f"{folder}: must hold the parts {', '.join(missing)}, has {', '.join(there) or 'no part'}",
-            "prepare.splits names the parts of train, dev and test",
-        )
-    if not chosen:
+    folder = top_folder(request.root, "LibriSpeech")
+    genders = _read_genders(folder / "SPEAKERS.TXT")
+    there = [part.name for part in folders(folder) if any(_chapters(part))]
+    default = {split: [part for part in there if part.startswith(split)] for split in SPLITS}
+    parts = choose_parts(folder, there, splits=request.splits, default=default)
+    if not parts:
         raise RequestError(
             f"{folder}: must hold parts named train*, dev* or test* with <speaker>/<chapter>/*.flac inside, "
             f"has {', '.join(there) or 'none'}",
-            "--root names the folder that holds train-clean-100 and its like; other names go into prepare.splits",
+            f"{_PAGE} has train-clean-100 and its like; --root names the folder they are in; "
+            "other names go into prepare.splits",
         )
-    return chosen
+    for split, part in parts:
+        for chapter in _chapters(folder / part):
+            yield from _read_chapter(chapter, split, genders)
 
 
-def _read_chapter(chapter: Path, split: str) -> Iterator[Found]:
+LIBRISPEECH = Corpus(read, language="en", licence="CC BY 4.0", page=_PAGE)
+
+
+def _chapters(part: Path) -> Iterator[Path]:
+    for speaker in folders(part):
+        yield from folders(speaker)
+
+
+def _read_genders(path: Path) -> dict[str, str]:
+    """Returns speaker → gender; the list is optional."""
+    if not path.is_file():
+        return {}
+    rows = [[cell.strip() for cell in line.split("|")] for line in read_lines(path) if not line.startswith(";")]
+    return {row[0]: GENDERS[row[1].lower()] for row in rows if len(row) > 1 and row[1].lower() in GENDERS}
+
+
+def _read_chapter(chapter: Path, split: str, genders: dict[str, str]) -> Iterator[Found]:
     speaker = chapter.parent.name
-    recordings = {path.stem: path for path in chapter.glob("*.flac")}
+    audio = recordings(chapter)
     texts = _read_transcripts(chapter / f"{speaker}-{chapter.name}.trans.txt")
-    for name in sorted(recordings.keys() | texts.keys()):
-        path = recordings.get(name, chapter / f"{name}.flac")
-        if name not in recordings:
-            yield Rejected(name, path, split, "transcript without audio")
+    for name in sorted(audio.keys() | texts.keys()):
+        if name not in audio:
+            yield Rejected(name, chapter / f"{name}.flac", split, "transcript without audio")
         elif not texts.get(name):
-            yield Rejected(name, path, split, "audio without transcript")
+            yield Rejected(audio[name].stem, audio[name], split, "audio without transcript")
         else:
-            yield split, Utterance(id=name, audio=path, text=texts[name], speaker=speaker)
+            labels = {"gender": genders[speaker]} if speaker in genders else {}
+            yield (
+                split,
+                Utterance(audio[name].stem, audio[name], text=texts[name], speaker=speaker, labels=labels),
+            )
 
 
 def _read_transcripts(path: Path) -> dict[str, str]:
-    """Returns utterance → transcript; nothing when the file is missing, so that its audio gets rejected."""
+    """Returns lower-case utterance → transcript; none when the file is missing, so that its audio gets rejected."""
     if not path.is_file():
         return {}
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise RequestError(f"{path}: must be a UTF-8 text file: {error}") from error
-    return {name: text.strip() for name, _, text in (line.partition(" ") for line in lines if line.strip())}
+    pairs = (line.strip().partition(" ") for line in read_lines(path))
+    return {name.lower(): text.strip() for name, _, text in pairs}

@@ -6,6 +6,7 @@ from speechft_cli.data.corpora.librispeech import LIBRISPEECH
 from speechft_cli.data.corpus import CorpusRequest, Rejected
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
+from tests.data.corpora.replicas import librispeech
 
 
 def chapter(root: Path, name: str, texts: dict[str, str], recordings: list[str]) -> Path:
@@ -74,3 +75,25 @@ def test_a_missing_part_is_named_beside_those_that_are_there(tmp_path: Path) -> 
     chapter(tmp_path, "train-x/1/2", {"1-2-0": "A"}, ["1-2-0"])
     with pytest.raises(RequestError, match="must hold the parts train-y, has train-x"):
         read(tmp_path, train=["train-y"])
+
+
+def test_genders_are_those_of_the_list_of_speakers(tmp_path: Path) -> None:
+    librispeech(tmp_path)
+    found = {each[1].speaker: each[1].labels for each in read(tmp_path) if isinstance(each, tuple)}
+    assert found == {"103": {"gender": "female"}, "84": {}, "61": {"gender": "male"}}
+
+
+def test_ids_in_capitals_dos_line_ends_and_spaces_in_paths_do_no_harm(tmp_path: Path) -> None:
+    folder = chapter(tmp_path / "my corpora", "train-x/a b/2", {}, ["A B-2-0000"])
+    (folder / "a b-2.trans.txt").unlink()
+    (folder / "a b-2.trans.txt").write_bytes(b"a_b-2-0000 HELLO\r\n")
+    (folder / "A B-2-0000.flac").rename(folder / "A_B-2-0000.FLAC")
+    ((_, only),) = [each for each in read(tmp_path / "my corpora") if isinstance(each, tuple)]
+    assert (only.id, only.text, only.speaker) == ("A_B-2-0000", "HELLO", "a b")
+
+
+def test_a_transcript_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    folder = chapter(tmp_path, "train-x/1/2", {}, ["1-2-0"])
+    (folder / "1-2.trans.txt").write_bytes(b"1-2-0 CAF\xe9")
+    with pytest.raises(RequestError, match=r"1-2\.trans\.txt: must be a UTF-8 text file"):
+        read(tmp_path)

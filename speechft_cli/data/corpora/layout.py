@@ -1,0 +1,150 @@
+"""What the readers of layouts share: text files, missing pieces, chosen parts, drawn splits."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from speechft_cli.data.utterance import SPLITS
+from speechft_cli.errors import RequestError
+
+#: What counts as a recording, in either case.
+SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph", ".opus")
+#: Their short names in lists of speakers.
+GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+
+
+def top_folder(root: Path, *names: str) -> Path:
+    """Returns the archive's own top folder when `root` holds it under one of `names`, else `root` itself.
+
+    Raises:
+        RequestError: `root` is no folder.
+    """
+    if not root.is_dir():
+        raise RequestError(f"{root}: must be a folder, is a file", "--root names the folder that holds the corpus")
+    return next((root / name for name in names if (root / name).is_dir()), root)
+
+
+def missing(folder: Path, what: str, page: str) -> RequestError:
+    """Says that `folder` lacks a file or folder, where to get it and where to put it."""
+    there = sorted(path.name for path in folder.iterdir())[:5] if folder.is_dir() else []
+    return RequestError(
+        f"{folder}: must hold {what}, has {', '.join(there) or 'nothing'}",
+        f"{page} has it; it belongs to {folder / what}, and --root names the folder around it",
+    )
+
+
+def find_file(folder: Path, names: Sequence[str], page: str) -> Path:
+    """Returns the first of `names` that is a file in `folder`.
+
+    Raises:
+        RequestError: There is none; the message has the page and where to put it.
+    """
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise missing(folder, names[0], page)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Returns the lines that are not blank; a byte order mark and DOS line ends are taken off.
+
+    Raises:
+        RequestError: It can't be read, or is not UTF-8.
+    """
+    return [line.rstrip("\r") for line in _read_text(path).split("\n") if line.strip()]
+
+
+def read_rows(path: Path, *, delimiter: str = ",", needs: Collection[str] = ()) -> list[dict[str, str]]:
+    """Returns the rows of a table with a header, as column → cell; missing cells are empty.
+
+    Raises:
+        RequestError: It can't be read, is not UTF-8, or lacks one of the columns it `needs`.
+    """
+    rows = csv.DictReader(_read_text(path).splitlines(), delimiter=delimiter, restval="")
+    columns = rows.fieldnames or ()
+    if absent := [name for name in needs if name not in columns]:
+        raise RequestError(f"{path}: must have the columns {', '.join(absent)}, has {', '.join(columns) or 'none'}")
+    return [{name: (cell or "").strip() for name, cell in row.items() if name is not None} for row in rows]
+
+
+def recordings(folder: Path, pattern: str = "*") -> dict[str, Path]:
+    """Returns lower-case name without suffix → recording, sorted; lists and discs differ in case."""
+    paths = (path for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
+    return {path.stem.lower(): path for path in sorted(paths)}
+
+
+def choose_parts(
+    folder: Path,
+    there: Collection[str],
+    *,
+    splits: Mapping[str, Sequence[str]],
+    default: Mapping[str, Sequence[str]],
+) -> list[tuple[str, str]]:
+    """Returns (split, part) pairs in the order of the splits.
+
+    Args:
+        folder: Where the parts lie, for messages.
+        there: The parts that there are.
+        splits: The wanted ones; empty for the default.
+        default: The corpus's own split, of which what is not there is left out.
+
+    Raises:
+        RequestError: A wanted part is missing.
+    """
+    chosen = [(split, part) for split in SPLITS for part in (splits or default).get(split, ())]
+    if absent := [part for _, part in chosen if splits and part not in there]:
+        raise RequestError(
+            f"{folder}: must hold the parts {', '.join(absent)}, has {', '.join(sorted(there)) or 'no part'}",
+            "prepare.splits names the parts of train, dev and test",
+        )
+    return [(split, part) for split, part in chosen if part in there]
+
+
+def split_by_part(
+    folder: Path, parts: Iterable[str], *, splits: Mapping[str, Sequence[str]], seed: int
+) -> dict[str, str]:
+    """Returns part → split: as `splits` wants, else drawn; for corpora without splits, whose parts are speakers.
+
+    Raises:
+        RequestError: A wanted part is missing.
+    """
+    there = sorted(set(parts))
+    if not splits:
+        return draw_splits(there, seed)
+    return {part: split for split, part in choose_parts(folder, there, splits=splits, default={})}
+
+
+def draw_splits(names: Collection[str], seed: int) -> dict[str, str]:
+    """Returns name → split: a tenth dev, a tenth test, at least one each when there are three; the rest is train."""
+    tenth = max(1, round(len(names) / 10)) if len(names) >= len(SPLITS) else 0
+    return {
+        name: "dev" if rank < tenth else "test" if rank < 2 * tenth else "train"
+        for rank, name in enumerate(_drawn_order(names, seed))
+    }
+
+
+def draw_dev(names: Collection[str], seed: int, *, share: float) -> frozenset[str]:
+    """Returns the names drawn for dev, `share` of them, for corpora whose own split has no dev."""
+    count = max(1, round(len(names) * share)) if len(names) > 1 else 0
+    return frozenset(_drawn_order(names, seed)[:count])
+
+
+def _drawn_order(names: Iterable[str], seed: int) -> list[str]:
+    # a hash instead of a shuffle: one more name moves few others
+    return sorted(names, key=lambda name: hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest())
+
+
+def folders(folder: Path) -> Iterator[Path]:
+    """Yields the folders in `folder`, sorted, hidden ones left out; none when it is not there."""
+    if folder.is_dir():
+        yield from sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"{path}: must be a UTF-8 text file: {error}") from error

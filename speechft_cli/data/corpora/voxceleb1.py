@@ -1,0 +1,92 @@
+"""VoxCeleb1: `{dev,test}/wav/<speaker>/<video>/*.wav`, split by the official list for identification."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from speechft_cli.data.corpora.layout import (
+    GENDERS,
+    choose_parts,
+    find_file,
+    folders,
+    missing,
+    read_lines,
+    read_rows,
+    top_folder,
+)
+from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
+from speechft_cli.data.utterance import SPLITS, Utterance
+
+_PAGE = "https://www.robots.ox.ac.uk/~vgg/data/voxceleb/vox1.html"
+#: The list of who is in which split; SUPERB keeps the same list under the second name.
+_LISTS = ("iden_split.txt", "veri_test_class.txt")
+_TRIALS = ("voxceleb1_test_v2.txt", "veri_test2.txt", "veri_test.txt")
+_PARTS = {"1": "train", "2": "dev", "3": "test"}
+
+
+def read(request: CorpusRequest) -> Iterator[Found]:
+    """Reads the identification split: the same speakers in train, dev and test, other videos.
+
+    The speakers of the verification trials, where a list of trials lies beside the corpus, are `test` for the task
+    `asv`; the others are its `train` and `dev`, `dev` where identification has its `dev`.
+    """
+    root = top_folder(request.root, "VoxCeleb1")
+    homes = {speaker.name: speaker for part in ("dev/wav", "test/wav", "wav") for speaker in folders(root / part)}
+    if not homes:
+        raise missing(root, "dev/wav", _PAGE)
+    split_list = find_file(
+        root, _LISTS, f"{_PAGE} (https://www.robots.ox.ac.uk/~vgg/data/voxceleb/meta/iden_split.txt)"
+    )
+    default = {split: [split] for split in SPLITS}
+    parts = {part: split for split, part in choose_parts(root, SPLITS, splits=request.splits, default=default)}
+    genders = _read_genders(root / "vox1_meta.csv")
+    in_trials = {name.partition("/")[0] for trial in read_trials(root) for name in trial[1:]}
+    for number, line in enumerate(read_lines(split_list), start=1):
+        code, _, name = line.strip().partition(" ")
+        if code not in _PARTS or name.count("/") != 2:
+            yield Rejected(f"{split_list.name}:{number}", split_list, "train", "line without split and path", line[:60])
+            continue
+        part = _PARTS[code]
+        if part not in parts:
+            continue
+        speaker = name.partition("/")[0]
+        audio = homes.get(speaker, root / "dev" / "wav" / speaker) / name.partition("/")[2]
+        asv = "test" if speaker in in_trials else "dev" if part == "dev" else "train"
+        yield (
+            parts[part],
+            Utterance(
+                utterance_id(name),
+                audio,
+                speaker=speaker,
+                labels={"gender": genders[speaker]} if speaker in genders else {},
+                task_splits={"asv": asv} if in_trials else {},
+            ),
+        )
+
+
+VOXCELEB1 = Corpus(read, licence="CC BY 4.0 (metadata), videos of their uploaders", page=_PAGE)
+
+
+def utterance_id(name: str) -> str:
+    """Returns the id of `speaker/video/file.wav`."""
+    return Path(name).with_suffix("").as_posix().replace("/", "-")
+
+
+def read_trials(root: Path) -> list[tuple[bool, str, str]]:
+    """Returns the verification trials beside the corpus: same speaker or not, and two `speaker/video/file.wav`.
+
+    None when there is no list. Of several the cleaned one counts.
+    """
+    path = next((root / name for name in _TRIALS if (root / name).is_file()), None)
+    if path is None:
+        return []
+    rows = [line.split() for line in read_lines(path)]
+    return [(row[0] == "1", row[1], row[2]) for row in rows if len(row) == 3 and row[0] in ("0", "1")]
+
+
+def _read_genders(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    rows = read_rows(path, delimiter="\t", needs=("VoxCeleb1 ID", "Gender"))
+    return {row["VoxCeleb1 ID"]: GENDERS[row["Gender"].lower()] for row in rows if row["Gender"].lower() in GENDERS}
