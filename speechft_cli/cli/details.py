@@ -29,6 +29,7 @@ _FACTS = {
         "kept_prefixes": "never merged",
     },
     "tasks": {"needs": "field of the manifest", "metrics": "scored by"},
+    "corpora": {"licence": "licence", "language": "language"},
 }
 
 
@@ -61,14 +62,24 @@ def details(group: str, name: str) -> Details:
     kind = thing if isinstance(thing, type) else type(thing)
     # frozen facts are explained by their file, what has a class of its own by that
     documented = kind if kind.__module__ == module.__name__ else module
-    paragraphs = [" ".join(each.split()) for each in (inspect.getdoc(documented) or "").split("\n\n")]
+    paragraphs = [" ".join(each.split()) for each in _docstrings(documented, thing).split("\n\n")]
     facts = {title: _shown(getattr(thing, key)) for key, title in _FACTS.get(group, {}).items()}
     return Details(
-        text=tuple(each for each in paragraphs if not each.startswith(("Attributes:", "Source:"))),
+        text=tuple(each for each in paragraphs if not each.startswith(("Attributes:", "Raises:", "Source:"))),
         facts={title: fact for title, fact in facts.items() if fact},
         parameters=_parameters(kind),
-        example=_EXAMPLES[group].format(name=name),
+        example=_example(group, name, thing),
     )
+
+
+def _docstrings(documented: object, thing: object) -> str:
+    """Returns what describes a thing, and for a corpus what its reader does."""
+    return "\n\n".join(inspect.getdoc(each) or "" for each in (documented, getattr(thing, "read", None)) if each)
+
+
+def _example(group: str, name: str, thing: object) -> str:
+    example = _EXAMPLES[group].format(name=name)
+    return example if getattr(thing, "needs_root", True) else example.replace(" --root FOLDER", "")
 
 
 def _parameters(kind: type) -> dict[str, tuple[object, str]]:
