@@ -62,7 +62,7 @@ def details(group: str, name: str) -> Details:
     kind = thing if isinstance(thing, type) else type(thing)
     # frozen facts are explained by their file, what has a class of its own by that
     documented = kind if kind.__module__ == module.__name__ else module
-    paragraphs = [" ".join(each.split()) for each in _docstrings(documented, thing).split("\n\n")]
+    paragraphs = [" ".join(each.split()) for each in _docstrings(group, documented, thing).split("\n\n")]
     facts = {title: _shown(getattr(thing, key)) for key, title in _FACTS.get(group, {}).items()}
     return Details(
         text=tuple(each for each in paragraphs if not each.startswith(("Attributes:", "Raises:", "Source:"))),
@@ -72,9 +72,10 @@ def details(group: str, name: str) -> Details:
     )
 
 
-def _docstrings(documented: object, thing: object) -> str:
+def _docstrings(group: str, documented: object, thing: object) -> str:
     """Returns what describes a thing, and for a corpus what its reader does."""
-    return "\n\n".join(inspect.getdoc(each) or "" for each in (documented, getattr(thing, "read", None)) if each)
+    described = [documented, *([getattr(thing, "read", None)] if group == "corpora" else [])]
+    return "\n\n".join(inspect.getdoc(each) or "" for each in described)
 
 
 def _example(group: str, name: str, thing: object) -> str:
