@@ -22,11 +22,15 @@ GROUPS = {
 
 
 def registry(group: str) -> Registry[Any]:
-    """Returns a catalogue: encoders, tasks, corpora, methods or scores."""
+    """Returns a catalogue: encoders, formats, tasks, corpora, methods or scores."""
     if group == "encoders":
         from speechft_cli.encoders import ENCODERS
 
         return ENCODERS
+    if group == "formats":
+        from speechft_cli.encoders import FORMATS
+
+        return FORMATS
     if group == "tasks":
         from speechft_cli.tasks import TASKS
 

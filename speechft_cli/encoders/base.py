@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class HuggingFaceHome:
+    """Where a family lives in transformers.
+
+    Attributes:
+        model_type: What config.json calls the family.
+        architecture: Class of the bare encoder; the configuration's class ends in Config instead of Model.
+        prefix: What models with a head put before the encoder's names, without the dot.
+    """
+
+    model_type: str
+    architecture: str
+    prefix: str
 
 
 @dataclass(frozen=True)
@@ -13,34 +28,64 @@ class EncoderFamily:
     Attributes:
         name: The name in the catalogue.
         expert: s3prl's module that holds its `UpstreamExpert`.
+        network: `module:class` of the bare network in s3prl.
+        network_arguments: What its constructor takes: (path of a section in the checkpoint, class that reads the
+            section, or empty for the section as it is).
+        network_place: Path of the bare network inside the expert.
         weights_key: Where s3prl's converted checkpoint keeps the weights.
-        network: Class of the bare network, by its name in the expert's `convert` module.
-        network_arguments: What its constructor takes: (section of the checkpoint, class that reads the section, or
-            empty for the section as it is).
         required_keys: The top-level keys that s3prl's loader insists on.
+        configuration: Path of the section that holds the architecture; empty where s3prl hard-codes it.
+        conv_key: Key of the CNN's architecture string in that section, which s3prl evaluates as Python; empty where
+            there is no CNN.
+        normalize: Path of the flag that says whether each waveform is normalised to mean 0 and variance 1 before it
+            is padded; empty where the family never does it.
         convolutions: (kernel, stride) of the CNN's layers [samples at 16 kHz for the first one].
+        fewest_samples: The shortest waveform that gives a usable frame [samples at 16 kHz].
         cnn_prefixes: Weights that begin so are the CNN feature extractor; Speech-FT freezes them throughout.
-        kept_prefixes: Weights that begin so belong to the pre-training objective; a merge keeps the base's.
-        conv_spec: (section, key) of the architecture string that s3prl evaluates as Python.
+        kept_prefixes: Weights that begin so belong to the pre-training objective: a merge keeps the base's, and a
+            tuned checkpoint need not have them.
+        untrained_prefixes: Weights that begin so get no gradient from a task's loss, as masking is off: they merge
+            like others, since continued pre-training changes them, but no optimizer needs them.
+        foreign_prefixes: Weights that begin so are in the family's fairseq checkpoints, but s3prl's loader refuses
+            them.
+        inner_key: Key among the weights that holds no weight and that s3prl's loader insists on deleting; empty if
+            there is none.
+        marks: Parts of names that tell the family's weights from those of other families.
+        config_name: What fairseq's configuration calls the family (`_name`); empty where fairseq has no such family.
+        call: Keyword arguments of the expert that make it return hidden states and nothing else.
         published: Where the stock base checkpoint can be downloaded, in s3prl's converted layout.
         sizes: Size name → configuration sections of a randomly initialised encoder.
+        home: Where the family lives in transformers; None where it has no home.
     """
 
     name: str
     expert: str
     network: str
-    network_arguments: tuple[tuple[str, str], ...]
+    network_arguments: tuple[tuple[tuple[str, ...], str], ...]
     weights_key: str
     required_keys: tuple[str, ...]
     convolutions: tuple[tuple[int, int], ...]
-    cnn_prefixes: tuple[str, ...]
     kept_prefixes: tuple[str, ...]
-    conv_spec: tuple[str, str]
+    marks: tuple[str, ...]
     published: str
     sizes: Mapping[str, Mapping[str, object]]
+    configuration: tuple[str, ...] = ()
+    conv_key: str = ""
+    normalize: tuple[str, ...] = ()
+    config_name: str = ""
+    fewest_samples: int = 400
+    network_place: str = "model"
+    cnn_prefixes: tuple[str, ...] = ("feature_extractor.",)
+    untrained_prefixes: tuple[str, ...] = ("mask_emb",)
+    foreign_prefixes: tuple[str, ...] = ()
+    inner_key: str = ""
+    call: Mapping[str, object] = field(default_factory=dict)
+    home: HuggingFaceHome | None = None
 
     def frame_count(self, sample_count: int) -> int:
-        """Returns how many frames the CNN makes of `sample_count` samples, 0 when they are too few for one."""
+        """Returns how many frames the encoder makes of `sample_count` samples, 0 when they are too few for one."""
+        if sample_count < self.fewest_samples:
+            return 0
         count = sample_count
         for kernel, step in self.convolutions:
             if count < kernel:
@@ -55,3 +100,18 @@ class EncoderFamily:
     def is_kept(self, name: str) -> bool:
         """Whether a merge keeps the base's value of the weight called `name`."""
         return name.startswith(self.kept_prefixes)
+
+    def is_untrained(self, name: str) -> bool:
+        """Whether no task's loss reaches the weight called `name`, be it frozen or not."""
+        return self.is_kept(name) or name.startswith(self.untrained_prefixes)
+
+    def section(self, container: Mapping[str, object], path: tuple[str, ...]) -> object:
+        """Returns what lies at `path` in a checkpoint's container, None when nothing does."""
+        place: object = container
+        for key in path:
+            place = place.get(key) if isinstance(place, Mapping) else None
+        return place
+
+    def normalizes(self, container: Mapping[str, object]) -> bool:
+        """Whether an encoder with this configuration wants each waveform at mean 0 and variance 1."""
+        return bool(self.normalize) and bool(self.section(container, self.normalize))

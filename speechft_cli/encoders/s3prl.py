@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib
 import io
+import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.formats import converted
+from speechft_cli.encoders.dimensions import read_dimensions
 from speechft_cli.errors import RequestError, SpeechftError
 
 
@@ -26,7 +30,7 @@ class Encoded:
     Attributes:
         hidden_states: L + 1 tensors (B, T, D): the Transformer's input, then the output of each of its L layers.
             Frames past an utterance's own count hold whatever padding turned into.
-        frame_counts: Frames of each utterance (B,), by the CNN's formula.
+        frame_counts: Frames of each utterance (B,), by the family's formula.
     """
 
     hidden_states: tuple[Tensor, ...]
@@ -52,9 +56,7 @@ class Encoder(nn.Module):
     @property
     def model(self) -> nn.Module:
         """The network itself; its weights carry the names of an EncoderCheckpoint."""
-        model = self.expert.model
-        assert isinstance(model, nn.Module)
-        return model
+        return self.expert.get_submodule(self.family.network_place)
 
     @property
     def width(self) -> int:
@@ -79,7 +81,7 @@ class Encoder(nn.Module):
         if min(counts) == 0:
             shortest = min(len(waveform) for waveform in waveforms)
             raise SpeechftError(f"waveform: must give at least one frame, got {shortest} samples at 16 kHz")
-        hidden_states = self.expert(list(waveforms))["hidden_states"]
+        hidden_states = self.expert(list(waveforms), **self.family.call)["hidden_states"]
         return Encoded(tuple(hidden_states), torch.tensor(counts, device=waveforms[0].device))
 
     def weights(self) -> dict[str, Tensor]:
@@ -88,32 +90,36 @@ class Encoder(nn.Module):
 
 
 def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device) -> Encoder:
-    """Builds an encoder through s3prl's expert, in evaluation mode.
+    """Builds an encoder through s3prl's expert, in evaluation mode, without gradients through its CNN.
 
     Args:
         checkpoint: Complete, that is with configuration.
         device: Where to put it.
 
     Raises:
-        RequestError: It has NaN or Inf in it, or s3prl refuses it.
+        RequestError: It has NaN or Inf in it, does not fit its own configuration, or s3prl refuses it.
     """
+    where = checkpoint.path or "weights in memory"
+    tree = checkpoint.tree()
     broken = [name for name, tensor in checkpoint.weights.items() if not bool(tensor.isfinite().all())]
     if broken:
         more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
-        raise RequestError(
-            f"{checkpoint.path or 'weights in memory'}: must be finite, has NaN or Inf in {', '.join(broken[:5])}{more}"
-        )
+        raise RequestError(f"{where}: must be finite, has NaN or Inf in {', '.join(broken[:5])}{more}")
+    if not checkpoint.family.configuration:
+        check_fit(checkpoint)  # s3prl loads DeCoAR 2.0 with strict=False: any file would do
     file = io.BytesIO()
-    torch.save(converted.assemble(checkpoint), file)
+    torch.save(tree, file)
     file.seek(0)
     try:
-        with _quiet():
+        with _quiet(), _sized(checkpoint.family, checkpoint.weights):
             expert: nn.Module = _import(checkpoint.family.expert).UpstreamExpert(file)
     except (RuntimeError, ValueError, KeyError, AssertionError) as error:
-        raise RequestError(
-            f"{checkpoint.path or 'weights in memory'}: is no {checkpoint.family.name} that s3prl loads: {error}"
-        ) from error
+        check_fit(checkpoint)  # says it better
+        raise RequestError(f"{where}: is no {checkpoint.family.name} that s3prl loads: {error}") from error
     encoder = Encoder(checkpoint.family, expert)
+    if checkpoint.family.cnn_prefixes:
+        # most experts set this themselves; DistilHuBERT's lets its CNN train
+        encoder.model.feature_grad_mult = 0.0  # type: ignore[assignment]
     return encoder.to(device).eval()
 
 
@@ -126,24 +132,88 @@ def random_checkpoint(family: EncoderFamily, size: str, *, seed: int) -> Encoder
         seed: Of the initialisation; the global random state is left as it was.
     """
     if size not in family.sizes:
-        raise RequestError(f"encoder.size: must be one of {', '.join(family.sizes)}, got {size!r}")
-    container = dict(family.sizes[size])
+        raise RequestError(
+            f"encoder.size: must be one of {', '.join(family.sizes)} for {family.name}, got {size!r}",
+        )
+    sections = dict(family.sizes[size])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = _network(family, container)
-    return EncoderCheckpoint(family, dict(model.state_dict()), container)
+        weights = dict(_network(family, sections).state_dict())
+    return EncoderCheckpoint(family, weights, {key: sections[key] for key in family.required_keys if key in sections})
 
 
-def _network(family: EncoderFamily, container: Mapping[str, object]) -> nn.Module:
-    """The bare network of a family, by the same constructor that s3prl's loader calls."""
-    convert = _import(family.expert.removesuffix(".expert") + ".convert")
-    arguments = [
-        convert.merge_with_parent(getattr(convert, reader), container[section]) if reader else container[section]
-        for section, reader in family.network_arguments
+def expected_shapes(checkpoint: EncoderCheckpoint) -> dict[str, torch.Size]:
+    """Returns name → shape of the weights that a checkpoint's configuration asks for.
+
+    Raises:
+        RequestError: s3prl can't make a network of the configuration.
+    """
+    sections = dict(checkpoint.container) or {"args": read_dimensions(checkpoint.weights)}
+    try:
+        # no memory, no numbers; the meta device would do but for WavLM's initialisation, which goes through the CPU
+        with torch.random.fork_rng(devices=[]), FakeTensorMode():
+            network = _network(checkpoint.family, sections)
+    except (RuntimeError, ValueError, KeyError, AssertionError, TypeError, AttributeError) as error:
+        raise RequestError(
+            f"{checkpoint.path or 'weights in memory'}: has a configuration that makes no {checkpoint.family.name}: "
+            f"{error!r}"
+        ) from error
+    return {name: tensor.shape for name, tensor in network.state_dict().items()}
+
+
+def check_fit(checkpoint: EncoderCheckpoint) -> None:
+    """Makes sure that a checkpoint's weights are those that its configuration asks for; s3prl does not always.
+
+    Raises:
+        RequestError: They aren't; says which are missing, too many or of another shape.
+    """
+    expected = expected_shapes(checkpoint)
+    found = {name: tensor.shape for name, tensor in checkpoint.weights.items()}
+    problems = [f"{name}: is missing" for name in expected if name not in found]
+    problems += [
+        f"{name}: is unknown"
+        for name in found
+        if name not in expected and not (checkpoint.family.is_kept(name) and not checkpoint.family.configuration)
     ]
-    with _quiet():
-        network: nn.Module = getattr(convert, family.network)(*arguments)
+    problems += [
+        f"{name}: must have shape {tuple(shape)}, got {tuple(found[name])}"
+        for name, shape in expected.items()
+        if name in found and found[name] != shape
+    ]
+    if problems:
+        shown = "".join(f"\n  {problem}" for problem in problems[:10])
+        more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
+        raise RequestError(
+            f"{checkpoint.path or 'weights in memory'}: is no {checkpoint.family.name} that s3prl loads: its weights "
+            f"don't fit its configuration{shown}{more}"
+        )
+
+
+def _network(family: EncoderFamily, sections: Mapping[str, object]) -> nn.Module:
+    """The bare network of a family, by the constructor that s3prl's loader calls."""
+    module_name, class_name = family.network.split(":")
+    module = _import(module_name)
+    arguments = [
+        _argument(family.section(sections, path), getattr(module, reader) if reader else None)
+        for path, reader in family.network_arguments
+    ]
+    with _quiet(), _hard_coded(cast("Mapping[str, int] | None", sections.get("args"))):
+        network: nn.Module = getattr(module, class_name)(*arguments)
+        if family.inner_key:
+            network.remove_pretraining_modules()  # type: ignore[operator]  # as s3prl's loader does
     return network
+
+
+def _argument(section: object, reader: Callable[..., object] | None) -> object:
+    """One argument of a network's constructor: a section of the checkpoint, perhaps through the class that reads it."""
+    if reader is None:
+        return section
+    if not dataclasses.is_dataclass(reader):
+        return reader(section)
+    # s3prl passes over what the dataclass does not know
+    known = {each.name for each in dataclasses.fields(reader)}
+    settings = cast("Mapping[str, object]", section)
+    return reader(**{name: value for name, value in settings.items() if name in known})
 
 
 def _import(name: str) -> ModuleType:
@@ -159,8 +229,34 @@ def _import(name: str) -> ModuleType:
 
 
 @contextlib.contextmanager
+def _sized(family: EncoderFamily, weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Makes s3prl build a family without configuration in the size of its weights."""
+    with _hard_coded(None if family.configuration else read_dimensions(weights)):
+        yield
+
+
+@contextlib.contextmanager
+def _hard_coded(dimensions: Mapping[str, int] | None) -> Iterator[None]:
+    """Replaces, for a while, the numbers that s3prl hard-codes for DeCoAR 2.0; None leaves them."""
+    if dimensions is None:
+        yield
+        return
+    arguments: dict[str, object] = _import("s3prl.upstream.decoar2.decoar2").args
+    before = dict(arguments)
+    if arguments["encoder_embed_dim"] == dimensions["encoder_embed_dim"]:
+        # the number of heads leaves no trace in the weights
+        dimensions = {key: value for key, value in dimensions.items() if key != "encoder_attention_heads"}
+    arguments.update(dimensions)
+    try:
+        yield
+    finally:
+        arguments.clear()
+        arguments.update(before)
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences what s3prl's age makes torch say: weight_norm is deprecated, and the like."""
-    with warnings.catch_warnings():
+    """Silences what s3prl prints, and what its age makes torch say: weight_norm is deprecated, and the like."""
+    with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
         warnings.simplefilter("ignore")
         yield

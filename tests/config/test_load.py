@@ -202,3 +202,10 @@ def test_an_unknown_key_of_the_published_merge_yaml_is_told_with_its_line(tmp_pa
     path = _write(tmp_path, "finetune_model_paths: [a.ckpt]\nalpha: 0.25\nalpa: 3\n")
     (problem,) = _problems(path)
     assert problem.startswith(f"{path}:3: alpa: unknown key; ")
+
+
+def test_a_size_that_the_family_has_not_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "speechft.yaml"
+    path.write_text("encoder: {family: decoar2, init: random, size: large}\n")
+    with pytest.raises(ConfigError, match="size must be one of tiny, base for decoar2, got 'large'"):
+        load_config(path)

@@ -43,7 +43,7 @@ def test_a_random_encoder_survives_its_file(checkpoint: EncoderCheckpoint, tmp_p
 def test_the_facts_fit_the_network(checkpoint: EncoderCheckpoint) -> None:
     family, encoder = checkpoint.family, build_encoder(checkpoint, device=torch.device("cpu"))
     names = list(checkpoint.weights)
-    for prefix in (*family.cnn_prefixes, *family.kept_prefixes):
+    for prefix in (*family.cnn_prefixes, *family.untrained_prefixes):
         assert any(name.startswith(prefix) for name in names), prefix
     encoded = encoder([torch.randn(9_000), torch.randn(12_345)])
 

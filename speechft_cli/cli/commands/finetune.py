@@ -23,6 +23,7 @@ class Size(StrEnum):
 
     tiny = "tiny"
     base = "base"
+    large = "large"
 
 
 def finetune(

@@ -19,6 +19,7 @@ class Group(StrEnum):
     """What there is to list."""
 
     encoders = "encoders"
+    formats = "formats"
     tasks = "tasks"
     corpora = "corpora"
     methods = "methods"

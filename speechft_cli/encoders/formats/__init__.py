@@ -1,45 +1,103 @@
-"""Checkpoint formats: one file each, and `read_encoder`, which tells them apart by their content."""
+"""Checkpoint formats: one file each, `read_encoder`, which tells them apart by their content, and `save_encoder`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from speechft_cli.encoders import FORMATS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.formats import converted, downstream
+from speechft_cli.encoders.formats import converted, downstream, safetensors
 from speechft_cli.errors import RequestError
+from speechft_cli.io.atomic import atomic_folder, atomic_path
 from speechft_cli.io.checkpoints import read_checkpoint
 
-#: Where a run folder keeps its encoders, best first.
-_IN_RUN_FOLDER = (Path("best") / "encoder.pt", Path("encoder.pt"))
+#: Where a folder of ours keeps its encoder, best first.
+_IN_FOLDER = (
+    Path("best") / "encoder.pt",
+    Path("encoder.pt"),
+    Path("best") / "encoder.safetensors",
+    Path("encoder.safetensors"),
+)
 
 
-def read_encoder(path: Path, family: EncoderFamily) -> EncoderCheckpoint:
-    """Reads an encoder from an s3prl converted `.pt`, an s3prl downstream `.ckpt`, or a folder of ours.
+def read_encoder(path: Path, family: EncoderFamily | None = None, *, trust: bool = False) -> EncoderCheckpoint:
+    """Reads an encoder from any format that is known, told apart by the content.
 
     Args:
         path: The file, a fine-tuning run folder (its best checkpoint is read), or a merged `alpha-*` folder.
-        family: What it must be.
+        family: What it must be; told by the file when not said.
+        trust: Whether a file may execute code while it is read.
 
     Raises:
         RequestError: There is no such file, it holds no encoder, or one of another family.
     """
     file = _resolve(path)
-    tree = read_checkpoint(file)
-    if converted.recognises(tree, family):
-        return converted.read(tree, family, file)
+    checkpoint = _read(file, family, trust=trust)
+    if family is not None and checkpoint.family.name != family.name:
+        raise RequestError(
+            f"{file}: must hold a {family.name} encoder, holds one of {checkpoint.family.name}",
+            "check the path, and the encoder family in the config",
+        )
+    return checkpoint
+
+
+def save_encoder(
+    checkpoint: EncoderCheckpoint,
+    folder: Path,
+    formats: Sequence[str],
+    *,
+    stem: str = "encoder",
+    metadata: Mapping[str, str] | None = None,
+) -> list[Path]:
+    """Writes an encoder in one or more formats, each whole or not at all.
+
+    Args:
+        checkpoint: What to write; with configuration.
+        folder: Where to; made when it does not exist.
+        formats: Names in the catalogue `FORMATS`.
+        stem: Of the file names.
+        metadata: Goes into the formats that have a place for it.
+
+    Returns:
+        What was written, in the order of `formats`.
+
+    Raises:
+        RequestError: A format is unknown, or can't hold this encoder; nothing was written.
+        SpeechftError: The disk is full or the folder can't be written to.
+    """
+    checkpoint.require_complete()
+    chosen = [FORMATS.get(name) for name in formats]
+    written = []
+    for each in chosen:
+        path = folder / f"{stem}{each.ending}"
+        with (atomic_folder if each.is_folder else atomic_path)(path) as unfinished:
+            each.save(checkpoint, unfinished, metadata)
+        written.append(path)
+    return written
+
+
+def _read(file: Path, family: EncoderFamily | None, *, trust: bool) -> EncoderCheckpoint:
+    if file.suffix == ".safetensors":
+        return safetensors.read(file, family)
+    tree = read_checkpoint(file, trust=trust)
     if downstream.recognises(tree):
         return downstream.read(tree, family, file)
+    found = family if family and converted.recognises(tree, family) else converted.find_family(tree, str(file))
+    if found is not None:
+        return converted.read(tree, found, file)
+    wanted = f"a {family.name} encoder (keys {', '.join(family.required_keys)})" if family else "an encoder"
     raise RequestError(
-        f"{file}: must hold a {family.name} encoder (keys {', '.join(family.required_keys)}) or an s3prl downstream "
-        f"run (key Upstream), has {', '.join(map(str, list(tree)[:8])) or 'nothing'}",
+        f"{file}: must hold {wanted} or an s3prl downstream run (key Upstream), has "
+        f"{', '.join(map(str, list(tree)[:8])) or 'nothing'}",
         _hint(tree),
     )
 
 
 def _resolve(path: Path) -> Path:
     if path.is_dir():
-        for inside in _IN_RUN_FOLDER:
+        for inside in _IN_FOLDER:
             if (path / inside).is_file():
                 return path / inside
         raise RequestError(
@@ -50,9 +108,7 @@ def _resolve(path: Path) -> Path:
     return path
 
 
-def _hint(tree: dict[str, object]) -> str:
+def _hint(tree: Mapping[str, object]) -> str:
     if "Downstream" in tree:
         return "s3prl saves the encoder only when it trains: run its downstream training with -f"
-    if "args" in tree or ("cfg" in tree and "model" in tree):
-        return "this looks like a fairseq checkpoint or one of another family"
     return "check the path, and the encoder family in the config"

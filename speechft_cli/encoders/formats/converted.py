@@ -1,7 +1,8 @@
-"""s3prl's converted checkpoint: configuration and weights in one dictionary, as `load_converted_model` reads it."""
+"""s3prl's converted checkpoint: configuration and weights in one dictionary, as s3prl's experts load it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -11,36 +12,76 @@ from torch import Tensor
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.convolutions import read_convolutions
+from speechft_cli.encoders.formats.base import OutputFormat
+from speechft_cli.encoders.recognition import all_families, recognise
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_path
 
 
-def recognises(tree: dict[str, object], family: EncoderFamily) -> bool:
-    """Whether `tree` is a converted checkpoint of `family`."""
-    return all(key in tree for key in family.required_keys)
+def find_family(tree: Mapping[str, object], where: str) -> EncoderFamily | None:
+    """Returns the family that `tree` is a converted checkpoint of; None when it is none.
+
+    Raises:
+        RequestError: Several families come into question.
+    """
+    candidates = [family for family in all_families() if recognises(tree, family)]
+    if not candidates:
+        return None
+    # HuBERT's keys are wav2vec 2.0's and one more; `model` alone is in many files
+    most = max(len(family.required_keys) for family in candidates)
+    candidates = [family for family in candidates if len(family.required_keys) == most]
+    first = candidates[0]
+    weights = tree[first.weights_key]
+    name = first.section(tree, (*first.configuration, "_name"))
+    return recognise(
+        map(str, weights) if isinstance(weights, dict) else (), where, candidates=candidates, config_name=name
+    )
 
 
-def read(tree: dict[str, object], family: EncoderFamily, path: Path | None) -> EncoderCheckpoint:
+def recognises(tree: Mapping[str, object], family: EncoderFamily) -> bool:
+    """Whether `tree` has what a converted checkpoint of `family` has."""
+    if not all(key in tree for key in family.required_keys):
+        return False
+    weights = tree[family.weights_key]
+    # `model` alone is in many files, so a family without configuration is known by its weights
+    return bool(family.configuration) or (isinstance(weights, dict) and "post_extract_proj.weight" in weights)
+
+
+def read(tree: Mapping[str, object], family: EncoderFamily, path: Path | None) -> EncoderCheckpoint:
     """Takes a converted checkpoint apart.
 
     Raises:
         RequestError: Its architecture string is more than numbers, or its weights are no weights.
     """
-    section, key = family.conv_spec
-    configuration = tree[section]
-    spec = configuration.get(key, "") if isinstance(configuration, dict) else ""
+    where = f"{path}: {family.weights_key}"
+    container = {name: tree[name] for name in family.required_keys if name != family.weights_key}
+    weights = tree[family.weights_key]
+    if family.inner_key and isinstance(weights, dict):
+        if weights.get(family.inner_key):
+            container[family.inner_key] = weights[family.inner_key]
+        weights = {name: tensor for name, tensor in weights.items() if name != family.inner_key}
+    check_convolutions(container, family, path)
+    return EncoderCheckpoint(family, as_weights(weights, where), container, path, "s3prl")
+
+
+def check_convolutions(container: Mapping[str, object], family: EncoderFamily, path: Path | None) -> None:
+    """Makes sure that the architecture string, which s3prl evaluates, is the family's and nothing else.
+
+    Raises:
+        RequestError: It isn't.
+    """
+    if not family.conv_key:
+        return
+    key = ".".join((*family.configuration, family.conv_key))
     try:
-        convolutions = read_convolutions(spec)
+        convolutions = read_convolutions(family.section(container, (*family.configuration, family.conv_key)))
     except ValueError as error:
-        raise RequestError(f"{path}: {section}.{key} {error}; s3prl would execute it") from None
+        raise RequestError(f"{path}: {key} {error}; s3prl would execute it") from None
     if convolutions != family.convolutions:
         raise RequestError(
-            f"{path}: {section}.{key} must have the (kernel, stride) pairs {family.convolutions} of {family.name}, got "
+            f"{path}: {key} must have the (kernel, stride) pairs {family.convolutions} of {family.name}, got "
             f"{convolutions}; frames of another length are not supported"
         )
-    weights = as_weights(tree[family.weights_key], f"{path}: {family.weights_key}")
-    container = {name: value for name, value in tree.items() if name != family.weights_key}
-    return EncoderCheckpoint(family, weights, container, path)
 
 
 def as_weights(value: object, where: str) -> dict[str, Tensor]:
@@ -65,35 +106,24 @@ def write(checkpoint: EncoderCheckpoint, path: Path) -> None:
         save(checkpoint, unfinished)
 
 
-def save(checkpoint: EncoderCheckpoint, path: Path) -> None:
+def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None) -> None:
     """Writes the checkpoint to a path that nobody reads yet.
+
+    Args:
+        checkpoint: What to write.
+        path: The file.
+        metadata: Has no place in this format, whose readers know their keys.
 
     Raises:
         RequestError: The checkpoint has no configuration to write.
         OSError: The file can't be written.
     """
-    tree = assemble(checkpoint)
+    del metadata
+    tree = checkpoint.tree()
     try:
         torch.save(tree, path)
     except RuntimeError as error:  # how torch reports a full disk
         raise OSError(str(error)) from error
 
 
-def assemble(checkpoint: EncoderCheckpoint) -> dict[str, object]:
-    """Returns the dictionary that s3prl loads.
-
-    Raises:
-        RequestError: The checkpoint has no configuration.
-    """
-    if not checkpoint.is_complete:
-        raise RequestError(
-            f"{checkpoint.path}: has weights but no configuration, so it can't be built alone",
-            "merge it with its base checkpoint, which brings the configuration",
-        )
-    weights = {name: _without_the_rest(tensor.detach().cpu()) for name, tensor in checkpoint.weights.items()}
-    return {**checkpoint.container, checkpoint.family.weights_key: weights}
-
-
-def _without_the_rest(tensor: Tensor) -> Tensor:
-    """Copies a view of a larger tensor, which would drag the whole storage into the file."""
-    return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor
+S3PRL = OutputFormat(".pt", save)

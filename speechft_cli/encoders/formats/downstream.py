@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats.converted import as_weights
+from speechft_cli.encoders.recognition import recognise
 
 
-def recognises(tree: dict[str, object]) -> bool:
-    """Whether `tree` is a downstream run; of which family can't be told from its top level."""
+def recognises(tree: Mapping[str, object]) -> bool:
+    """Whether `tree` is a downstream run with an encoder in it."""
     return isinstance(tree.get("Upstream"), dict)
 
 
-def read(tree: dict[str, object], family: EncoderFamily, path: Path | None) -> EncoderCheckpoint:
+def read(tree: Mapping[str, object], family: EncoderFamily | None, path: Path) -> EncoderCheckpoint:
     """Takes the encoder out of a downstream run.
 
     Raises:
-        RequestError: It holds no weights.
+        RequestError: It holds no weights, or those of no family or of several.
     """
     upstream = as_weights(tree["Upstream"], f"{path}: Upstream")
     # only the leading prefix goes: `model.` may occur again inside a name
     weights = {name.removeprefix("model."): tensor for name, tensor in upstream.items() if name.startswith("model.")}
-    return EncoderCheckpoint(family, weights, {}, path)
+    if weights and all(name.startswith("model.") for name in weights):
+        # DistilHuBERT's network lies one level deeper in its expert
+        weights = {name.removeprefix("model."): tensor for name, tensor in weights.items()}
+    return EncoderCheckpoint(family or recognise(weights, str(path)), weights, {}, path, "s3prl downstream run")

@@ -1,0 +1,50 @@
+"""Telling the family of an encoder from its configuration and the names of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from speechft_cli.encoders import ENCODERS
+from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.errors import RequestError
+
+
+def all_families() -> list[EncoderFamily]:
+    """Returns the facts of every family in the catalogue."""
+    return [ENCODERS.get(name) for name in ENCODERS]
+
+
+def recognise(
+    names: Iterable[str], where: str, *, candidates: Sequence[EncoderFamily] = (), config_name: object = None
+) -> EncoderFamily:
+    """Returns the one family that weights with these names can belong to.
+
+    Args:
+        names: Of the weights, as s3prl has them.
+        where: The file, for the message.
+        candidates: The families that come into question; all when not said.
+        config_name: What fairseq's configuration calls the family, if there is one.
+
+    Raises:
+        RequestError: No family fits, or several do.
+    """
+    known = list(names)
+    families = list(candidates) or all_families()
+    for family in families:
+        if family.config_name and family.config_name == config_name:
+            return family
+    fitting = [family for family in families if _fits(known, family)]
+    most = max((len(family.marks) for family in fitting), default=0)
+    best = [family for family in fitting if len(family.marks) == most] or families
+    if len(best) == 1:
+        return best[0]
+    shown = ", ".join(family.name for family in best)
+    raise RequestError(
+        f"{where}: must say what family its encoder is of, could be any of {shown}",
+        "set encoder.family in the config; speechft convert takes --family",
+    )
+
+
+def _fits(names: Sequence[str], family: EncoderFamily) -> bool:
+    has_cnn = any(name.startswith("feature_extractor.") for name in names)
+    return has_cnn == bool(family.cnn_prefixes) and all(any(mark in name for name in names) for mark in family.marks)

@@ -1,0 +1,34 @@
+"""UniSpeech-SAT, Chen et al. 2022, arXiv 2110.05752: WavLM's network without relative positions."""
+
+from __future__ import annotations
+
+from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome
+from speechft_cli.encoders.layouts import CONVOLUTIONS, Size, architecture
+
+
+def _size(size: Size) -> dict[str, object]:
+    return {
+        "cfg": architecture(size)
+        | {"normalize": size == "large", "relative_position_embedding": False, "gru_rel_pos": False}
+    }
+
+
+UNISPEECH_SAT = EncoderFamily(
+    name="unispeech_sat",
+    expert="s3prl.upstream.unispeech_sat.expert",
+    network="s3prl.upstream.wavlm.WavLM:WavLM",
+    network_arguments=((("cfg",), "WavLMConfig"),),
+    weights_key="model",
+    required_keys=("cfg", "model"),
+    configuration=("cfg",),
+    conv_key="conv_feature_layers",
+    normalize=("cfg", "normalize"),
+    convolutions=CONVOLUTIONS,
+    kept_prefixes=("final_proj", "label_embs_concat", "quantizer", "project_q", "spk_proj"),
+    foreign_prefixes=("final_proj", "label_embs_concat", "quantizer", "project_q", "spk_proj"),
+    # what nothing marks: mask_emb, a CNN and a Transformer
+    marks=(),
+    published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/unispeech_sat_base_plus.pt",
+    sizes={"tiny": _size("tiny"), "base": _size("base"), "large": _size("large")},
+    home=HuggingFaceHome("unispeech-sat", "UniSpeechSatModel", "unispeech_sat"),
+)
