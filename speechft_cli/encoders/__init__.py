@@ -1,4 +1,4 @@
-"""Encoder families as facts, their checkpoint formats, and the one door to s3prl. ENCODERS and FORMATS are catalogues."""
+"""Encoder families as facts, checkpoint formats, the one door to s3prl. ENCODERS and FORMATS are the catalogues."""
 
 from __future__ import annotations
 

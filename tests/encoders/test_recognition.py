@@ -22,10 +22,7 @@ def test_the_family_is_in_the_file(tmp_path: Path, name: str, format_name: str) 
     read = read_encoder(path)
 
     assert read.family is checkpoint.family
-    assert read.container == checkpoint.container | (
-        {"_ema": {}} if name == "data2vec" and format_name == "s3prl" else {}
-    )
-    assert list(read.weights) == list(checkpoint.weights) or format_name == "safetensors"
+    assert read.container == checkpoint.container
     assert all(torch.equal(read.weights[key], tensor) for key, tensor in checkpoint.weights.items())
     assert read.weights.keys() == checkpoint.weights.keys()
 

@@ -535,5 +535,5 @@ def test_the_reference_s_yaml_without_a_base_names_the_stock_one(tmp_path: Path)
 @pytest.mark.parametrize("name", ["hubert_base", "wavlm_base_plus"])
 def test_an_unknown_family_is_refused_with_the_known_ones(tmp_path: Path, name: str) -> None:
     (tmp_path / "merge.yaml").write_text(f"base_model_name: {name}\nfinetune_model_paths: [a.ckpt]\noutput_dir: out\n")
-    with pytest.raises(RequestError, match=f"encoder family: must be one of hubert, got '{name}'"):
+    with pytest.raises(RequestError, match=f"encoder family: must be one of .*hubert.*, got '{name}'"):
         merge.run(load_config(tmp_path / "merge.yaml").config, ignore)
