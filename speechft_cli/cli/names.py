@@ -16,6 +16,7 @@ GROUPS = {
     "finetune.task": "tasks",
     "merge.method": "methods",
     "evaluate.tasks": "tasks",
+    "evaluate.target": "tasks",
     "evaluate.score": "scores",
 }
 """Dotted key → the catalogue its value, or each of its values, must be in."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.schema import Config
 from speechft_cli.encoders.s3prl import build_encoder
+from speechft_cli.engines.drift import DriftJob, measure_drift
 from speechft_cli.engines.evaluate_report import report_on
 from speechft_cli.engines.evaluate_request import Request, read_request
 from speechft_cli.errors import RequestError
@@ -19,6 +20,7 @@ from speechft_cli.probing.candidates import Candidate, read_candidate
 from speechft_cli.probing.evaluation import FrozenEncoder, ProbeJob, evaluate
 from speechft_cli.probing.features import MEMORY_BUDGET, HiddenStates
 from speechft_cli.probing.probe import ProbeOutcome
+from speechft_cli.reporting.drift import Drift
 from speechft_cli.reporting.intervals import half_width
 from speechft_cli.reporting.scores import PROTOCOL, Score, read_scores, write_scores
 
@@ -39,8 +41,20 @@ def run(config: Config, report: Report) -> Result:
     request = read_request(config, report)
     folder = config.evaluate_dir
     with locked(folder):
-        scores = _evaluate(request, folder, report)
-        return report_on(config.name, request, scores, folder, report)
+        drift = _drift(request, folder, report) if request.drift else []
+        scores = _evaluate(request, folder, report) if request.jobs else []
+        return report_on(config.name, request, scores, drift, folder, report)
+
+
+def _drift(request: Request, folder: Path, report: Report) -> list[Drift]:
+    job = DriftJob(
+        candidates=request.candidates,
+        hashes=request.hashes,
+        utterances=request.drift,
+        read=lambda each: read_candidate(each, request.family, base=request.base_path),
+        device=request.device,
+    )
+    return measure_drift(job, folder / "drift.jsonl", report)
 
 
 def _evaluate(request: Request, folder: Path, report: Report) -> list[Score]:

@@ -19,10 +19,12 @@ from speechft_cli.io.atomic import atomic_path, write_text
 from speechft_cli.probing.candidates import BASE, TUNED
 from speechft_cli.probing.evaluation import ProbeJob
 from speechft_cli.reporting.document import Figure, to_html, to_markdown
+from speechft_cli.reporting.drift import Drift, drift_table
 from speechft_cli.reporting.evaluation_report import EncoderFacts, TaskFacts, evaluation_document
 from speechft_cli.reporting.plots import draw_alpha_curves, panels
-from speechft_cli.reporting.recommendation import Recommendation, recommend
+from speechft_cli.reporting.recommendation import Option, Recommendation, recommend
 from speechft_cli.reporting.scores import Score
+from speechft_cli.reporting.suggestion import Suggestion, suggest
 from speechft_cli.reporting.superb.score import SuperbScore
 from speechft_cli.reporting.superb.table import superb_scores, superb_table
 from speechft_cli.reporting.tables import score_table
@@ -32,23 +34,33 @@ _ANCHORS = {BASE: 0.0, TUNED: 1.0}
 _CONSOLE_WIDTH = 80
 
 
-def report_on(name: str, request: Request, scores: Sequence[Score], folder: Path, report: Report) -> Result:
+def report_on(
+    name: str, request: Request, scores: Sequence[Score], drift: Sequence[Drift], folder: Path, report: Report
+) -> Result:
     """Writes report.md, report.html and alpha-curves.png, shows the tables, and sums up.
+
+    Drift alone is reported in drift.md and drift.html, so that an evaluation's report in the same folder stays.
 
     Args:
         name: Of the experiment.
         request: What was asked for.
-        scores: All that came out, in the order of rows and columns.
+        scores: All that came out, in the order of rows and columns; none when only drift was measured.
+        drift: How far the encoders have moved.
         folder: Where to write.
         report: Gets the tables of test scores and SUPERB scores.
     """
-    recommendation = None if request.base is None else recommend(_first_metrics(scores, request), base=request.base)
+    first = _first_metrics(scores, request)
+    recommendation = recommend(first, base=request.base, target=request.target) if request.base else None
+    suggestion = suggest(drift, tuned=TUNED)
     superb = superb_scores(scores, request.constants, split="test")
-    _write(name, request, scores, superb, recommendation, folder)
-    report(score_table(scores, title="test", split="test", base=request.base, width=_CONSOLE_WIDTH))
+    _write(name, request, scores, drift, superb, recommendation, suggestion, folder)
+    if scores:
+        report(score_table(scores, title="test", split="test", base=request.base, width=_CONSOLE_WIDTH))
     if superb:
         report(superb_table(superb, request.constants, base=request.base))
-    return _result(request, scores, superb, recommendation, folder)
+    if drift:
+        report(drift_table(drift))
+    return _result(request, scores, drift, superb, recommendation, suggestion, folder)
 
 
 def _first_metrics(scores: Sequence[Score], request: Request) -> list[Score]:
@@ -60,8 +72,10 @@ def _write(
     name: str,
     request: Request,
     scores: Sequence[Score],
+    drift: Sequence[Drift],
     superb: Mapping[str, SuperbScore],
     recommendation: Recommendation | None,
+    suggestion: Suggestion | None,
     folder: Path,
 ) -> None:
     figure = None
@@ -72,7 +86,7 @@ def _write(
         figure = Figure(_CURVES, "Scores over alpha, one panel per task; the tables above have the values", png)
         with atomic_path(folder / _CURVES) as unfinished:
             unfinished.write_bytes(png)
-    else:
+    elif request.jobs:
         (folder / _CURVES).unlink(missing_ok=True)  # an older run's curve is not this one's
     document = evaluation_document(
         name=name,
@@ -90,6 +104,8 @@ def _write(
         ],
         tasks=[_task_facts(job) for job in request.jobs],
         recommendation=recommendation,
+        drift=drift,
+        suggestion=suggestion,
         figure=figure,
         facts={
             "written": time.strftime("%Y-%m-%d %H:%M:%S %z"),
@@ -100,11 +116,12 @@ def _write(
             "encoder family": request.family.name,
             "seed": str(request.seed),
             "data": str(request.data),
+            "target": f"{', '.join(request.target) or 'none'} ({request.target_source})",
             "manifests (SHA-256)": request.manifest_hash,
         },
     )
-    write_text(folder / "report.md", to_markdown(document))
-    write_text(folder / "report.html", to_html(document))
+    write_text(folder / f"{_stem(request)}.md", to_markdown(document))
+    write_text(folder / f"{_stem(request)}.html", to_html(document))
 
 
 def _task_facts(job: ProbeJob) -> TaskFacts:
@@ -125,29 +142,46 @@ def _task_facts(job: ProbeJob) -> TaskFacts:
 def _result(
     request: Request,
     scores: Sequence[Score],
+    drift: Sequence[Drift],
     superb: Mapping[str, SuperbScore],
     recommendation: Recommendation | None,
+    suggestion: Suggestion | None,
     folder: Path,
 ) -> Result:
-    counts = f"{_count(len(request.candidates), 'encoder')} × {_count(len(request.jobs), 'task')} scored"
-    best = None
+    encoders = _count(len(request.candidates), "encoder")
+    parts = [f"{encoders} × {_count(len(request.jobs), 'task')} scored" if scores else f"drift of {encoders}"]
+    best = guess = None
     if recommendation is not None:
-        alpha = alpha_name(recommendation.alpha)
-        counts += (
-            f"; best alpha by dev: {alpha} (mean over tasks of the relative gain over base: {recommendation.gain:+.1%})"
-        )
-        best = {"alpha": alpha, "label": recommendation.label, "gain": recommendation.gain}
+        alpha = None if recommendation.alpha is None else alpha_name(recommendation.alpha)
+        parts.append(f"best alpha by dev: {alpha or 'none'}")
+        best = {**asdict(recommendation), "alpha": alpha, "options": [_plain(each) for each in recommendation.options]}
+    if suggestion is not None:
+        guess = {**asdict(suggestion), "alpha": alpha_name(suggestion.alpha)}
+        if recommendation is None:
+            parts.append(f"alpha to try by drift: {guess['alpha']}")
+    page = folder / f"{_stem(request)}.html"
     return Result(
-        summary=counts,
-        output=str(folder / "report.html"),
+        summary="; ".join(parts),
+        output=str(page),
         data={
             "scores": [asdict(score) for score in scores],
             "superb_scores": {label: asdict(score) for label, score in superb.items()},
+            "drift": [asdict(line) for line in drift],
             "recommended": best,
-            "report": str(folder / "report.html"),
-            "scores_file": str(folder / "scores.jsonl"),
+            "suggested": guess,
+            "report": str(page),
+            "scores_file": str(folder / "scores.jsonl") if scores else None,
+            "drift_file": str(folder / "drift.jsonl") if drift else None,
         },
     )
+
+
+def _plain(option: Option) -> dict[str, object]:
+    return {**asdict(option), "alpha": None if option.alpha is None else alpha_name(option.alpha)}
+
+
+def _stem(request: Request) -> str:
+    return "report" if request.jobs else "drift"
 
 
 def _count(count: int, what: str) -> str:

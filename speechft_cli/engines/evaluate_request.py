@@ -14,10 +14,13 @@ from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import data_hash
 from speechft_cli.data.task_splits import RULES, split_for_task
+from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
+from speechft_cli.engines.drift import drift_utterances
+from speechft_cli.engines.lineage import target_tasks
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import weights_hash
@@ -47,6 +50,9 @@ class Request:
         device: Where to encode and to train.
         seed: The experiment's.
         constants: Of the SUPERB score.
+        target: Tasks that are to gain; the others are to be retained.
+        target_source: How the target is known.
+        drift: What drift is measured on; nothing for no drift.
     """
 
     family: EncoderFamily
@@ -59,6 +65,9 @@ class Request:
     device: torch.device
     seed: int
     constants: Constants
+    target: tuple[str, ...]
+    target_source: str
+    drift: tuple[Utterance, ...]
 
     @property
     def base(self) -> str | None:
@@ -104,7 +113,9 @@ def read_request(config: Config, report: Report) -> Request:
             f"evaluate.crop_seconds: must be long enough for a frame of {family.name}, got {section.crop_seconds:g}"
         )
     data = section.data or config.data_dir
-    jobs = _jobs(data, section, names, seed=config.seed, report=report)
+    if not available_splits(data):
+        list(read_manifest(data, "train"))  # says what is missing and how to make it
+    jobs = () if section.drift_only else _jobs(data, section, names, seed=config.seed, report=report)
     candidates = _candidates(config, section, report)
     base = next((each.path for each in candidates if each.label == BASE), None)
     hashes = {}
@@ -113,6 +124,7 @@ def read_request(config: Config, report: Report) -> Request:
         hashes[each.label] = weights_hash(encoder.weights())
     if not section.models:
         candidates = _of_one_lineage(candidates, hashes, report)
+    target, target_source = target_tasks(config, candidates)
     return Request(
         family=family,
         candidates=tuple(candidates),
@@ -120,11 +132,31 @@ def read_request(config: Config, report: Report) -> Request:
         hashes=hashes,
         jobs=jobs,
         data=data,
-        manifest_hash=jobs[0].manifest_hash,
+        manifest_hash=data_hash(data),
         device=device,
         seed=config.seed,
         constants=constants,
+        target=target,
+        target_source=target_source,
+        drift=_drift(section, data, candidates),
     )
+
+
+def _drift(section: EvaluateSection, data: Path, candidates: Sequence[Candidate]) -> tuple[Utterance, ...]:
+    """Returns what drift is measured on; nothing when it is not wanted or there is nothing to compare.
+
+    Raises:
+        RequestError: Nothing but drift is wanted, and it can't be had.
+    """
+    is_possible = len(candidates) > 1 and any(each.label == BASE for each in candidates)
+    if section.drift_only and not is_possible:
+        raise RequestError(
+            f"drift: must have an encoder called {BASE} and another one, got {', '.join(e.label for e in candidates)}",
+            f"--model {BASE}=PATH names the encoder that drift is measured from",
+        )
+    if section.drift_only and not section.drift_seconds:
+        raise RequestError("evaluate.drift_seconds: must be more than 0 when nothing but drift is measured, got 0")
+    return tuple(drift_utterances(data, section.drift_seconds)) if is_possible and section.drift_seconds else ()
 
 
 def _of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], report: Report) -> list[Candidate]:
@@ -147,8 +179,6 @@ def _of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], 
 def _jobs(
     data: Path, section: EvaluateSection, names: Sequence[str], *, seed: int, report: Report
 ) -> tuple[ProbeJob, ...]:
-    if not available_splits(data):
-        list(read_manifest(data, "train"))  # says what is missing and how to make it
     manifests = {split: list(read_manifest(data, split)) for split in available_splits(data)}
     manifest = data_hash(data)
     jobs = []

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from speechft_cli.events import Table
 from speechft_cli.reporting.document import Document, Figure, Section, listed
-from speechft_cli.reporting.recommendation import RULE, Recommendation
+from speechft_cli.reporting.drift import Drift, drift_table
+from speechft_cli.reporting.recommendation import Recommendation
 from speechft_cli.reporting.scores import Score
+from speechft_cli.reporting.suggestion import RULE as DRIFT_RULE
+from speechft_cli.reporting.suggestion import Suggestion
 from speechft_cli.reporting.tables import score_table
 
 _PROTOCOL = (
@@ -24,6 +27,15 @@ _SUPERB = (
     "1000 times the mean over tasks of (value − base) / (top − base), on test; slot filling's two metrics count as one "
     "task. The columns after the score are the tasks' own parts. Scores by other constants, of other tasks or on other "
     "data than SUPERB's can't be compared with these.",
+)
+
+_DRIFT = (
+    "How far each encoder is from the base, in its weights (Euclidean distance, and as a share of the base's norm) "
+    "and, on speech without labels, in its features: 1 − linear CKA (0: the same up to rotation and scale) and the "
+    "cosine of each frame, as means over all hidden states.",
+    "For merged encoders, LLFC is the cosine of their features with the interpolation (1 − α) base + α tuned of the "
+    "two ends' features, and var their variance as a share of the interpolation's: near 1, merging the weights was "
+    "like mixing the features; a variance far below 1 is a collapse. drift.jsonl has every layer.",
 )
 
 #: Task → what its figure can't show.
@@ -83,6 +95,8 @@ def evaluation_document(
     encoders: Sequence[EncoderFacts],
     tasks: Sequence[TaskFacts],
     recommendation: Recommendation | None,
+    drift: Sequence[Drift],
+    suggestion: Suggestion | None,
     figure: Figure | None,
     facts: Mapping[str, str],
 ) -> Document:
@@ -95,31 +109,36 @@ def evaluation_document(
         superb: The SUPERB scores, if there are any; the title names their constants.
         encoders: What was evaluated.
         tasks: What they were evaluated on.
-        recommendation: The best alpha, if there is one.
+        recommendation: The best alpha by dev scores, if there was a choice.
+        drift: How far the encoders have moved.
+        suggestion: The alpha to try by drift, if there was a choice.
         figure: Scores over alpha, if there is something to draw.
         facts: Anything else to reproduce it: name → value.
     """
-    sections = [_scores(scores, base)]
-    if superb is not None:
-        sections.append(Section(superb.title, _SUPERB, (superb,)))
+    sections = [_scores(scores, base)] if scores else []
+    if recommendation is not None or suggestion is not None:
+        sections.append(_recommended(recommendation, suggestion))
     if figure is not None:
         text = "Scores over α. The base is the encoder at α = 0, the tuned one at α = 1."
         sections.append(Section("From base to tuned", (text,), figure=figure))
-    if recommendation is not None:
-        sections.append(Section("Recommended alpha", _recommended(recommendation)))
-    sections.append(Section("What the figures can't show", _caveats(tasks)))
+    if superb is not None:
+        sections.append(Section(superb.title, _SUPERB, (superb,)))
+    if drift:
+        heard = f"Measured on {drift[0].utterances} utterances, {drift[0].seconds:.0f} s."
+        sections.append(Section("Drift", (*_DRIFT, heard), (drift_table(drift),)))
+    if tasks:
+        sections.append(Section("What the figures can't show", _caveats(tasks)))
     sections.append(_encoders(encoders))
-    sections.append(_data(tasks))
-    sections.append(_probes(scores, tasks))
+    if tasks:
+        sections += [_data(tasks), _probes(scores, tasks)]
     rows = tuple((key, value) for key, value in facts.items())
     sections.append(Section("To reproduce this", tables=(Table("facts", ("what", "value"), rows),)))
-    lead = (
-        f"{len(encoders)} frozen {'encoder' if len(encoders) == 1 else 'encoders'} on "
-        f"{listed([task.name for task in tasks])}."
-    )
+    count = f"{len(encoders)} frozen {'encoder' if len(encoders) == 1 else 'encoders'}"
+    lead = f"{count} on {listed([task.name for task in tasks])}." if tasks else f"How far {count} have moved."
     if recommendation is not None:
-        lead += f" Best alpha by dev: {recommendation.alpha.normalize():f}."
-    return Document(f"{name}: evaluation", lead, tuple(sections))
+        alpha = recommendation.alpha
+        lead += f" Best alpha by dev: {'none' if alpha is None else f'{alpha.normalize():f}'}."
+    return Document(f"{name}: {'evaluation' if tasks else 'drift'}", lead, tuple(sections))
 
 
 def _scores(scores: Sequence[Score], base: str | None) -> Section:
@@ -131,12 +150,40 @@ def _scores(scores: Sequence[Score], base: str | None) -> Section:
     return Section("Scores", (text,), tables)
 
 
-def _recommended(recommendation: Recommendation) -> tuple[str, ...]:
-    text = (
-        f"{recommendation.label} (alpha {recommendation.alpha.normalize():f}): mean relative gain over the base on "
-        f"dev {recommendation.gain:+.1%}."
-    )
-    return text, f"Rule: {RULE}."
+def _recommended(recommendation: Recommendation | None, suggestion: Suggestion | None) -> Section:
+    paragraphs: list[str] = []
+    tables = []
+    if recommendation is not None:
+        where = "none" if recommendation.label is None else recommendation.label
+        paragraphs.append(f"By dev scores: {where}. {recommendation.reason}")
+        paragraphs.append(f"Rule: {recommendation.rule}. Test scores have no say in it.")
+        tables.append(_options(recommendation))
+    if suggestion is not None:
+        paragraphs.append(f"By drift, without any label: {suggestion.label}. {suggestion.reason}")
+        paragraphs.append(f"Rule: {DRIFT_RULE}.")
+    return Section("Recommended alpha", tuple(paragraphs), tuple(tables))
+
+
+def _options(recommendation: Recommendation) -> Table:
+    columns = [
+        "encoder",
+        *([f"target: {listed(recommendation.target)}"] if recommendation.target else []),
+        *([f"others: {listed(recommendation.others)}"] if recommendation.others else []),
+        *(["Pareto"] if recommendation.target and recommendation.others else []),
+    ]
+    rows = []
+    for each in recommendation.options:
+        gain = [] if each.gain is None else [f"{each.gain:+.1%}"]
+        retention = [] if each.retention is None else [f"{each.retention:+.1%}"]
+        pareto = ["yes" if each.is_pareto else ""] if gain and retention else []
+        rows.append((each.label, *gain, *retention, *pareto))
+    chosen = {
+        (row, column)
+        for row, each in enumerate(recommendation.options)
+        for column in range(1, len(columns))
+        if each.label == recommendation.label
+    }
+    return Table("change from the base on dev", tuple(columns), tuple(rows), frozenset(chosen))
 
 
 def _caveats(tasks: Sequence[TaskFacts]) -> tuple[str, ...]:

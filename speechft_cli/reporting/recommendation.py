@@ -3,55 +3,178 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from speechft_cli.reporting.intervals import half_width
 from speechft_cli.reporting.scores import Score
 
-#: The rule, for people.
-RULE = (
-    "the merged encoder whose dev scores gain most over the base, as the mean over tasks of the relative gain in each "
-    "task's first metric; of equals the smallest alpha; tasks where the base scores 0 do not count"
+#: The rules, for people: which one holds depends on which tasks were evaluated.
+RETAIN = (
+    "of the merged encoders that gain on the target, the one that retains most: the highest mean over the other tasks "
+    "of the relative change from the base; of equals the one that gains more on the target, then the smaller alpha"
+)
+TARGET_ONLY = "the merged encoder that gains most on the target; of equals the smaller alpha"
+NO_TARGET = (
+    "no evaluated task is a target, so the merged encoder with the highest mean over all tasks of the relative change "
+    "from the base; of equals the smaller alpha"
 )
 
 
 @dataclass(frozen=True)
-class Recommendation:
-    """The best alpha.
+class Option:
+    """One encoder as it could be chosen, by its dev scores; changes are relative to the base, better is positive.
 
     Attributes:
-        label: Its encoder.
-        alpha: The alpha.
-        gain: Mean relative gain over the base on dev [1]; negative when it is worse.
+        label: The encoder.
+        alpha: Of a merged encoder; None for any other.
+        gain: Mean relative change over the target tasks [1]; None without any.
+        noise: Half the 95 % interval of `gain` over the probes' seeds, paired with the base's [1]; None where a task
+            has one seed.
+        retention: Mean relative change over the other tasks [1]; None without any.
+        is_pareto: Whether no other encoder is at least as good in both and better in one.
     """
 
     label: str
-    alpha: Decimal
-    gain: float
+    alpha: Decimal | None
+    gain: float | None
+    noise: float | None
+    retention: float | None
+    is_pareto: bool
 
 
-def recommend(scores: Sequence[Score], *, base: str) -> Recommendation | None:
+@dataclass(frozen=True)
+class Recommendation:
+    """What to use.
+
+    Attributes:
+        label: The recommended encoder; None when no merged encoder qualifies.
+        alpha: Its alpha.
+        target: Tasks that are to gain.
+        others: Tasks that are to be retained.
+        rule: How it was chosen.
+        reason: Why it is this one, in plain words.
+        options: All encoders with dev scores, the base among them.
+    """
+
+    label: str | None
+    alpha: Decimal | None
+    target: tuple[str, ...]
+    others: tuple[str, ...]
+    rule: str
+    reason: str
+    options: tuple[Option, ...]
+
+
+def recommend(scores: Sequence[Score], *, base: str, target: Iterable[str]) -> Recommendation | None:
     """Chooses among the merged encoders.
 
     Args:
         scores: First metrics of all encoders and tasks; only those on dev are looked at.
         base: Label of the base encoder.
+        target: Tasks that are to gain, evaluated or not; all others are to be retained.
 
     Returns:
-        The best one by `RULE`; None when nothing was merged or there is no base to compare with.
+        The choice; None when nothing was merged or there is no base to compare with.
     """
-    dev = [score for score in scores if score.split == "dev"]
-    reference = {score.task: score.value for score in dev if score.label == base}
-    gains: dict[tuple[Decimal, str], list[float]] = {}
-    for score in dev:
-        alpha, start = score.exact_alpha(), reference.get(score.task, 0.0)
-        if alpha is None or start == 0 or not (math.isfinite(start) and math.isfinite(score.value)):
-            continue
-        sign = 1 if score.better == "higher" else -1
-        gains.setdefault((alpha, score.label), []).append(sign * (score.value - start) / start)
-    if not gains:
+    dev = {(score.label, score.task): score for score in scores if score.split == "dev"}
+    # a change relative to nothing is no number, so such a task has no say
+    tasks = [
+        task for (label, task), score in dev.items() if label == base and score.value and math.isfinite(score.value)
+    ]
+    wanted = tuple(task for task in tasks if task in set(target))
+    others = tuple(task for task in tasks if task not in wanted)
+    labels = [
+        label
+        for label in dict.fromkeys(label for label, _ in dev)
+        if all((label, task) in dev and math.isfinite(dev[label, task].value) for task in tasks)
+    ]
+    options = _with_pareto([_option(label, dev, base, wanted, others) for label in labels])
+    merged = [each for each in options if each.alpha is not None]
+    if not tasks or not merged:
         return None
-    means = {key: sum(each) / len(each) for key, each in gains.items()}
-    alpha, label = min(means, key=lambda key: (-means[key], key))
-    return Recommendation(label, alpha, means[alpha, label])
+    rule = RETAIN if wanted and others else TARGET_ONLY if wanted else NO_TARGET
+    able = [each for each in merged if not wanted or (each.gain or 0.0) > 0]
+    best = min(able, key=_rank) if able else None
+    return Recommendation(
+        label=best.label if best else None,
+        alpha=best.alpha if best else None,
+        target=wanted,
+        others=others,
+        rule=rule,
+        reason=_reason(best, able, merged, wanted, others),
+        options=tuple(options),
+    )
+
+
+def _rank(option: Option) -> tuple[float, float, Decimal]:
+    """Sorts the best first."""
+    retention, gain = option.retention or 0.0, option.gain or 0.0
+    return -retention, -gain, option.alpha or Decimal(0)
+
+
+def _option(
+    label: str, dev: dict[tuple[str, str], Score], base: str, wanted: Sequence[str], others: Sequence[str]
+) -> Option:
+    changes = {task: _changes(dev[label, task], dev[base, task]) for task in (*wanted, *others)}
+    over_seeds = list(zip(*(changes[task] for task in wanted), strict=False)) if wanted else []
+    return Option(
+        label=label,
+        alpha=dev[label, next(iter(changes))].exact_alpha() if changes else None,
+        gain=_mean([_mean(changes[task]) for task in wanted]) if wanted else None,
+        noise=half_width([_mean(each) for each in over_seeds]) if label != base else None,
+        retention=_mean([_mean(changes[task]) for task in others]) if others else None,
+        is_pareto=False,
+    )
+
+
+def _changes(score: Score, base: Score) -> list[float]:
+    """Relative changes, seed by seed: the same seed gives both encoders the same first weights and batches."""
+    sign = 1 if score.better == "higher" else -1
+    is_paired = score.seeds == base.seeds and len(score.seeds) > 1
+    pairs = zip(score.values, base.values, strict=True) if is_paired else [(score.value, base.value)]
+    return [sign * (value - start) / abs(base.value) for value, start in pairs]
+
+
+def _with_pareto(options: Sequence[Option]) -> list[Option]:
+    def beats(one: Option, other: Option) -> bool:
+        mine, its = _point(one), _point(other)
+        return mine != its and all(a >= b for a, b in zip(mine, its, strict=True))
+
+    return [
+        Option(each.label, each.alpha, each.gain, each.noise, each.retention, not any(beats(o, each) for o in options))
+        for each in options
+    ]
+
+
+def _point(option: Option) -> tuple[float, float]:
+    return option.gain or 0.0, option.retention or 0.0
+
+
+def _reason(
+    best: Option | None, able: Sequence[Option], merged: Sequence[Option], wanted: Sequence[str], others: Sequence[str]
+) -> str:
+    target = " and ".join(wanted)
+    if best is None:
+        return (
+            f"None of the {len(merged)} merged encoders gains on {target} on dev, so none is recommended: keep the "
+            "base, try other alphas, or fine-tune longer."
+        )
+    parts = []
+    if wanted:
+        parts.append(f"It gains {best.gain:+.1%} on {target}, relative to the base.")
+        if best.noise is not None and abs(best.gain or 0.0) <= best.noise:
+            parts.append(f"That is within what other seeds of the probes would change (±{best.noise:.1%}): no proof.")
+    if others:
+        kept = f"{' and '.join(others)}: a mean change of {best.retention:+.1%} from the base"
+        parts.append(
+            f"Of the {len(able)} of {len(merged)} merged encoders that gain on {target}, it keeps most of {kept}."
+            if wanted
+            else f"Of {len(merged)} merged encoders it is best on {kept}."
+        )
+    return " ".join(parts)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

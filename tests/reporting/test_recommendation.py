@@ -1,50 +1,123 @@
+"""Choosing alpha from dev scores, by hand."""
+
+from __future__ import annotations
+
 from decimal import Decimal
 
 import pytest
 
-from speechft_cli.reporting.recommendation import Recommendation, recommend
+from speechft_cli.reporting.recommendation import NO_TARGET, RETAIN, TARGET_ONLY, recommend
 from speechft_cli.reporting.scores import Score
 from tests.reporting.test_scores import score
 
+WER = {"task": "asr", "metric": "wer", "better": "lower"}
+PER = {"task": "pr", "metric": "per", "better": "lower"}
 
-def pair(label: str, alpha: str | None, acc: float, per: float, *, split: str = "dev") -> list[Score]:
+
+def three(label: str, alpha: str | None, acc: float, per: float, wer: float, *, split: str = "dev") -> list[Score]:
     return [
         score(label=label, alpha=alpha, split=split, value=acc),
-        score(label=label, alpha=alpha, split=split, value=per, task="pr", metric="per", better="lower"),
+        score(label=label, alpha=alpha, split=split, value=per, **PER),
+        score(label=label, alpha=alpha, split=split, value=wer, **WER),
     ]
 
 
-def test_the_best_alpha_gains_most_relative_to_the_base_over_all_tasks() -> None:
-    scores = [
-        *pair("base", None, 80.0, 20.0),
-        *pair("alpha-0.25", "0.25", 84.0, 18.0),  # (+5 % + 10 %) / 2
-        *pair("alpha-0.5", "0.5", 72.0, 16.0),  # (-10 % + 20 %) / 2
-        *pair("tuned", None, 80.0, 1.0),  # best of all, but not merged
-    ]
-    found = recommend(scores, base="base")
+DEV = [
+    *three("base", None, 80.0, 20.0, 50.0),
+    *three("a", "0.1", 84.0, 18.0, 50.0),  # retains most, (5 % + 10 %) / 2, but gains nothing on asr
+    *three("b", "0.25", 82.0, 19.0, 48.0),  # (2.5 % + 5 %) / 2, gains 4 %
+    *three("c", "0.5", 72.0, 20.0, 40.0),  # (-10 % + 0 %) / 2, gains 20 %
+    *three("d", "0.75", 40.0, 30.0, 45.0),  # worse than c in both
+    *three("tuned", None, 79.0, 1.0, 30.0),  # best of all, but not merged
+]
+
+
+def test_the_best_retention_among_those_that_gain_on_the_target() -> None:
+    found = recommend(DEV, base="base", target=["asr"])
     assert found is not None
-    assert (found.label, found.alpha) == ("alpha-0.25", Decimal("0.25"))
-    assert found.gain == pytest.approx(0.075)
+    assert (found.label, found.alpha, found.rule) == ("b", Decimal("0.25"), RETAIN)
+    assert (found.target, found.others) == (("asr",), ("sid", "pr"))
+    option = next(each for each in found.options if each.label == "b")
+    assert (option.gain, option.retention) == (pytest.approx(0.04), pytest.approx(0.0375))
+    assert "gains +4.0% on asr" in found.reason
+    assert "Of the 3 of 4 merged encoders that gain on asr" in found.reason
+
+
+def test_the_pareto_set_is_who_nobody_beats_in_both() -> None:
+    merged_only = [each for each in DEV if each.label != "tuned"]
+    found = recommend(merged_only, base="base", target=["asr"])
+    assert found is not None
+    assert {each.label for each in found.options if each.is_pareto} == {"a", "b", "c"}
 
 
 def test_test_scores_have_no_say() -> None:
-    dev = [*pair("base", None, 80.0, 20.0), *pair("a", "0.25", 84.0, 20.0), *pair("b", "0.5", 82.0, 20.0)]
-    test = [*pair("base", None, 1.0, 99.0, split="test"), *pair("b", "0.5", 100.0, 1.0, split="test")]
-    assert recommend([*test, *dev], base="base") == recommend(dev, base="base")
+    chosen = recommend(DEV, base="base", target=["asr"])
+    good = [*three("base", None, 1.0, 99.0, 99.0, split="test"), *three("d", "0.75", 100.0, 0.1, 0.1, split="test")]
+    bad = [*three("base", None, 99.0, 1.0, 1.0, split="test"), *three("b", "0.25", 0.1, 99.0, 99.0, split="test")]
+    assert recommend([*good, *DEV], base="base", target=["asr"]) == chosen
+    assert recommend([*DEV, *bad], base="base", target=["asr"]) == chosen
 
 
-def test_of_equals_the_smallest_alpha_is_taken() -> None:
-    scores = [*pair("base", None, 80.0, 20.0), *pair("b", "0.5", 80.0, 20.0), *pair("a", "0.25", 80.0, 20.0)]
-    assert recommend(scores, base="base") == Recommendation("a", Decimal("0.25"), 0.0)
-
-
-def test_a_task_where_the_base_scores_nothing_does_not_count() -> None:
-    scores = [*pair("base", None, 0.0, 20.0), *pair("a", "0.25", 50.0, 15.0)]
-    found = recommend(scores, base="base")
+def test_when_nobody_gains_on_the_target_nobody_is_recommended() -> None:
+    scores = [*three("base", None, 80.0, 20.0, 50.0), *three("a", "0.25", 99.0, 1.0, 51.0)]
+    found = recommend(scores, base="base", target=["asr"])
     assert found is not None
-    assert found.gain == pytest.approx(0.25)
+    assert (found.label, found.alpha) == (None, None)
+    assert "None of the 1 merged encoders gains on asr" in found.reason
+
+
+def test_without_an_evaluated_target_the_best_over_all_tasks() -> None:
+    found = recommend(DEV, base="base", target=["ks"])
+    assert found is not None
+    assert (found.label, found.rule) == ("a", NO_TARGET)  # 5 %; b: 3.8 %, c: 3.3 %
+
+
+def test_with_the_target_alone_the_most_gain() -> None:
+    found = recommend([each for each in DEV if each.task == "asr"], base="base", target=["asr"])
+    assert found is not None
+    assert (found.label, found.rule) == ("c", TARGET_ONLY)
+
+
+def test_of_equals_the_smaller_alpha() -> None:
+    scores = [
+        *three("base", None, 80.0, 20.0, 50.0),
+        *three("b", "0.5", 80.0, 20.0, 40.0),
+        *three("a", "0.25", 80.0, 20.0, 40.0),
+    ]
+    found = recommend(scores, base="base", target=["asr"])
+    assert found is not None
+    assert found.label == "a"
+
+
+@pytest.mark.parametrize(("seeds", "is_said"), [((40.0, 50.0, 60.0), False), ((40.0, 52.0, 61.0), True)])
+def test_a_gain_within_the_noise_of_the_seeds_is_called_so(seeds: tuple[float, ...], is_said: bool) -> None:
+    # paired: the seeds move base and merged together in the first case, so a small gain is sure
+    start = (42.0, 52.0, 62.0)
+    several = {"seeds": (1, 2, 3), **WER, "split": "dev"}
+    scores = [
+        score(value=52.0, values=start, **several),
+        score(label="a", alpha="0.5", value=sum(seeds) / 3, values=seeds, **several),
+    ]
+    found = recommend(scores, base="base", target=["asr"])
+    assert found is not None
+    assert ("no proof" in found.reason) == is_said
+    noise = next(each.noise for each in found.options if each.label == "a")
+    assert noise is not None
+    assert (noise < 1e-9) == (not is_said)
+
+
+def test_a_task_where_the_base_scores_nothing_has_no_say() -> None:
+    scores = [*three("base", None, 0.0, 20.0, 50.0), *three("a", "0.25", 50.0, 15.0, 40.0)]
+    found = recommend(scores, base="base", target=["asr"])
+    assert found is not None
+    assert found.others == ("pr",)
+
+
+def test_an_encoder_without_a_finite_score_is_no_option() -> None:
+    scores = [*three("base", None, 80.0, 20.0, 50.0), *three("a", "0.25", float("nan"), 1.0, 1.0)]
+    assert recommend(scores, base="base", target=["asr"]) is None
 
 
 def test_without_a_base_or_a_merge_there_is_nothing_to_recommend() -> None:
-    assert recommend(pair("a", "0.25", 50.0, 15.0), base="base") is None
-    assert recommend(pair("base", None, 50.0, 15.0), base="base") is None
+    assert recommend(three("a", "0.25", 50.0, 15.0, 10.0), base="base", target=["asr"]) is None
+    assert recommend(three("base", None, 50.0, 15.0, 10.0), base="base", target=["asr"]) is None

@@ -31,6 +31,13 @@ def evaluate(
         float | None,
         typer.Option("--crop-seconds", metavar="S", help="Utterance tasks hear at most the middle S seconds."),
     ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option("--target", metavar="NAME", help="Task that is to gain; repeatable. Default: the fine-tuned one."),
+    ] = None,
+    drift_only: Annotated[
+        bool, typer.Option("--drift-only", help="Measure only how far encoders have moved; needs no labels.")
+    ] = False,
     score: Annotated[
         str | None, typer.Option("--score", metavar="NAME", help="Constants of the SUPERB score; see `speechft list`.")
     ] = None,
@@ -51,6 +58,8 @@ def evaluate(
             "evaluate.data": data,
             "evaluate.out": out,
             "evaluate.crop_seconds": crop_seconds,
+            "evaluate.target": target or None,
+            "evaluate.drift_only": drift_only or None,
             "evaluate.score": score,
             "evaluate.score_file": score_file,
             "evaluate.device": device,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 
@@ -26,6 +27,13 @@ class EvaluateSection(Section):
     """Task → learning rates to try; the best on dev is scored on test. Default: the task's own."""
     crop_seconds: Positive | None = None
     """Utterance tasks hear at most this much from the middle of each utterance [s]; default: all of it."""
+    target: list[str] = Field(default_factory=list)
+    """Tasks that are to gain, for the recommended alpha; the others are to be retained. Default: what the tuned encoder
+    was fine-tuned on."""
+    drift_seconds: Annotated[float, Field(ge=0)] = 60.0
+    """Speech without labels, from dev, that drift from the base is measured on [s]; 0 leaves drift out."""
+    drift_only: bool = False
+    """Measure drift and nothing else: needs no labels and no tasks."""
     score: str = "superb_leaderboard"
     """Constants of the SUPERB score; `speechft list scores` shows them."""
     score_file: Path | None = None
