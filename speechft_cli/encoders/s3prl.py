@@ -20,6 +20,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.dimensions import read_dimensions
+from speechft_cli.encoders.exact_padding import ExactPadding
 from speechft_cli.errors import RequestError, SpeechftError
 
 
@@ -48,10 +49,19 @@ class Encoder(nn.Module):
     Never deep-copy or pickle it: s3prl's hooks do not survive that. Build a second one or copy weights.
     """
 
-    def __init__(self, family: EncoderFamily, expert: nn.Module) -> None:
+    def __init__(self, family: EncoderFamily, expert: nn.Module, *, exact_padding: bool = False) -> None:
+        """Wraps an expert.
+
+        Args:
+            family: Its facts.
+            expert: s3prl's `UpstreamExpert`; changed when `exact_padding` is asked for.
+            exact_padding: Whether an utterance's features in a batch are those it has alone. If not, batches are
+                padded as s3prl pads them, which the published figures were measured with.
+        """
         super().__init__()
         self.family = family
         self.expert = expert
+        self._padding = ExactPadding(family, self.model) if exact_padding else None
 
     @property
     def model(self) -> nn.Module:
@@ -71,8 +81,8 @@ class Encoder(nn.Module):
     def forward(self, waveforms: Sequence[Tensor]) -> Encoded:
         """Encodes a batch of waveforms (N_i,), 16 kHz, in [-1, 1].
 
-        Padded batches go through s3prl's own padding, as the published figures did: with a GroupNorm CNN an
-        utterance's features depend a little on how much it is padded. A batch of one is never padded.
+        Without exact padding, what a batch's padding does depends on the family (docs/formats.md); a batch of one is
+        never padded.
 
         Raises:
             SpeechftError: A waveform is too short for a single frame.
@@ -81,7 +91,9 @@ class Encoder(nn.Module):
         if min(counts) == 0:
             shortest = min(len(waveform) for waveform in waveforms)
             raise SpeechftError(f"waveform: must give at least one frame, got {shortest} samples at 16 kHz")
-        hidden_states = self.expert(list(waveforms), **self.family.call)["hidden_states"]
+        lengths = [len(waveform) for waveform in waveforms]
+        with self._padding.of(lengths) if self._padding is not None else contextlib.nullcontext():
+            hidden_states = self.expert(list(waveforms), **self.family.call)["hidden_states"]
         return Encoded(tuple(hidden_states), torch.tensor(counts, device=waveforms[0].device))
 
     def weights(self) -> dict[str, Tensor]:
@@ -89,12 +101,13 @@ class Encoder(nn.Module):
         return dict(self.model.state_dict())
 
 
-def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device) -> Encoder:
+def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_padding: bool = False) -> Encoder:
     """Builds an encoder through s3prl's expert, in evaluation mode, without gradients through its CNN.
 
     Args:
         checkpoint: Complete, that is with configuration.
         device: Where to put it.
+        exact_padding: Whether an utterance's features in a batch are those it has alone; see `Encoder`.
 
     Raises:
         RequestError: It has NaN or Inf in it, does not fit its own configuration, or s3prl refuses it.
@@ -116,7 +129,7 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device) -> Enc
     except (RuntimeError, ValueError, KeyError, AssertionError) as error:
         check_fit(checkpoint)  # says it better
         raise RequestError(f"{where}: is no {checkpoint.family.name} that s3prl loads: {error}") from error
-    encoder = Encoder(checkpoint.family, expert)
+    encoder = Encoder(checkpoint.family, expert, exact_padding=exact_padding)
     if checkpoint.family.cnn_prefixes:
         # most experts set this themselves; DistilHuBERT's lets its CNN train
         encoder.model.feature_grad_mult = 0.0  # type: ignore[assignment]
