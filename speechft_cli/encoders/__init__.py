@@ -60,6 +60,11 @@ FORMATS: Registry[OutputFormat] = Registry(
             "STEM.pt, which stock s3prl loads",
             "s3prl 0.4.18, `load_converted_model`",
         ),
+        "hf": Entry(
+            "speechft_cli.encoders.formats.huggingface:HUGGING_FACE",
+            "folder STEM-hf, which from_pretrained of transformers loads; not for decoar2 and distilhubert",
+            "github.com/huggingface/transformers",
+        ),
         "safetensors": Entry(
             "speechft_cli.encoders.formats.safetensors:SAFETENSORS",
             "STEM.safetensors with the configuration in its metadata; nothing in it can be executed",

@@ -17,11 +17,19 @@ def read_convolutions(spec: object) -> tuple[tuple[int, int], ...]:
     Raises:
         ValueError: It is anything else; the message begins with "must be".
     """
+    return tuple((kernel, stride) for _, kernel, stride in read_layers(spec))
+
+
+def read_layers(spec: object) -> list[tuple[int, int, int]]:
+    """Returns the (channels, kernel, stride) of each layer.
+
+    Raises:
+        ValueError: As in `read_convolutions`.
+    """
     try:
         if not isinstance(spec, str):
             raise TypeError
-        layers = _layers(ast.parse(spec.strip(), mode="eval").body)
-        return tuple((kernel, stride) for _, kernel, stride in layers)
+        return _layers(ast.parse(spec.strip(), mode="eval").body)
     except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
         shown = spec if not isinstance(spec, str) or len(spec) <= 100 else f"{spec[:100]}…"
         raise ValueError(f"must be a list of (channels, kernel, stride), got {shown!r}") from None

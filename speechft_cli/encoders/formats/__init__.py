@@ -8,7 +8,7 @@ from pathlib import Path
 from speechft_cli.encoders import FORMATS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.formats import converted, downstream, safetensors
+from speechft_cli.encoders.formats import converted, downstream, huggingface, safetensors
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder, atomic_path
 from speechft_cli.io.checkpoints import read_checkpoint
@@ -19,6 +19,7 @@ _IN_FOLDER = (
     Path("encoder.pt"),
     Path("best") / "encoder.safetensors",
     Path("encoder.safetensors"),
+    Path("encoder-hf"),
 )
 
 
@@ -26,7 +27,8 @@ def read_encoder(path: Path, family: EncoderFamily | None = None, *, trust: bool
     """Reads an encoder from any format that is known, told apart by the content.
 
     Args:
-        path: The file, a fine-tuning run folder (its best checkpoint is read), or a merged `alpha-*` folder.
+        path: The file, a Hugging Face folder, a fine-tuning run folder (its best checkpoint is read), or a merged
+            `alpha-*` folder.
         family: What it must be; told by the file when not said.
         trust: Whether a file may execute code while it is read.
 
@@ -68,7 +70,9 @@ def save_encoder(
         SpeechftError: The disk is full or the folder can't be written to.
     """
     checkpoint.require_complete()
-    chosen = [FORMATS.get(name) for name in formats]
+    chosen = [FORMATS.get(name) for name in dict.fromkeys(formats)]
+    for each in chosen:
+        each.require(checkpoint)
     written = []
     for each in chosen:
         path = folder / f"{stem}{each.ending}"
@@ -79,6 +83,8 @@ def save_encoder(
 
 
 def _read(file: Path, family: EncoderFamily | None, *, trust: bool) -> EncoderCheckpoint:
+    if file.is_dir():
+        return huggingface.read(file, trust=trust)
     if file.suffix == ".safetensors":
         return safetensors.read(file, family)
     tree = read_checkpoint(file, trust=trust)
@@ -96,12 +102,17 @@ def _read(file: Path, family: EncoderFamily | None, *, trust: bool) -> EncoderCh
 
 
 def _resolve(path: Path) -> Path:
+    if path.name in huggingface.WEIGHT_FILES and huggingface.recognises(path.parent):
+        return path.parent
     if path.is_dir():
+        if huggingface.recognises(path):
+            return path
         for inside in _IN_FOLDER:
-            if (path / inside).is_file():
+            if (path / inside).is_file() or huggingface.recognises(path / inside):
                 return path / inside
         raise RequestError(
-            f"{path}: must be a checkpoint file, a run folder with best/encoder.pt, or a folder with encoder.pt"
+            f"{path}: must be a checkpoint file, a run folder with best/encoder.pt, a folder with encoder.pt, or a "
+            f"Hugging Face folder with {huggingface.CONFIG}"
         )
     if not path.exists():
         raise RequestError(f"{path}: must be a checkpoint, but there is no such file")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 
 
@@ -18,20 +17,23 @@ class Save(Protocol):
         """Writes `checkpoint` to `path`, with `metadata` where the format has a place for it."""
 
 
+def require_nothing(checkpoint: EncoderCheckpoint) -> None:
+    """What a format asks that holds every encoder."""
+    del checkpoint
+
+
 @dataclass(frozen=True)
 class OutputFormat:
     """A format that an encoder can be written in.
 
     Attributes:
         ending: What comes after the stem of the file name.
-        is_folder: Whether it is a folder of files.
         save: How it is written.
+        require: Raises a RequestError for an encoder that it can't hold.
+        is_folder: Whether it is a folder of files.
     """
 
     ending: str
     save: Save
+    require: Callable[[EncoderCheckpoint], None] = require_nothing
     is_folder: bool = False
-
-    def holds(self, family: EncoderFamily) -> bool:
-        """Whether the format has a home for a family."""
-        return family.home is not None if self.is_folder else True

@@ -38,17 +38,30 @@ def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] 
         RequestError: The checkpoint has no configuration to write.
         OSError: The file can't be written.
     """
+    write_tensors(checkpoint.weights, path, {**(metadata or {}), **notes(checkpoint)})
+
+
+def notes(checkpoint: EncoderCheckpoint) -> dict[str, str]:
+    """Returns what a complete checkpoint has besides its weights, as metadata.
+
+    Raises:
+        RequestError: The checkpoint has no configuration.
+    """
     checkpoint.require_complete()
     rest = {key: value for key, value in checkpoint.container.items() if key != checkpoint.family.inner_key}
-    notes = {
-        **(metadata or {}),
-        "format": "pt",
-        FAMILY: checkpoint.family.name,
-        CONTAINER: json.dumps(rest, ensure_ascii=False, default=str),
-    }
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.weights.items()}
+    text = json.dumps(rest, ensure_ascii=False, default=str)
+    return {"format": "pt", FAMILY: checkpoint.family.name, CONTAINER: text}
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+    """Writes a safetensors file.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    own = _unshared({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
     try:
-        save_file(_unshared(weights), path, metadata=notes)
+        save_file(own, path, metadata=dict(metadata))
     except SafetensorError as error:  # how it reports a full disk
         raise OSError(str(error)) from error
 
@@ -63,20 +76,32 @@ def read(path: Path, family: EncoderFamily | None) -> EncoderCheckpoint:
     Raises:
         RequestError: It can't be read, or holds no encoder of the family.
     """
-    weights, notes = read_tensors(path)
+    weights, metadata = read_tensors(path)
     container: dict[str, object] = {}
-    named = notes.get(FAMILY)
+    named = metadata.get(FAMILY)
     if named in ENCODERS:
         found = ENCODERS.get(cast(str, named))
-        try:
-            container = json.loads(notes.get(CONTAINER, "{}"))
-        except json.JSONDecodeError as error:
-            raise RequestError(f"{path}: must have JSON under {CONTAINER!r} in its metadata, has {error}") from error
+        container = container_of(metadata, path)
         if all(key in container for key in found.required_keys if key != found.weights_key):
             check_convolutions(container, found, path)
     else:
         found = family or recognise(weights, str(path))
     return EncoderCheckpoint(found, weights, container, path, "safetensors")
+
+
+def container_of(metadata: Mapping[str, str], path: Path) -> dict[str, object]:
+    """Returns the configuration that `notes` put into a file's metadata.
+
+    Raises:
+        RequestError: It is damaged.
+    """
+    try:
+        container = json.loads(metadata.get(CONTAINER, "{}"))
+    except json.JSONDecodeError as error:
+        raise RequestError(f"{path}: must have JSON under {CONTAINER!r} in its metadata, has {error}") from error
+    if not isinstance(container, dict):
+        raise RequestError(f"{path}: must have an object under {CONTAINER!r} in its metadata, has {container!r:.50}")
+    return container
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
