@@ -12,3 +12,12 @@ class Kind(StrEnum):
     merge = "merge"
     finetune = "finetune"
     evaluate = "evaluate"
+
+
+PURPOSES = {
+    Kind.experiment: "the whole job: prepare, fine-tune, merge, evaluate",
+    Kind.finetune: "fine-tune an encoder on manifests you have",
+    Kind.merge: "merge checkpoints you have",
+    Kind.evaluate: "score encoders you have",
+}
+"""Kind → what somebody wants who chooses it."""

@@ -4,27 +4,61 @@ from __future__ import annotations
 
 import shutil
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import questionary
 import yaml
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.output import ColorDepth
 
 from speechft_cli.cli.console import Talk
-from speechft_cli.cli.kinds import Kind
+from speechft_cli.cli.kinds import PURPOSES, Kind
 from speechft_cli.cli.questions import QUESTIONS, Answers, Question
 from speechft_cli.config.load import load_config
 from speechft_cli.errors import ConfigError, RequestError
 
+#: What Esc answers.
+_BACK = object()
+
 
 def default_answers(kind: Kind, given: Answers) -> dict[str, object]:
     """Answers every question of a kind by its default, but for what is given."""
-    return _collect(kind, given, lambda question, _: question.read(question.default))
+    answers: dict[str, object] = {}
+    for question in _questions(kind, given):
+        if question.when({**given, **answers}):
+            answers[question.key] = question.read(question.default)
+    return {**answers, **given}
+
+
+def ask_kind(talk: Talk) -> Kind:
+    """Asks what the file is for."""
+    options = [questionary.Choice(f"{kind.value:<12}{purpose}", value=kind) for kind, purpose in PURPOSES.items()]
+    chosen = questionary.select("What do you want to do?", options, **_look(talk)).unsafe_ask()
+    assert isinstance(chosen, Kind)
+    return chosen
 
 
 def ask(talk: Talk, kind: Kind, given: Answers) -> dict[str, object]:
-    """Asks every question of a kind, but for what is given."""
-    return _collect(kind, given, lambda question, answers: _ask(talk, question, answers))
+    """Asks every question of a kind, but for what is given; Esc goes back to the question before."""
+    talk.line("Enter takes the answer shown, Esc goes back, Ctrl-C ends without a file.", style="dim")
+    questions = _questions(kind, given)
+    answers: dict[str, object] = {}
+    asked: list[int] = []
+    place = 0
+    while place < len(questions):
+        question = questions[place]
+        if not question.when({**given, **answers}):
+            place += 1
+            continue
+        value = _ask(talk, question, {**given, **answers})
+        if value is not _BACK:
+            answers[question.key] = value
+            asked.append(place)
+            place += 1
+        elif asked:
+            place = asked.pop()
+            del answers[questions[place].key]
+    return {**answers, **given}
 
 
 def confirm(talk: Talk, prompt: str) -> bool:
@@ -41,16 +75,8 @@ def problems(answers: Answers) -> list[str]:
     return []
 
 
-def _collect(kind: Kind, given: Answers, answer: Callable[[Question, Answers], object]) -> dict[str, object]:
-    answers: dict[str, object] = {}
-    for question in QUESTIONS:
-        if kind not in question.kinds:
-            continue
-        if question.key in given:
-            answers[question.key] = given[question.key]
-        elif question.when({**given, **answers}):
-            answers[question.key] = answer(question, {**given, **answers})
-    return {**answers, **given}
+def _questions(kind: Kind, given: Answers) -> list[Question]:
+    return [question for question in QUESTIONS if kind in question.kinds and question.key not in given]
 
 
 def _ask(talk: Talk, question: Question, answers: Answers) -> object:
@@ -62,20 +88,35 @@ def _ask(talk: Talk, question: Question, answers: Answers) -> object:
         def check(text: str) -> bool | str:
             return _complaint(question, text, answers) or True
 
-        text = questionary.text(question.prompt, default=question.default, validate=check, **look).unsafe_ask()
-        return question.read(text)
+        return _answer(question, questionary.text(question.prompt, default=question.default, validate=check, **look))
     titles = _titles(choices)
     if question.takes_several:
         chosen = question.default.split(",")
-        picked = questionary.checkbox(
+        boxes = questionary.checkbox(
             question.prompt,
             choices=[questionary.Choice(titles[name], value=name, checked=name in chosen) for name in choices],
             validate=lambda names: bool(names) or "Choose at least one",
             **look,
-        ).unsafe_ask()
-        return question.read(",".join(picked))
+        )
+        return _answer(question, boxes)
     options = [questionary.Choice(titles[name], value=name) for name in choices]
-    return question.read(questionary.select(question.prompt, options, default=question.default, **look).unsafe_ask())
+    return _answer(question, questionary.select(question.prompt, options, default=question.default, **look))
+
+
+def _answer(question: Question, prompt: questionary.Question) -> object:
+    """Waits for the answer to a prompt; Esc answers `_BACK`."""
+    back = KeyBindings()
+
+    @back.add("escape", eager=True)
+    def _(event: KeyPressEvent) -> None:
+        event.app.exit(result=_BACK)
+
+    own = prompt.application.key_bindings
+    prompt.application.key_bindings = merge_key_bindings([back] if own is None else [own, back])
+    answer = prompt.unsafe_ask()
+    if answer is _BACK:
+        return _BACK
+    return question.read(",".join(answer) if isinstance(answer, list) else answer)
 
 
 def _complaint(question: Question, text: str, answers: Answers) -> str:

@@ -14,8 +14,11 @@ from speechft_cli.cli.commands.init import Kind
 from speechft_cli.cli.names import unknown_names
 from speechft_cli.cli.questions import QUESTIONS
 from speechft_cli.config.load import load_config
+from speechft_cli.config.templates import template_names, template_path
+from speechft_cli.tasks import TASKS
 
 DOWN = "\x1b[B"
+ESCAPE = "\x1b"
 ERASE_LINE = "\x15"
 MERGE = """\
 # Written by `speechft init --kind merge`. All keys: `speechft config schema`.
@@ -115,7 +118,7 @@ def test_arrow_keys_choose_and_typed_answers_are_checked_like_the_file(
     assert config.encoder is not None
     assert config.finetune is not None
     assert (config.name, config.encoder.init, config.encoder.size) == ("mine", "random", "base")
-    assert (config.finetune.task, config.finetune.steps) == ("pr", 20)
+    assert (config.finetune.task, config.finetune.steps) == (list(TASKS)[1], 20)
     assert config.finetune.data == tmp_path / ".." / "data"
 
 
@@ -124,6 +127,64 @@ def test_a_question_that_does_not_apply_is_not_asked(terminal: list[Terminal]) -
     for prompt in ("Name of", "Folder of", "Encoder family", "Checkpoint to start from", "Fine-tuning task"):
         wizard.answer(prompt)
     wizard.child.expect_exact("50000")
+
+
+def test_the_first_question_is_what_to_do(terminal: list[Terminal]) -> None:
+    wizard = _open(terminal, "--set", "name=mine")
+    wizard.answer("What do you want to do?", DOWN * 2)
+    wizard.child.expect_exact("Pre-trained checkpoint")
+
+
+def test_escape_goes_back_to_the_question_before(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, "--kind", "finetune", "--set", "encoder.family=hubert", "--set", "finetune.task=asr")
+    wizard.child.expect_exact("Name of the experiment")
+    wizard.child.send(ESCAPE)  # there is nothing before the first question, so it is asked again
+    wizard.answer("Name of the experiment", f"{ERASE_LINE}first")
+    wizard.answer("Folder of the manifests")
+    wizard.answer("Where the encoder starts")
+    wizard.child.expect_exact("Size of the random encoder")
+    wizard.child.send(ESCAPE)
+    wizard.child.expect_exact("Where the encoder starts")
+    wizard.child.send(ESCAPE)
+    wizard.answer("Folder of the manifests", f"{ERASE_LINE}elsewhere")
+    wizard.answer("Where the encoder starts", "\x1b[A")  # the first choice: a checkpoint
+    wizard.answer("Checkpoint to start from", f"{ERASE_LINE}mine.pt")
+    wizard.answer("Optimizer updates")
+    wizard.answer("Seed")
+    wizard.answer("Write speechft.yaml?")
+    assert wizard.end() == 0
+    config = load_config(tmp_path / "speechft.yaml").config
+    assert config.finetune is not None
+    assert config.encoder is not None
+    assert (config.name, config.finetune.data) == ("first", tmp_path / "elsewhere")
+    assert (config.encoder.init, config.encoder.checkpoint) == (None, tmp_path / "mine.pt")
+
+
+def test_a_window_of_sixty_columns_breaks_nothing(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, "--kind", "merge")
+    wizard.child.setwinsize(40, 60)
+    for question in QUESTIONS:
+        if Kind.merge in question.kinds:
+            wizard.answer(question.prompt)
+    wizard.answer("Write speechft.yaml?")
+    assert wizard.end() == 0
+    assert (tmp_path / "speechft.yaml").read_text(encoding="utf-8") == MERGE
+
+
+@pytest.mark.parametrize("name", template_names())
+def test_a_template_is_written_as_it_is(speechft, tmp_path: Path, name: str) -> None:
+    result = speechft("init", "--template", name, "-o", "mine.yaml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"template {name} written → mine.yaml; next: speechft config show -c mine.yaml\n"
+    assert (tmp_path / "mine.yaml").read_bytes() == template_path(name).read_bytes()
+
+
+def test_a_template_takes_no_answers(speechft, tmp_path: Path) -> None:
+    result = speechft("init", "--template", "asr", "--set", "seed=2")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: --template: must be given without --kind, --defaults, --answers and --set")
+    assert speechft("init", "--template", "asrr").exit_code == 2
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("answered", [0, 2, 6])
@@ -157,7 +218,7 @@ def test_without_a_terminal_it_ends_at_once(speechft, tmp_path: Path, arguments:
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "error: init: must have a terminal to ask its questions on, got none\n"
-        "hint: speechft init --defaults, or --answers FILE\n"
+        "hint: speechft init --defaults, --answers FILE, or --template NAME\n"
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -210,9 +271,8 @@ def test_every_wrong_answer_is_told_with_its_place(speechft, tmp_path: Path) -> 
 def test_a_name_in_no_catalogue_is_refused(speechft, tmp_path: Path) -> None:
     result = speechft("init", "--defaults", "--set", "finetune.task=asrr")
     assert result.exit_code == 2
-    assert (
-        result.stderr == "error: --set: finetune.task: must be one of asr, pr, sid, got 'asrr'; did you mean 'asr'?\n"
-    )
+    names = ", ".join(sorted(TASKS))
+    assert result.stderr == f"error: --set: finetune.task: must be one of {names}, got 'asrr'; did you mean 'asr'?\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -24,8 +24,13 @@ _NEXT = {Kind.experiment: "prepare", Kind.merge: "merge", Kind.finetune: "finetu
 def init(
     context: typer.Context,
     kind: Annotated[
-        Kind, typer.Option("--kind", metavar="KIND", help="experiment, merge, finetune or evaluate.")
-    ] = Kind.experiment,
+        Kind | None,
+        typer.Option("--kind", metavar="KIND", help="experiment (the default), merge, finetune or evaluate."),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", metavar="NAME", help="Write a template; `speechft list templates`."),
+    ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing; take every default.")] = False,
     answers: Annotated[
         Path | None,
@@ -38,21 +43,44 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a few questions and write a commented YAML file."""
+    """Ask a few questions and write a commented YAML file.
+
+    For example: speechft init --template asr -o experiment.yaml
+    """
     from speechft_cli.cli.console import nearby, talk_of
+    from speechft_cli.config.templates import template_path
     from speechft_cli.events import Result
     from speechft_cli.io.atomic import write_text
 
     if out.exists() and not force:
         raise RequestError(f"{out}: must not exist, but does", "--force overwrites it, -o writes another file")
+    talk = talk_of(context)
+    if template is not None:
+        if defaults or answers is not None or sets or kind is not None:
+            raise RequestError(
+                "--template: must be given without --kind, --defaults, --answers and --set",
+                "edit the written file, or pass --set to the commands that read it",
+            )
+        write_text(out, template_path(template).read_text(encoding="utf-8"))
+        talk.result(
+            Result(f"template {template} written", str(out), f"speechft config show -c {shlex.quote(str(out))}", {}),
+            as_json=as_json,
+        )
+        return
     is_asked = not defaults and answers is None
     if is_asked and (as_json or not (sys.stdin.isatty() and sys.stdout.isatty())):
         raise RequestError(
             "init: must have a terminal to ask its questions on, got none",
-            "speechft init --defaults, or --answers FILE",
+            "speechft init --defaults, --answers FILE, or --template NAME",
         )
-    talk = talk_of(context)
-    text = _text(talk, kind, *_given(answers, sets or ()), is_asked=is_asked)
+    given = _given(answers, sets or ())
+    if kind is None:
+        kind = Kind.experiment
+        if is_asked:
+            from speechft_cli.cli.wizard import ask_kind
+
+            kind = ask_kind(talk)
+    text = _text(talk, kind, *given, is_asked=is_asked)
     if is_asked:
         from speechft_cli.cli.wizard import confirm
 
