@@ -55,8 +55,9 @@ def split_for_task(
 ) -> TaskSplits:
     """Chooses the utterances of a task.
 
-    A closed-set task (every class of dev and test occurs in train) can't use speaker-disjoint manifests. It uses the
-    splits that utterances carry for it; else the manifests' own when they happen to be closed; else it derives some.
+    A task uses the splits that utterances carry for it, else the manifests' own. A closed-set task (every class of dev
+    and test occurs in train) can't use speaker-disjoint manifests: where the manifests' own splits are not closed, it
+    derives some.
 
     Args:
         manifests: Split → utterances.
@@ -75,12 +76,13 @@ def split_for_task(
     without = sum(map(len, manifests.values())) - len(everything)
     left_out = {f"no {field}": without} if without else {}
     rule: Rule = "manifest"
-    if is_closed_set and any(task in each.task_splits for each in everything):
+    if any(task in each.task_splits for each in everything):
         rule = "assigned"
         labelled = {split: [each for each in everything if each.task_splits.get(task) == split] for split in SPLITS}
         left_out |= _count(f"no split for {task}", len(everything) - sum(map(len, labelled.values())))
-        labelled, unknown = _without_unknown_classes(labelled, field)
-        left_out |= _count(f"{field} never in train", unknown)
+        if is_closed_set:
+            labelled, unknown = _without_unknown_classes(labelled, field)
+            left_out |= _count(f"{field} never in train", unknown)
     elif is_closed_set and not _is_closed(labelled, field):
         rule = "derived"
         labelled, rare = _derive(everything, field)

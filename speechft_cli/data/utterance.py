@@ -15,7 +15,7 @@ SPLITS = ("train", "dev", "test")
 SPLIT_NAMES = {"train": "train", "dev": "dev", "valid": "dev", "validation": "dev", "val": "dev", "test": "test"}
 
 #: Fields of an utterance that can be a task's target, as its labels can.
-TARGETS = ("text", "phones", "speaker", "language")
+TARGETS = ("id", "text", "phones", "speaker", "language")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,16 @@ class Utterance:
     size: int = 0
 
     def target(self, field: str) -> str | None:
-        """Returns the transcript, `phones`, `speaker`, `language` or the label called `field`; None when there is none.
+        """Returns the transcript, `phones`, `speaker`, `language`, `id` or the label called `field`; None without one.
 
         The transcript is the normalised one where there is one. Several fields joined by `+` give their values joined
-        by tabs, None unless all are there.
+        by tabs, None unless all are there; one with `?` after its name may be missing and is then "".
         """
         return join_targets([self._one_target(name) for name in field.split("+")])
 
     def _one_target(self, field: str) -> str | None:
+        if field.endswith("?"):
+            return self._one_target(field.removesuffix("?")) or ""
         if field == "text":
             return self.text if self.normalised is None else self.normalised
         if field in TARGETS:

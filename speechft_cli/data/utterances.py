@@ -45,6 +45,8 @@ class Utterances(Sequence[Utterance]):
         if field == "text":
             pairs = zip(self._texts("text"), self._texts("normalised"), strict=True)
             yield from (text if normalised is None else normalised for text, normalised in pairs)
+        elif field.endswith("?"):
+            yield from (value or "" for value in self._targets(field.removesuffix("?")))
         elif field in TARGETS:
             yield from self._texts(field)
         else:

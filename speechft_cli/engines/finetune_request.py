@@ -117,11 +117,12 @@ def check_request(config: Config, *, resume_from: Path | None) -> FinetuneReques
 def _utterances(data: Path, task: Task) -> tuple[Sequence[Utterance], Sequence[Utterance]]:
     """The task's train and dev utterances."""
     manifests = {split: list(read_manifest(data, split)) for split in ("train", "dev")}
-    if not task.is_closed_set:
+    has_own = any(task.name in each.task_splits for members in manifests.values() for each in members)
+    if not task.is_closed_set and not has_own:
         return manifests["train"], manifests["dev"]
     manifests |= {split: list(read_manifest(data, split)) for split in available_splits(data)}
     splits = split_for_task(
-        manifests, task=task.name, field=task.needs, is_closed_set=True, normalise=task.normalise
+        manifests, task=task.name, field=task.needs, is_closed_set=task.is_closed_set, normalise=task.normalise
     ).splits
     return splits["train"], splits["dev"]
 

@@ -17,6 +17,11 @@ TASKS: Registry[Task] = Registry(
             "speech recognition in characters, CTC; WER and CER",
             "SUPERB, Yang et al. 2021, arXiv 2105.01051",
         ),
+        "asv": Entry(
+            "speechft_cli.tasks.asv:ASV",
+            "speaker verification of unknown speakers; equal error rate",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
         "er": Entry(
             "speechft_cli.tasks.er:ER",
             "emotion recognition, label emotion; accuracy",

@@ -63,7 +63,8 @@ class Task(Protocol):
     def needs(self) -> str:
         """The manifest field that holds its target: `text`, `phones`, `speaker`, or the name of a label.
 
-        Several fields are joined by `+`; the target is then their values joined by `FIELD_SEPARATOR`.
+        Several fields are joined by `+`; the target is then their values joined by `FIELD_SEPARATOR`. `id` is the
+        utterance's own name; a field with `?` after its name may be missing and is then empty.
         """
         ...
 

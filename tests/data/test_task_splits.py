@@ -51,6 +51,16 @@ def test_assigned_splits_win_and_reach_over_all_manifests() -> None:
     assert splits.left_out == {"no split for sid": 1, "speaker never in train": 1}
 
 
+def test_assigned_splits_of_an_open_set_task_may_have_classes_that_train_lacks() -> None:
+    manifests = {
+        "train": [utterance("a", "x", task_splits={"asv": "train"}), utterance("b", "y", task_splits={"asv": "test"})],
+        "dev": [utterance("c", "z", task_splits={"asv": "dev"})],
+    }
+    splits = split_for_task(manifests, task="asv", field="speaker", is_closed_set=False)
+    assert splits.rule == "assigned"
+    assert [ids(splits, split) for split in ("train", "dev", "test")] == [["a"], ["c"], ["b"]]
+
+
 def test_the_manifests_splits_serve_a_closed_set_when_they_are_closed() -> None:
     manifests = {
         split: [utterance(f"{split}-{name}", name) for name in ("x", "y")] for split in ("train", "dev", "test")
@@ -89,3 +99,11 @@ def test_a_task_without_targets_is_refused_with_the_fields_there_are() -> None:
     assert caught.value.exit_code == 2
     assert "'phones'" in caught.value.message
     assert caught.value.hint == "fields of these manifests: speaker, keyword"
+
+
+def test_several_fields_make_one_target() -> None:
+    utterance = Utterance("u1", Path("a.wav"), speaker="ann", labels={"action": "on", "object": "lamp"})
+
+    assert utterance.target("action+object") == "on\tlamp"
+    assert utterance.target("action+location") is None
+    assert utterance.target("speaker+id+trials?") == "ann\tu1\t"

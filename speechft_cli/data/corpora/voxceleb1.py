@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from speechft_cli.data.corpora.layout import (
@@ -29,7 +29,8 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     """Reads the identification split: the same speakers in train, dev and test, other videos.
 
     The speakers of the verification trials, where a list of trials lies beside the corpus, are `test` for the task
-    `asv`; the others are its `train` and `dev`, `dev` where identification has its `dev`.
+    `asv` and carry the trials as their label `trials`; the others are its `train` and `dev`, `dev` where identification
+    has its `dev`.
     """
     root = top_folder(request.root, "VoxCeleb1")
     homes = {speaker.name: speaker for part in ("dev/wav", "test/wav", "wav") for speaker in folders(root / part)}
@@ -41,7 +42,9 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     default = {split: [split] for split in SPLITS}
     parts = {part: split for split, part in choose_parts(root, SPLITS, splits=request.splits, default=default)}
     genders = _read_genders(root / "vox1_meta.csv")
-    in_trials = {name.partition("/")[0] for trial in read_trials(root) for name in trial[1:]}
+    trials = read_trials(root)
+    in_trials = {name.partition("/")[0] for trial in trials for name in trial[1:]}
+    compared = _compared(trials)
     for number, line in enumerate(read_lines(split_list), start=1):
         code, _, name = line.strip().partition(" ")
         if code not in _PARTS or name.count("/") != 2:
@@ -59,7 +62,8 @@ def read(request: CorpusRequest) -> Iterator[Found]:
                 utterance_id(name),
                 audio,
                 speaker=speaker,
-                labels={"gender": genders[speaker]} if speaker in genders else {},
+                labels=({"gender": genders[speaker]} if speaker in genders else {})
+                | ({"trials": compared[name]} if name in compared else {}),
                 task_splits={"asv": asv} if in_trials else {},
             ),
         )
@@ -83,6 +87,14 @@ def read_trials(root: Path) -> list[tuple[bool, str, str]]:
         return []
     rows = [line.split() for line in read_lines(path)]
     return [(row[0] == "1", row[1], row[2]) for row in rows if len(row) == 3 and row[0] in ("0", "1")]
+
+
+def _compared(trials: Sequence[tuple[bool, str, str]]) -> dict[str, str]:
+    """Returns the first recording of each trial → whom it is compared with, as the task `asv` reads it."""
+    compared: dict[str, list[str]] = {}
+    for is_same, first, second in trials:
+        compared.setdefault(first, []).append(f"{int(is_same)}:{utterance_id(second)}")
+    return {name: " ".join(others) for name, others in compared.items()}
 
 
 def _read_genders(path: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from speechft_cli.data.corpora.voxceleb1 import read_trials
+from speechft_cli.data.corpora.voxceleb1 import read_trials, utterance_id
 from speechft_cli.errors import RequestError
 from tests.data.corpora.reading import read, rejected
 from tests.data.corpora.replicas import text, voxceleb1
@@ -24,7 +24,13 @@ def test_speakers_of_trials_are_test_for_verification_and_for_nothing_else(tmp_p
     splits = {(each.speaker, split): each.task_splits["asv"] for split, each in read("voxceleb1", tmp_path)}
     assert splits["id10270", "train"] == splits["id10271", "dev"] == "test"
     assert [splits["id10001", split] for split in ("train", "dev", "test")] == ["train", "dev", "train"]
-    assert [is_same for is_same, _, _ in read_trials(tmp_path)] == [True, False]
+    trials = read_trials(tmp_path)
+    assert [is_same for is_same, _, _ in trials] == [True, False]
+    labels = {each.id: each.labels.get("trials") for _, each in read("voxceleb1", tmp_path)}
+    firsts = {utterance_id(first) for _, first, _ in trials}
+    listed = [item for first in sorted(firsts) for item in (labels[first] or "").split()]
+    assert sorted(listed) == sorted(f"{int(is_same)}:{utterance_id(second)}" for is_same, _, second in trials)
+    assert all(value is None for name, value in labels.items() if name not in firsts)
 
 
 def test_without_trials_there_is_no_split_for_verification(tmp_path: Path) -> None:
