@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from speechft_cli.data.archives import Archive
 from speechft_cli.data.utterance import Utterance
 
 
@@ -65,6 +66,7 @@ class Corpus:
         language: Of all its utterances, as in ISO 639-1; None when they differ or it is not known.
         licence: Of the recordings; empty when it is not known.
         page: Where a person gets it; empty for the user's own recordings.
+        archives: What a program may fetch of it, without an account; none where it may not.
     """
 
     read: Callable[[CorpusRequest], Iterator[Found]]
@@ -72,3 +74,4 @@ class Corpus:
     language: str | None = None
     licence: str = ""
     page: str = ""
+    archives: tuple[Archive, ...] = ()

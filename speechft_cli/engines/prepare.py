@@ -14,6 +14,7 @@ from pathlib import Path
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data import CORPORA
+from speechft_cli.data.archives import obtain
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.inspection import inspect_utterance
 from speechft_cli.data.prepared import REJECTED, finished_record, forget_prepared, write_prepared
@@ -48,6 +49,9 @@ def run(config: Config, report: Report) -> Result:
         raise RequestError("prepare: must be a section of the config, is absent", "prepare: {corpus: synthetic}")
     corpus = CORPORA.get(section.corpus)
     root = None if section.root is None else section.root.absolute()
+    if section.download and (root is not None or not corpus.needs_root):
+        parts = [part for parts in section.splits.values() for part in parts]
+        obtain(corpus.archives, root or config.data_dir, parts=parts, page=corpus.page, report=report)
     _check_request(section, corpus, root)
     out = config.data_dir.absolute()
     # a generated corpus writes its audio while it is read; the others write nothing until all is checked
@@ -90,7 +94,7 @@ def _check_request(section: PrepareSection, corpus: Corpus, root: Path | None) -
         raise RequestError(
             f"prepare.root: must be where the corpus {section.corpus!r} lies, "
             f"got {'nothing' if root is None else f'{root}, which does not exist'}",
-            f"speechft prepare {section.corpus} --root DIR",
+            f"speechft prepare {section.corpus} --root DIR{' --download' if corpus.archives else ''}",
         )
     if not corpus.needs_root and (root is not None or section.splits):
         key = "root" if root is not None else "splits"

@@ -23,6 +23,9 @@ def prepare(
         Path | None, typer.Option("--root", metavar="DIR", help="Where the corpus lies; synthetic needs none.")
     ] = None,
     out: Out = None,
+    download: Annotated[
+        bool | None, typer.Option("--download", help="Fetch the corpus into --root first, where anybody may.")
+    ] = None,
     hours: Annotated[
         float | None, typer.Option("--hours", metavar="H", help="Keep at most this many hours of each split.")
     ] = None,
@@ -41,6 +44,7 @@ def prepare(
             "prepare.corpus": corpus,
             "prepare.root": root,
             "prepare.out": out,
+            "prepare.download": download,
             "prepare.hours": hours,
             "prepare.splits": None if splits is None else parse_splits(splits),
             "seed": seed,

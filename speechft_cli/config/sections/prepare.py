@@ -19,6 +19,8 @@ class PrepareSection(Section):
     `manifest.jsonl`). `synthetic` needs none."""
     out: Path | None = None
     """Folder of the manifests; default `<output_dir>/data`."""
+    download: bool = False
+    """Whether to fetch the corpus into `root` first, what is not there yet; only those that need no account."""
     hours: Positive | None = None
     """Keep at most this many hours of each split [h], in corpus order; for `synthetic`: hours of the train split."""
     splits: dict[str, list[str]] = Field(default_factory=dict)

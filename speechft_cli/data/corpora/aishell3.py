@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from speechft_cli.data.archives import Archive
 from speechft_cli.data.corpora.layout import GENDERS, choose_parts, draw_dev, missing, read_lines, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import Utterance
 
 _PAGE = "https://www.openslr.org/93"
+_ARCHIVES = (Archive("https://www.openslr.org/resources/93/data_aishell3.tgz", "data_aishell3"),)
 _DEV_SHARE = 0.05  # of train; the corpus has no dev
 _SPEAKER_LENGTH = len("SSB0005")
 
@@ -51,4 +53,4 @@ def read(request: CorpusRequest) -> Iterator[Found]:
             )
 
 
-AISHELL3 = Corpus(read, language="zh", licence="Apache 2.0", page=_PAGE)
+AISHELL3 = Corpus(read, language="zh", licence="Apache 2.0", page=_PAGE, archives=_ARCHIVES)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from speechft_cli.data.archives import Archive
 from speechft_cli.data.corpora.layout import GENDERS, choose_parts, draw_dev, missing, read_lines, top_folder
 from speechft_cli.data.corpora.layout import recordings as list_recordings
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
@@ -13,6 +14,7 @@ from speechft_cli.data.lexicon import pronounce, read_lexicon
 from speechft_cli.data.utterance import Utterance
 
 _PAGE = "http://www.speech.cs.cmu.edu/databases/an4/"
+_ARCHIVES = (Archive(f"{_PAGE}an4_sphere.tar.gz", "an4"),)
 _DEV_SHARE = 0.1  # of train's speakers; the corpus has no dev
 _LINE = re.compile(r"^(?:<s>)?\s*(.*?)\s*(?:</s>)?\s*\(([^()]+)\)\s*$", re.IGNORECASE)
 
@@ -57,7 +59,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
                 yield place, Utterance(name, path, text=text, phones=phones, speaker=speaker, labels=labels)
 
 
-AN4 = Corpus(read, language="en", licence="CMU, free to use", page=_PAGE)
+AN4 = Corpus(read, language="en", licence="CMU, free to use", page=_PAGE, archives=_ARCHIVES)
 
 
 def _speaker(name: str) -> str:

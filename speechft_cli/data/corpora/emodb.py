@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from speechft_cli.data.archives import Archive
 from speechft_cli.data.corpora.layout import missing, recordings, split_by_part, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import Utterance
 
 _PAGE = "http://emodb.bilderbar.info/"
+_ARCHIVES = (Archive(f"{_PAGE}download/download.zip", "emodb"),)
 #: Wut, Langeweile, Ekel, Angst, Freude, Trauer, neutral.
 _EMOTIONS = {
     "W": "anger",
@@ -59,4 +61,4 @@ def read(request: CorpusRequest) -> Iterator[Found]:
             )
 
 
-EMODB = Corpus(read, language="de", licence="CC0 1.0", page=_PAGE)
+EMODB = Corpus(read, language="de", licence="CC0 1.0", page=_PAGE, archives=_ARCHIVES)

@@ -5,11 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from speechft_cli.data.archives import Archive
 from speechft_cli.data.corpora.layout import choose_parts, missing, recordings, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import Utterance
 
 _PAGE = "https://github.com/Jakobovski/free-spoken-digit-dataset"
+_ARCHIVES = (
+    Archive(
+        f"{_PAGE}/archive/v1.0.9.tar.gz",
+        "free-spoken-digit-dataset",
+        sha256="8bc44cde129d505cbbb6b365c09f80c663f2aa77578afc634e6141a2f87100c0",  # TensorFlow Datasets'
+    ),
+)
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _NAME = re.compile(r"(\d)_([^_]+)_(\d+)")
 _TEST, _DEV = range(0, 5), range(5, 10)  # numbers of a speaker's recordings of a digit
@@ -44,4 +52,4 @@ def read(request: CorpusRequest) -> Iterator[Found]:
             )
 
 
-FSDD = Corpus(read, language="en", licence="CC BY-SA 4.0", page=_PAGE)
+FSDD = Corpus(read, language="en", licence="CC BY-SA 4.0", page=_PAGE, archives=_ARCHIVES)

@@ -5,12 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from speechft_cli.data.archives import Archive
 from speechft_cli.data.corpora.layout import GENDERS, choose_parts, folders, read_lines, recordings, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.errors import RequestError
 
 _PAGE = "https://www.openslr.org/12"
+#: Part → SHA-256 of its archive, as torchaudio has them.
+_SUMS = {
+    "dev-clean": "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3",
+    "dev-other": "12661c48e8c3fe1de2c1caa4c3e135193bfb1811584f11f569dd12645aa84365",
+    "test-clean": "39fde525e59672dc6d1551919b1478f724438a95aa55f874b576be21967e6c23",
+    "test-other": "d09c181bba5cf717b3dee7d4d592af11a3ee3a09e08ae025c5506f6ebe961c29",
+    "train-clean-100": "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2",
+    "train-clean-360": "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf",
+    "train-other-500": "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2",
+}
+_SUPERB = ("train-clean-100", "dev-clean", "test-clean")
+_ARCHIVES = tuple(
+    Archive(
+        f"https://www.openslr.org/resources/12/{part}.tar.gz",
+        f"LibriSpeech/{part}",
+        sha256=sha256,
+        part=part,
+        is_default=part in _SUPERB,
+    )
+    for part, sha256 in _SUMS.items()
+)
 
 
 def read(request: CorpusRequest) -> Iterator[Found]:
@@ -32,7 +54,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
             yield from _read_chapter(chapter, split, genders)
 
 
-LIBRISPEECH = Corpus(read, language="en", licence="CC BY 4.0", page=_PAGE)
+LIBRISPEECH = Corpus(read, language="en", licence="CC BY 4.0", page=_PAGE, archives=_ARCHIVES)
 
 
 def _chapters(part: Path) -> Iterator[Path]:

@@ -9,11 +9,21 @@ from pathlib import Path
 
 import soundfile
 
+from speechft_cli.data.archives import Archive
 from speechft_cli.data.corpora.layout import choose_parts, folders, missing, read_lines, recordings, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import SPLITS, Utterance
 
 _PAGE = "https://arxiv.org/abs/1804.03209"
+_DOWNLOADS = "https://storage.googleapis.com/download.tensorflow.org/data"
+_ARCHIVES = (
+    Archive(
+        f"{_DOWNLOADS}/speech_commands_v0.01.tar.gz",
+        "speech_commands_v0.01",
+        sha256="743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",  # torchaudio's
+    ),
+    Archive(f"{_DOWNLOADS}/speech_commands_test_set_v0.01.tar.gz", "speech_commands_test_set_v0.01"),
+)
 _VERSIONS = ("v0.01", "v0.02")
 _NOISE = "_background_noise_"
 _KEYWORDS = frozenset(["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"])
@@ -54,7 +64,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
                 yield wanted["test"], _utterance(audio, word.name, f"test-{word.name}-{audio.stem}")
 
 
-SPEECH_COMMANDS = Corpus(read, language="en", licence="CC BY 4.0", page=_PAGE)
+SPEECH_COMMANDS = Corpus(read, language="en", licence="CC BY 4.0", page=_PAGE, archives=_ARCHIVES)
 
 
 def _test_set(folder: Path) -> Path | None:

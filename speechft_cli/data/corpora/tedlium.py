@@ -6,11 +6,19 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from speechft_cli.data.archives import Archive
 from speechft_cli.data.corpora.layout import GENDERS, choose_parts, missing, read_lines, recordings, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import SPLITS, Utterance
 
 _PAGE = "https://www.openslr.org/51"
+_ARCHIVES = (
+    Archive(
+        "https://www.openslr.org/resources/51/TEDLIUM_release-3.tgz",
+        "TEDLIUM_release-3",
+        sha256="ad1e454d14d1ad550bc2564c462d87c7a7ec83d4dc2b9210f22ab4973b9eccdb",  # torchaudio's
+    ),
+)
 _FIELDS = 6  # talk, channel, speaker, start, end, <condition>; the rest is text
 _NOT_SCORED = "ignore_time_segment_in_scoring"
 _MIN_SECONDS, _MAX_SECONDS = 1.0, 60.0
@@ -34,7 +42,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
         yield from _read_part(folder / "legacy" / part, split)
 
 
-TEDLIUM = Corpus(read, language="en", licence="CC BY-NC-ND 3.0", page=_PAGE)
+TEDLIUM = Corpus(read, language="en", licence="CC BY-NC-ND 3.0", page=_PAGE, archives=_ARCHIVES)
 
 
 def normalise(text: str) -> str:

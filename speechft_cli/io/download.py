@@ -1,0 +1,136 @@
+"""Fetching a file over HTTP: it goes on where it was broken off, and is checked before anybody sees it."""
+
+from __future__ import annotations
+
+import http
+import http.client
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+from speechft_cli.errors import SpeechftError
+from speechft_cli.events import Advanced, Finished, Report, Started
+from speechft_cli.io.hashes import file_hash
+from speechft_cli.io.space import require_space, size_text
+
+_ATTEMPTS = 5  # in a row that bring nothing
+_WAIT = 1.0  # before trying again, doubled each time [s]
+_TIMEOUT = 30.0  # without a byte [s]
+_BLOCK = 1 << 20
+_MEGABYTE = 10**6
+_NOTHING_BEYOND = 416  # HTTP: the range begins at or behind the end
+_FOR_GOOD = range(400, 500)  # HTTP: trying again is no use
+
+
+def fetch(url: str, path: Path, *, sha256: str, report: Report, wait: float = _WAIT) -> None:
+    """Makes `path` hold what `url` has; nothing is there until it is whole.
+
+    What has come lies in `<path>.part` meanwhile. After a break, in this run or the next, the rest is asked for, unless
+    the server can't do that or has another version by now.
+
+    Args:
+        url: Where it is.
+        path: Where to put it; its folder is made.
+        sha256: Of the content; empty when nobody published one, and then the length is all that is checked.
+        report: Hears of the progress.
+        wait: Before trying again after a break, doubled each time [s].
+
+    Raises:
+        SpeechftError: The server does not have it, breaks off again and again, or sends something else; or the disk
+            is full.
+    """
+    if path.is_file():
+        return
+    part, facts = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.part.json")
+    report(Started(f"downloading {path.name}", None, "MB"))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _fetch_stubbornly(url, part, facts, report, wait=wait)
+        if sha256 and (got := file_hash(part)) != sha256:
+            part.unlink()
+            raise SpeechftError(
+                f"{url}: must have the SHA-256 {sha256}, got {got}",
+                "what came was thrown away; try again, or fetch it by another way and unpack it there",
+            )
+        part.replace(path)
+        facts.unlink(missing_ok=True)
+    except OSError as error:
+        raise SpeechftError(f"{path}: can't be written: {error}", "check the disk space and the permissions") from error
+    report(Finished(f"{size_text(path.stat().st_size)}, {'SHA-256 as published' if sha256 else 'length as announced'}"))
+
+
+def _fetch_stubbornly(url: str, part: Path, facts: Path, report: Report, *, wait: float) -> None:
+    failures = 0
+    while True:
+        before = _size(part)
+        try:
+            if _fetch_rest(url, part, facts, report):
+                return
+            trouble = f"the connection broke off after {size_text(_size(part))}"
+        except urllib.error.HTTPError as error:
+            if error.code in _FOR_GOOD:
+                raise SpeechftError(
+                    f"{url}: can't be fetched: {error.code} {error.reason}",
+                    "it may have moved: look at the corpus's page",
+                ) from error
+            trouble = f"the server says {error.code} {error.reason}"
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+            trouble = str(getattr(error, "reason", error))
+        failures = 0 if _size(part) > before else failures + 1
+        if failures == _ATTEMPTS:
+            raise SpeechftError(
+                f"{url}: can't be fetched: {trouble}", "the same command again goes on where this one stopped"
+            )
+        time.sleep(wait * 2**failures)
+
+
+def _fetch_rest(url: str, part: Path, facts: Path, report: Report) -> bool:
+    """Asks for what is missing and returns whether everything is there now."""
+    have, known = _size(part), _read_facts(facts)
+    headers = {"User-Agent": "speechft", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+        if known.get("version"):
+            headers["If-Range"] = known["version"]  # another version comes whole
+    try:
+        answer = urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT)
+    except urllib.error.HTTPError as error:
+        if error.code == _NOTHING_BEYOND:
+            if known.get("length") == str(have):
+                return True
+            part.unlink()
+            return False
+        raise
+    with answer:
+        is_rest = answer.status == http.HTTPStatus.PARTIAL_CONTENT
+        have = have if is_rest else 0
+        length = have + int(answer.headers.get("Content-Length") or 0)
+        version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+        facts.write_text(json.dumps({"url": url, "length": str(length), "version": version}), encoding="utf-8")
+        require_space(part.parent, length - have)
+        with part.open("ab" if is_rest else "wb") as file:
+            _copy(answer, file, have, report, total=length)
+    return _size(part) >= length
+
+
+def _copy(answer: http.client.HTTPResponse, file: IO[bytes], have: int, report: Report, *, total: int) -> None:
+    while block := answer.read(_BLOCK):
+        file.write(block)
+        have += len(block)
+        report(Advanced(have // _MEGABYTE, f"of {total // _MEGABYTE} MB" if total else ""))
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.is_file() else 0
+
+
+def _read_facts(facts: Path) -> Mapping[str, str]:
+    try:
+        read = json.loads(facts.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}

@@ -1,0 +1,170 @@
+"""Downloads from a server of our own, with everything that goes wrong on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from speechft_cli.errors import SpeechftError
+from speechft_cli.events import Advanced, Event, Finished, Started, ignore
+from speechft_cli.io.download import fetch
+
+CONTENT = bytes(range(256)) * 12_000  # 3 MB
+
+
+class Server:
+    """Serves CONTENT under any name.
+
+    Attributes:
+        breaks: After how many bytes each of the next answers breaks off.
+        knows_ranges: Whether parts can be asked for.
+        version: The ETag.
+        status: Instead of the content.
+        asked: The Range headers that came.
+    """
+
+    def __init__(self) -> None:
+        self.breaks: list[int] = []
+        self.knows_ranges = True
+        self.version = '"1"'
+        self.status = 0
+        self.asked: list[str | None] = []
+        self.content = CONTENT
+        owner = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                owner.answer(self)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/corpus.bin"
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        wanted = request.headers.get("Range")
+        self.asked.append(wanted)
+        if self.status:
+            request.send_error(self.status)
+            return
+        start = 0
+        is_same = request.headers.get("If-Range", self.version) == self.version
+        if wanted and self.knows_ranges and is_same:
+            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])  # type: ignore[index]
+        if start and start >= len(self.content):
+            request.send_error(416)
+            return
+        request.send_response(206 if start else 200)
+        rest = self.content[start:]
+        request.send_header("Content-Length", str(len(rest)))
+        request.send_header("ETag", self.version)
+        request.end_headers()
+        request.wfile.write(rest[: self.breaks.pop(0)] if self.breaks else rest)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_comes_whole_with_progress_and_nothing_else_stays(server: Server, tmp_path: Path) -> None:
+    heard: list[Event] = []
+    fetch(server.url, tmp_path / "deep" / "corpus.bin", sha256=sha256(CONTENT), report=heard.append)
+    assert (tmp_path / "deep" / "corpus.bin").read_bytes() == CONTENT
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == ["corpus.bin"]
+    assert heard[0] == Started("downloading corpus.bin", None, "MB")
+    assert Advanced(3, "of 3 MB") in heard
+    assert heard[-1] == Finished("3.1 MB, SHA-256 as published")
+
+
+def test_a_break_is_mended_by_asking_for_the_rest(server: Server, tmp_path: Path) -> None:
+    server.breaks = [1_000_000, 500_000]
+    fetch(server.url, tmp_path / "a", sha256=sha256(CONTENT), report=ignore, wait=0.001)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=1000000-", "bytes=1500000-"]
+
+
+def test_a_run_goes_on_where_an_earlier_one_was_killed(server: Server, tmp_path: Path) -> None:
+    server.breaks = [2_000_000] + [0] * 5
+    with pytest.raises(SpeechftError, match=r"broke off after 2\.0 MB") as caught:
+        fetch(server.url, tmp_path / "a", sha256=sha256(CONTENT), report=ignore, wait=0.001)
+    assert "goes on where this one stopped" in caught.value.hint
+    assert not (tmp_path / "a").exists()
+    server.asked.clear()
+    fetch(server.url, tmp_path / "a", sha256=sha256(CONTENT), report=ignore)
+    assert server.asked == ["bytes=2000000-"]
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_a_server_that_knows_no_ranges_sends_everything_again(server: Server, tmp_path: Path) -> None:
+    server.knows_ranges = False
+    server.breaks = [1_000_000]
+    fetch(server.url, tmp_path / "a", sha256=sha256(CONTENT), report=ignore, wait=0.001)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_another_version_meanwhile_is_taken_whole(server: Server, tmp_path: Path) -> None:
+    server.breaks = [1_000_000] + [0] * 5
+    with pytest.raises(SpeechftError):
+        fetch(server.url, tmp_path / "a", sha256="", report=ignore, wait=0.001)
+    server.version, server.content = '"2"', CONTENT[::-1]
+    fetch(server.url, tmp_path / "a", sha256="", report=ignore)
+    assert (tmp_path / "a").read_bytes() == CONTENT[::-1]
+
+
+def test_what_was_whole_when_the_run_was_killed_is_not_fetched_again(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_bytes(CONTENT)
+    (tmp_path / "a.part.json").write_text(f'{{"length": "{len(CONTENT)}", "version": ""}}')
+    fetch(server.url, tmp_path / "a", sha256=sha256(CONTENT), report=ignore)
+    assert server.asked == [f"bytes={len(CONTENT)}-"]
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_too_much_is_thrown_away_and_fetched_anew(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_bytes(CONTENT + b"?")
+    fetch(server.url, tmp_path / "a", sha256=sha256(CONTENT), report=ignore, wait=0.001)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_a_wrong_checksum_leaves_nothing(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(SpeechftError, match=f"must have the SHA-256 {'0' * 64}, got {sha256(CONTENT)}"):
+        fetch(server.url, tmp_path / "a", sha256="0" * 64, report=ignore)
+    assert not (tmp_path / "a").exists()
+    assert not (tmp_path / "a.part").exists()
+
+
+def test_what_the_server_does_not_have_is_asked_for_once(server: Server, tmp_path: Path) -> None:
+    server.status = 404
+    with pytest.raises(SpeechftError, match="can't be fetched: 404 Not Found"):
+        fetch(server.url, tmp_path / "a", sha256="", report=ignore)
+    assert len(server.asked) == 1
+
+
+def test_a_server_that_is_not_there_is_tried_five_times(tmp_path: Path) -> None:
+    with pytest.raises(SpeechftError, match=r"can't be fetched: .*[Rr]efused"):
+        fetch("http://127.0.0.1:1/a", tmp_path / "a", sha256="", report=ignore, wait=0.001)
+
+
+def test_a_server_in_trouble_is_given_time(server: Server, tmp_path: Path) -> None:
+    server.status = 503
+    with pytest.raises(SpeechftError, match="the server says 503 Service Unavailable"):
+        fetch(server.url, tmp_path / "a", sha256="", report=ignore, wait=0.001)
+    assert len(server.asked) == 5
