@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from speechft_cli.config.alphas import alpha_name
+from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
@@ -20,7 +21,7 @@ from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.probing.candidates import BASE, TUNED, Candidate
 from speechft_cli.probing.drift.features import Encode, Interpolation, feature_drift, sample
 from speechft_cli.probing.drift.weights import is_comparable, weight_drift
-from speechft_cli.probing.features import MEMORY_BUDGET, HiddenStates, hidden_states
+from speechft_cli.probing.features import Features, Keeping, Needs
 from speechft_cli.reporting.drift import Drift, mean_drift, read_drift, write_drift
 
 #: Counts up whenever drift would come out differently.
@@ -48,6 +49,7 @@ class DriftJob:
         utterances: What to hear.
         read: Reads an encoder so that it can be built.
         device: Where to encode.
+        keeping: Where features are kept.
     """
 
     candidates: Sequence[Candidate]
@@ -55,6 +57,14 @@ class DriftJob:
     utterances: Sequence[Utterance]
     read: Callable[[Candidate], EncoderCheckpoint]
     device: torch.device
+    keeping: Keeping
+
+    def encode(self, checkpoint: EncoderCheckpoint, digest: str, *, memory: int) -> Encode:
+        """Returns how to encode with a checkpoint, each utterance alone, with `memory` bytes to keep hidden states."""
+        keeping = replace(self.keeping, batching="exact", memory=memory, disk=0, precision=torch.float32)
+        needs = Needs([], self.utterances)
+        encoder = partial(build_encoder, checkpoint, device=self.device)
+        return Features(encoder, digest, needs, keeping, read=read_waveform).hidden_states
 
     def candidate(self, label: str) -> Candidate | None:
         """Returns the encoder called `label`, if there is one."""
@@ -116,8 +126,8 @@ class _Ends:
             checkpoint = self._job.read(candidate)
             if not is_comparable(self.base_weights, checkpoint.weights):
                 return None
-            encoder = build_encoder(checkpoint, device=self._job.device)
-            self._encodes[digest] = HiddenStates(encoder, budget=MEMORY_BUDGET // 2).fetch
+            memory = self._job.keeping.memory // 2  # base and tuned
+            self._encodes[digest] = self._job.encode(checkpoint, digest, memory=memory)
         return self._encodes[digest]
 
     def known(self, digest: str) -> Encode | None:
@@ -134,7 +144,7 @@ def _measure(
     if tuned is not None and candidate.alpha is not None:
         between = Interpolation(tuned, float(candidate.alpha))
     digest = job.hashes[candidate.label]
-    encode = ends.known(digest) or partial(hidden_states, build_encoder(checkpoint, device=job.device))
+    encode = ends.known(digest) or job.encode(checkpoint, digest, memory=0)
     report(Started(f"{candidate.label}: drift", len(job.utterances), "utterances"))
     features = feature_drift(
         base, encode, job.utterances, between=between, advance=lambda count: report(Advanced(count))

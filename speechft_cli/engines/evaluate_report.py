@@ -97,7 +97,7 @@ def _write(
             EncoderFacts(
                 each.label,
                 None if each.alpha is None else alpha_name(each.alpha),
-                str(each.path),
+                each.origin,
                 request.hashes[each.label],
             )
             for each in request.candidates

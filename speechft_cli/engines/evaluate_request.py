@@ -21,18 +21,22 @@ from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
 from speechft_cli.engines.lineage import target_tasks
+from speechft_cli.engines.ranks import own_device
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
 from speechft_cli.probing.candidates import BASE, TUNED, Candidate, named, of_experiment, read_candidate
 from speechft_cli.probing.evaluation import ProbeJob
-from speechft_cli.probing.probe import task_seed
+from speechft_cli.probing.features import Keeping
+from speechft_cli.probing.probe import probe_seeds
 from speechft_cli.registry import unknown_name
 from speechft_cli.reporting.superb import CONSTANTS
 from speechft_cli.reporting.superb.own import read_constants
 from speechft_cli.reporting.superb.score import Constants
 from speechft_cli.tasks import TASKS
+
+_PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Request:
         target: Tasks that are to gain; the others are to be retained.
         target_source: How the target is known.
         drift: What drift is measured on; nothing for no drift.
+        keeping: Where and how features are kept.
     """
 
     family: EncoderFamily
@@ -68,6 +73,7 @@ class Request:
     target: tuple[str, ...]
     target_source: str
     drift: tuple[Utterance, ...]
+    keeping: Keeping
 
     @property
     def base(self) -> str | None:
@@ -92,7 +98,7 @@ def read_request(config: Config, report: Report) -> Request:
         RequestError: The data or an encoder can't be used.
     """
     section = config.evaluate or EvaluateSection()
-    device = choose_device(section.device)
+    device = own_device(choose_device(section.device))
     constants = CONSTANTS.get(section.score) if section.score_file is None else read_constants(section.score_file)
     names = list(dict.fromkeys(section.tasks))
     asked = {"tasks": names, "steps": list(section.steps), "learning_rates": list(section.learning_rates)}
@@ -139,6 +145,14 @@ def read_request(config: Config, report: Report) -> Request:
         target=target,
         target_source=target_source,
         drift=_drift(section, data, candidates),
+        keeping=Keeping(
+            cache=section.cache or config.evaluate_dir / "cache",
+            manifest_hash=data_hash(data),
+            batching=section.batching,
+            memory=int(section.memory_gib * 2**30),
+            disk=int(section.cache_gib * 2**30),
+            precision=_PRECISIONS[section.frame_precision],
+        ),
     )
 
 
@@ -194,12 +208,16 @@ def _jobs(
         jobs.append(
             ProbeJob(
                 task=task,
+                preset="default",
                 splits=splits,
                 manifest_hash=manifest,
                 learning_rates=tuple(section.learning_rates.get(name, task.probe_learning_rates)),
+                extensions=section.extend_learning_rates,
                 steps=section.steps.get(name, task.probe_steps),
                 crop_seconds=section.crop_seconds if task.is_pooled else None,
-                seed=task_seed(seed, name),
+                seeds=probe_seeds(seed, name, section.seeds),
+                batching=section.batching,
+                precision="fp32" if task.is_pooled else section.frame_precision,
             )
         )
     return tuple(jobs)

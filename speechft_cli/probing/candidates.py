@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -26,12 +26,21 @@ class Candidate:
         path: Checkpoint or folder, as `read_encoder` takes it.
         alpha: Of a merged encoder; None for any other.
         merged_from: base, tuned → hashes of the weights it was merged from; empty for any other.
+        method: Merge method of a merged encoder; None for any other.
+        make: Makes a merged encoder that lies in no file; None for any other.
     """
 
     label: str
     path: Path
     alpha: Decimal | None = None
     merged_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    method: str | None = None
+    make: Callable[[], EncoderCheckpoint] | None = None
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, for people."""
+        return str(self.path) if self.make is None else f"{self.method} in memory, base {self.path}"
 
 
 def named(label: str, path: Path) -> Candidate:
@@ -75,7 +84,7 @@ def read_candidate(candidate: Candidate, family: EncoderFamily, *, base: Path | 
     Raises:
         RequestError: It can't be read.
     """
-    checkpoint = read_encoder(candidate.path, family)
+    checkpoint = read_encoder(candidate.path, family) if candidate.make is None else candidate.make()
     if checkpoint.is_complete or base is None:
         return checkpoint
     return replace(checkpoint, container=read_encoder(base, family).container)
@@ -84,4 +93,4 @@ def read_candidate(candidate: Candidate, family: EncoderFamily, *, base: Path | 
 def _merged(label: str, path: Path, record: Mapping[str, object]) -> Candidate:
     base, tuned = cast("Mapping[str, str]", record["base"]), cast("list[Mapping[str, str]]", record["tuned"])
     merged_from = {BASE: (base["weights_sha256"],), TUNED: tuple(each["weights_sha256"] for each in tuned)}
-    return Candidate(label, path, Decimal(str(record["alpha"])), merged_from)
+    return Candidate(label, path, Decimal(str(record["alpha"])), merged_from, str(record["method"]))

@@ -1,40 +1,23 @@
-"""One frozen encoder on one task: features, probes, scores."""
+"""A task probed on frozen encoders: probes trained, one learning rate chosen per encoder, test scored once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from speechft_cli.data.task_splits import TaskSplits
 from speechft_cli.data.utterance import Seconds, Utterance
-from speechft_cli.encoders.s3prl import Encoder
-from speechft_cli.events import Advanced, Finished, Note, Report, Started
-from speechft_cli.probing.features import HiddenStates, hidden_states, pooled_features
-from speechft_cli.probing.frames import FrameExamples, train_frame_probes
-from speechft_cli.probing.pooled import PooledExamples, train_pooled_probes
-from speechft_cli.probing.probe import ProbeOutcome
+from speechft_cli.events import Advanced, Finished, Report, Started
+from speechft_cli.probing.encoding import Batching, crop_middle
+from speechft_cli.probing.features import Features
+from speechft_cli.probing.frames import FrameExamples, predict_frames, train_frame_probes
+from speechft_cli.probing.pooled import PooledExamples, predict_pooled, train_pooled_probes
+from speechft_cli.probing.probe import Trained
+from speechft_cli.probing.sweep import Swept, Train, sweep_learning_rates
 from speechft_cli.tasks.base import Task
-
-
-@dataclass(frozen=True)
-class FrozenEncoder:
-    """An encoder to probe.
-
-    Attributes:
-        label: Its name in messages.
-        encoder: In evaluation mode.
-        weights_hash: Of its weights.
-        states: Its hidden states, shared by all tasks.
-    """
-
-    label: str
-    encoder: Encoder
-    weights_hash: str
-    states: HiddenStates
 
 
 @dataclass(frozen=True)
@@ -43,130 +26,170 @@ class ProbeJob:
 
     Attributes:
         task: The task.
+        preset: Name of the protocol.
         splits: Its utterances.
         manifest_hash: Hash of the manifest folder.
         learning_rates: To try.
+        extensions: How often the range is extended where the best one lies at its edge.
         steps: Optimizer updates of each probe.
         crop_seconds: Longest stretch heard of each utterance [s]; None for all of it.
-        seed: Of the probes.
+        seeds: Of the probes.
+        batching: How utterances share a batch when they are encoded.
+        precision: Of hidden states; of no concern to utterance tasks, whose vectors are always fp32.
     """
 
     task: Task
+    preset: str
     splits: TaskSplits
     manifest_hash: str
     learning_rates: tuple[float, ...]
+    extensions: int
     steps: int
     crop_seconds: Seconds | None
-    seed: int
+    seeds: tuple[int, ...]
+    batching: Batching
+    precision: str
+
+    def heard(self, split: str) -> list[Utterance]:
+        """Returns what is heard of the utterances of a split."""
+        return [crop_middle(each, self.crop_seconds) for each in self.splits.splits[split]]
+
+    def everything(self) -> list[Utterance]:
+        """Returns what is heard of all utterances."""
+        return [each for split in self.splits.splits for each in self.heard(split)]
+
+    def targets(self, split: str) -> list[str]:
+        """Returns the normalised targets of a split."""
+        needs = self.task.needs
+        return [self.task.normalise(each.target(needs) or "") for each in self.splits.splits[split]]
 
 
-def evaluate(
-    frozen: FrozenEncoder, job: ProbeJob, *, device: torch.device, cache: Path, report: Report
-) -> ProbeOutcome:
-    """Encodes the task's utterances, trains its probes, and scores the best one.
+@dataclass(frozen=True)
+class Outcome:
+    """What the probes of one encoder on one task came to.
+
+    Attributes:
+        swept: The learning rate, and the chosen probe of each seed.
+        dev: Metric name → value, one per seed.
+        test: Metric name → value, one per seed; measured once, after the choice.
+        predictions: What the probe of each seed predicts for each utterance of test.
+    """
+
+    swept: Swept
+    dev: tuple[Mapping[str, float], ...]
+    test: tuple[Mapping[str, float], ...]
+    predictions: tuple[Sequence[str], ...]
+
+
+def evaluate_pooled(
+    job: ProbeJob, encoders: Mapping[str, Features], *, device: torch.device, report: Report
+) -> list[Outcome]:
+    """Trains the probes of several encoders of one shape as one problem, and scores the best ones.
 
     Args:
-        frozen: The encoder.
-        job: The task and its settings.
+        job: An utterance task and its settings.
+        encoders: Label → features.
         device: Where the probes train.
-        cache: Folder of the cached pooled features.
         report: Told how far it is.
 
     Raises:
         SpeechftError: A recording can't be read.
     """
-    if job.task.is_pooled:
-        return _evaluate_pooled(frozen, job, device=device, cache=cache, report=report)
-    return _evaluate_frames(frozen, job, device=device, report=report)
+
+    def heard(split: str) -> Tensor:
+        return torch.stack([each.pooled(job.heard(split)) for each in encoders.values()])  # (E, U, L + 1, D)
+
+    what = next(iter(encoders)) if len(encoders) == 1 else f"{len(encoders)} encoders"
+    train_split = PooledExamples(heard("train"), job.targets("train"))
+    dev_split = PooledExamples(heard("dev"), job.targets("dev"))
+
+    def train(chosen: Sequence[int], learning_rates: Sequence[float]) -> Sequence[Mapping[float, Sequence[Trained]]]:
+        _start(what if len(chosen) == len(encoders) else f"{len(chosen)} of {what}", job, learning_rates, report)
+        probes = train_pooled_probes(
+            job.task,
+            train_split.of(chosen),
+            dev_split.of(chosen),
+            learning_rates=learning_rates,
+            seeds=job.seeds,
+            steps=job.steps,
+            device=device,
+            advance=lambda done: report(Advanced(done)),
+        )
+        report(Finished())
+        return probes
+
+    swept = _sweep(job, train, len(encoders))
+    vocabulary = job.task.vocabulary(train_split.targets)
+    predictions = [
+        [predict_pooled(job.task, probe.weights, features, vocabulary, device=device) for probe in each.probes]
+        for each, features in zip(swept, heard("test"), strict=True)
+    ]
+    return [_outcome(job, each, predicted) for each, predicted in zip(swept, predictions, strict=True)]
 
 
-def _evaluate_pooled(
-    frozen: FrozenEncoder, job: ProbeJob, *, device: torch.device, cache: Path, report: Report
-) -> ProbeOutcome:
-    utterances = [each for members in job.splits.splits.values() for each in members]
-    _start_encoding(frozen, job, len(utterances), report)
-    # whole utterances are what sequence tasks hear too; crops are nobody else's
-    encode = frozen.states.fetch if job.crop_seconds is None else partial(hidden_states, frozen.encoder)
-    pooled = pooled_features(
-        encode,
-        utterances,
-        layer_count=frozen.encoder.layer_count,
-        width=frozen.encoder.width,
-        encoder_hash=frozen.weights_hash,
-        manifest_hash=job.manifest_hash,
-        crop_seconds=job.crop_seconds,
-        cache=cache,
-        advance=lambda done: report(Advanced(done)),
+def evaluate_frames(job: ProbeJob, label: str, features: Features, *, device: torch.device, report: Report) -> Outcome:
+    """Trains the probes of one encoder side by side on the same batches, and scores the best ones.
+
+    Args:
+        job: A sequence task and its settings.
+        label: The encoder's name.
+        features: The encoder's.
+        device: Where the probes train.
+        report: Told how far it is.
+
+    Raises:
+        SpeechftError: A recording can't be read.
+    """
+    splits = {split: _frames(job, split, features) for split in job.splits.splits}
+
+    def train(chosen: Sequence[int], learning_rates: Sequence[float]) -> Sequence[Mapping[float, Sequence[Trained]]]:
+        del chosen  # there is one encoder
+        _start(label, job, learning_rates, report)
+        probes = train_frame_probes(
+            job.task,
+            splits["train"],
+            splits["dev"],
+            learning_rates=learning_rates,
+            seeds=job.seeds,
+            steps=job.steps,
+            device=device,
+            advance=lambda done: report(Advanced(done)),
+        )
+        report(Finished())
+        return [probes]
+
+    (swept,) = _sweep(job, train, 1)
+    vocabulary = job.task.vocabulary(splits["train"].targets)
+    weights = [probe.weights for probe in swept.probes]
+    return _outcome(job, swept, predict_frames(job.task, weights, splits["test"], vocabulary, device=device))
+
+
+def _frames(job: ProbeJob, split: str, features: Features) -> FrameExamples:
+    heard = job.heard(split)
+    return FrameExamples(
+        features=lambda row: features.hidden_states(heard[row]),
+        lengths=[each.duration for each in heard],
+        targets=job.targets(split),
     )
-    report(Finished())
-    sizes = [len(members) for members in job.splits.splits.values()]
-    examples = {
-        split: PooledExamples(features, _targets(job, members))
-        for (split, members), features in zip(job.splits.splits.items(), torch.split(pooled, sizes), strict=True)
-    }
-    # all learning rates advance together
-    return _probe(frozen, job, train_pooled_probes, examples, updates=job.steps, device=device, report=report)
 
 
-def _evaluate_frames(frozen: FrozenEncoder, job: ProbeJob, *, device: torch.device, report: Report) -> ProbeOutcome:
-    states = frozen.states
-    utterances = [each for members in job.splits.splits.values() for each in members]
-    _start_encoding(frozen, job, len(utterances), report)
-    for done, utterance in enumerate(utterances, start=1):
-        if not states.is_full:
-            states.fetch(utterance)
-        report(Advanced(done))
-    report(Finished())
-    streamed = sum(utterance not in states for utterance in utterances)
-    if streamed:
-        report(
-            Note(
-                f"{frozen.label}, {job.task.name}: the hidden states of {streamed} of {len(utterances)} utterances do "
-                f"not fit into {states.budget / 2**30:.1f} GiB; they are encoded again at each use"
-            )
-        )
-    examples = {
-        split: FrameExamples(
-            features=lambda row, members=members: states.fetch(members[row]),  # type: ignore[misc]
-            lengths=[each.duration for each in members],
-            targets=_targets(job, members),
-        )
-        for split, members in job.splits.splits.items()
-    }
-    updates = job.steps * len(job.learning_rates)
-    return _probe(frozen, job, train_frame_probes, examples, updates=updates, device=device, report=report)
-
-
-def _start_encoding(frozen: FrozenEncoder, job: ProbeJob, count: int, report: Report) -> None:
-    report(Started(f"{frozen.label}: encoding for {job.task.name}", count, "utterances"))
-
-
-def _probe(
-    frozen: FrozenEncoder,
-    job: ProbeJob,
-    train: Callable[..., ProbeOutcome],
-    examples: Mapping[str, PooledExamples] | Mapping[str, FrameExamples],
-    *,
-    updates: int,
-    device: torch.device,
-    report: Report,
-) -> ProbeOutcome:
-    """Trains the probes with `train`, which makes `updates` updates in all, and tells what came out."""
-    report(Started(f"{frozen.label}: {job.task.name} probes", updates, "updates"))
-    outcome = train(
-        job.task,
-        examples,
+def _sweep(job: ProbeJob, train: Train, encoders: int) -> list[Swept]:
+    return sweep_learning_rates(
+        job.task.metrics[0],
+        train,
+        encoders=encoders,
         learning_rates=job.learning_rates,
-        steps=job.steps,
-        seed=job.seed,
-        device=device,
-        advance=lambda done: report(Advanced(done)),
+        extensions=job.extensions,
     )
-    metric = job.task.metrics[0]
-    scores = f"dev {metric.format(outcome.dev[metric.name])}, test {metric.format(outcome.test[metric.name])}"
-    report(Finished(f"{metric.title}: {scores} (learning rate {outcome.learning_rate:g}, update {outcome.step})"))
-    return outcome
 
 
-def _targets(job: ProbeJob, utterances: Sequence[Utterance]) -> list[str]:
-    return [job.task.normalise(each.target(job.task.needs) or "") for each in utterances]
+def _start(what: str, job: ProbeJob, learning_rates: Sequence[float], report: Report) -> None:
+    is_first = set(learning_rates) == set(job.learning_rates)
+    further = "" if is_first else f", further learning rate {learning_rates[0]:g}"
+    report(Started(f"{what}: {job.task.name} probes{further}", job.steps, "updates"))
+
+
+def _outcome(job: ProbeJob, swept: Swept, predictions: Sequence[Sequence[str]]) -> Outcome:
+    references = job.targets("test")
+    test = tuple(job.task.score(each, references) for each in predictions)
+    return Outcome(swept, tuple(each.dev for each in swept.probes), test, tuple(predictions))

@@ -1,188 +1,236 @@
-"""Features of a frozen encoder: every utterance encoded as if it were alone."""
+"""What one frozen encoder makes of utterances: encoded once for all tasks, kept where it fits."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from speechft_cli.data.audio import read_waveform
-from speechft_cli.data.utterance import Seconds, Utterance
+from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders.s3prl import Encoder
-from speechft_cli.errors import SpeechftError
-from speechft_cli.io.atomic import atomic_path
-from speechft_cli.io.hashes import weights_hash
-
-#: Counts up whenever pooled features would come out differently.
-POOLING_VERSION = 1
-
-#: Hidden states kept in memory [bytes]: of about 35 min of audio with HuBERT base, 11 h with the tiny one.
-MEMORY_BUDGET = 4 * 2**30
+from speechft_cli.probing.encoding import (
+    VERSION,
+    Batching,
+    ReadWaveform,
+    encode_batch,
+    plan_batches,
+    stretch_name,
+)
+from speechft_cli.probing.store import FeatureStore
 
 #: Told how many utterances are done.
 Advance = Callable[[int], None]
 
 
-@torch.no_grad()
-def hidden_states(encoder: Encoder, utterance: Utterance) -> Tensor:
-    """Encodes one utterance in a batch of its own: padding would change the features of most families.
+@dataclass(frozen=True)
+class Share:
+    """Which part of the encoding this process does: batches `rank`, `rank + world`, and so on."""
 
-    Returns:
-        All hidden states (L + 1, T, D), float32 on the CPU.
-
-    Raises:
-        SpeechftError: The audio can't be read or is too short for a frame; the message names the utterance.
-    """
-    device = next(encoder.parameters()).device
-    try:
-        encoded = encoder([read_waveform(utterance).to(device)])
-    except SpeechftError as error:
-        raise SpeechftError(f"utterance {utterance.id}: {error.message}", error.hint) from error
-    return torch.cat(encoded.hidden_states).float().cpu()  # L + 1 times (1, T, D) -> (L + 1, T, D)
-
-
-def crop_middle(utterance: Utterance, duration: Seconds | None) -> Utterance:
-    """Returns the middle `duration` seconds of an utterance, all of it when it is no longer or None is asked for."""
-    if duration is None or utterance.duration <= duration:
-        return utterance
-    return replace(utterance, start=utterance.start + (utterance.duration - duration) / 2, duration=duration)
+    rank: int = 0
+    world: int = 1
 
 
 @dataclass(frozen=True)
-class PooledKey:
-    """What pooled features depend on.
+class Keeping:
+    """Where features are kept, and how.
 
     Attributes:
-        encoder: Hash of the encoder's weights.
-        manifest: Hash of the manifest folder.
-        utterances: Hash of the utterances' ids, in order.
-        crop_seconds: Longest stretch heard [s]; None for all.
-        version: Of the pooling.
+        cache: Folder of the stores.
+        manifest_hash: Of the manifests that the utterances come from.
+        batching: How utterances share a batch.
+        memory: Most memory that hidden states take [bytes].
+        disk: Most that all stores take on the disk [bytes].
+        precision: Of hidden states: what is kept is what every probe hears, wherever it lies.
     """
 
-    encoder: str
-    manifest: str
-    utterances: str
-    crop_seconds: Seconds | None
-    version: int = POOLING_VERSION
-
-    def text(self) -> str:
-        """Returns the key as one line."""
-        return json.dumps(asdict(self), sort_keys=True)
-
-    def path(self, folder: Path) -> Path:
-        """Returns where the features lie in `folder`."""
-        return folder / f"pooled-{hashlib.sha256(self.text().encode()).hexdigest()[:32]}.safetensors"
+    cache: Path
+    manifest_hash: str
+    batching: Batching
+    memory: int
+    disk: int
+    precision: torch.dtype
 
 
-def pooled_features(
-    encode: Callable[[Utterance], Tensor],
-    utterances: Sequence[Utterance],
-    *,
-    layer_count: int,
-    width: int,
-    encoder_hash: str,
-    manifest_hash: str,
-    crop_seconds: Seconds | None,
-    cache: Path,
-    advance: Advance,
-) -> Tensor:
-    """Returns the mean over frames of every hidden state, from the cache when it is there and sound.
+@dataclass(frozen=True)
+class Needs:
+    """What will be asked of an encoder's features.
 
-    Args:
-        encode: Utterance → hidden states (L + 1, T, D) of a frozen encoder.
-        utterances: What to encode.
-        layer_count: L + 1.
-        width: D.
-        encoder_hash: Hash of the encoder's weights.
-        manifest_hash: Hash of the folder the utterances come from.
-        crop_seconds: Hear at most this much from the middle of each utterance [s].
-        cache: Folder of the cache.
-        advance: Told the utterances done.
-
-    Returns:
-        (U, L + 1, D), float32.
-    """
-    ids = hashlib.sha256("\n".join(utterance.id for utterance in utterances).encode()).hexdigest()
-    key = PooledKey(encoder_hash, manifest_hash, ids, crop_seconds)
-    shape = (len(utterances), layer_count, width)
-    cached = _read_cached(key, cache, shape)
-    if cached is not None:
-        advance(len(utterances))
-        return cached
-    pooled = torch.empty(shape)
-    for row, utterance in enumerate(utterances):
-        pooled[row] = encode(crop_middle(utterance, crop_seconds)).mean(dim=1)
-        advance(row + 1)
-    with atomic_path(key.path(cache)) as unfinished:
-        save_file({"pooled": pooled}, unfinished, metadata={"key": key.text(), "sha256": _checksum(pooled)})
-    return pooled
-
-
-def _read_cached(key: PooledKey, folder: Path, shape: tuple[int, ...]) -> Tensor | None:
-    """Returns cached features, None when there are none or the file is not exactly what was written for this key."""
-    try:
-        with safe_open(key.path(folder), framework="pt") as file:
-            metadata = file.metadata() or {}
-            pooled: Tensor = file.get_tensor("pooled")
-    except (OSError, SafetensorError):
-        return None
-    is_sound = metadata.get("key") == key.text() and metadata.get("sha256") == _checksum(pooled)
-    return pooled if is_sound and pooled.shape == shape else None
-
-
-def _checksum(pooled: Tensor) -> str:
-    return weights_hash({"pooled": pooled})
-
-
-class HiddenStates:
-    """All hidden states of utterances, kept in memory as far as a budget goes and encoded again beyond it.
-
-    They are kept as float32: what is kept is then what encoding again gives, bit for bit, so scores do not depend on
-    the budget, and large activations can't overflow. HuBERT base needs 2 MB per second of audio, the tiny one 0.1 MB.
+    Attributes:
+        pooled: Utterances and crops whose mean-pooled vectors are needed.
+        frames: Utterances whose hidden states are needed.
     """
 
-    def __init__(self, encoder: Encoder, *, budget: int) -> None:
+    pooled: Sequence[Utterance]
+    frames: Sequence[Utterance]
+
+    def plan(self, batching: Batching) -> list[list[Utterance]]:
+        """Returns the batches to encode: every stretch once, whatever is made of it."""
+        by_name = {stretch_name(each): each for each in (*self.frames, *self.pooled)}
+        if batching == "stock":
+            return plan_batches(list(by_name.values()), "stock")
+        # hidden states may have to be made again one by one, and must then come out the same to the last bit
+        alone = {stretch_name(each): each for each in self.frames}
+        by_length = sorted(alone.values(), key=lambda each: (each.duration, each.id))
+        rest = [each for name, each in by_name.items() if name not in alone]
+        return [*([each] for each in by_length), *plan_batches(rest, "exact")]
+
+
+class Features:
+    """The features of one frozen encoder.
+
+    Mean-pooled vectors go to disk, for this run and later ones. Hidden states, which are some hundred times as large,
+    stay in memory, then go to disk, and are made again at each use where neither has room.
+    """
+
+    def __init__(
+        self, build: Callable[[], Encoder], weights_hash: str, needs: Needs, keeping: Keeping, *, read: ReadWaveform
+    ) -> None:
         """
         Args:
-            encoder: Frozen, in evaluation mode.
-            budget: Most memory to use [bytes].
+            build: Returns the encoder, frozen and in evaluation mode; called at most once, and only when needed.
+            weights_hash: Of its weights.
+            needs: What will be asked for.
+            keeping: Where features are kept.
+            read: Utterance → waveform.
         """
-        self._encoder = encoder
-        self.budget = budget
-        self._kept: dict[str, Tensor] = {}
-        self._used = 0
+        self._build = build
+        self._encoder: Encoder | None = None
+        self._keeping = keeping
+        self._read = read
+        self._pooled_names = {stretch_name(each) for each in needs.pooled}
+        self._frame_names = {stretch_name(each) for each in needs.frames}
+        self._batches = needs.plan(keeping.batching)
+        self._batch_of = {stretch_name(each): batch for batch in self._batches for each in batch}
+        self._memory: dict[str, Tensor] = {}
+        self._memory_bytes = 0
         self._is_full = False
+        key: dict[str, object] = {
+            "version": VERSION,
+            "weights": weights_hash,
+            "manifests": keeping.manifest_hash,
+            "batching": keeping.batching,
+        }
+        if keeping.batching == "stock":  # who shares a batch changes the features
+            key["plan"] = hashlib.sha256("\n".join(self._batch_of).encode()).hexdigest()
+        precision = str(keeping.precision).removeprefix("torch.")
+        self._pooled_store = FeatureStore(keeping.cache, {"kind": "pooled", **key})
+        self._frame_store = FeatureStore(keeping.cache, {"kind": "frames", "precision": precision, **key})
 
     @property
-    def is_full(self) -> bool:
-        """Whether something did not fit any more."""
-        return self._is_full
+    def stores(self) -> tuple[FeatureStore, FeatureStore]:
+        """Where its features lie on disk."""
+        return self._pooled_store, self._frame_store
 
-    def fetch(self, utterance: Utterance) -> Tensor:
-        """Returns the hidden states (L + 1, T, D) of one utterance.
+    def count(self, share: Share) -> int:
+        """Returns how many utterances and crops are this process's share."""
+        return sum(map(len, self._batches[share.rank :: share.world]))
+
+    def encode(self, share: Share, advance: Advance) -> None:
+        """Encodes what is not there yet, each utterance once for all that is made of it.
+
+        What is done when this is interrupted is on disk.
+
+        Args:
+            share: Which part this process does.
+            advance: Told the utterances done, of its part.
+
+        Raises:
+            SpeechftError: A recording can't be read, or the disk is full.
+        """
+        there = self._pooled_store.get_all(self._pooled_names).keys()
+        done = 0
+        try:
+            for batch in self._batches[share.rank :: share.world]:
+                names = [stretch_name(each) for each in batch]
+                lacks_pooled = any(name in self._pooled_names and name not in there for name in names)
+                lacks_frames = any(name in self._frame_names and not self._has_frames(name) for name in names)
+                if lacks_pooled or (lacks_frames and not self._is_full):
+                    self._encode(batch, share)
+                done += len(batch)
+                advance(done)
+        finally:
+            for store in self.stores:
+                store.flush()
+
+    def reload(self) -> None:
+        """Looks at what other processes have encoded."""
+        for store in self.stores:
+            store.reload()
+
+    def pooled(self, utterances: Sequence[Utterance]) -> Tensor:
+        """Returns the mean over frames of every hidden state: (U, L + 1, D), float32; encodes what is missing.
+
+        Raises:
+            SpeechftError: A recording can't be read, or the disk is full.
+        """
+        names = [stretch_name(each) for each in utterances]
+        found = self._pooled_store.get_all(names)
+        for name in names:
+            if name not in found:  # somebody removed it, or it was damaged
+                self._encode(self._batch_of[name], Share())
+                found |= self._pooled_store.get_all(stretch_name(each) for each in self._batch_of[name])
+        return torch.stack([found[name] for name in names])
+
+    def hidden_states(self, utterance: Utterance) -> Tensor:
+        """Returns all hidden states of one utterance (L + 1, T, D), float32 on the CPU.
 
         Raises:
             SpeechftError: The audio can't be read or is too short for a frame.
         """
-        if utterance.id in self._kept:
-            return self._kept[utterance.id]
-        states = hidden_states(self._encoder, utterance)
-        size = states.numel() * states.element_size()
-        if self._used + size <= self.budget:
-            self._kept[utterance.id] = states
-            self._used += size
+        name = stretch_name(utterance)
+        kept = self._memory.get(name)
+        if kept is None:
+            kept = self._frame_store.get(name)
+            if kept is None:
+                kept = self._encode(self._batch_of[name], Share())[name]
+            self._keep_in_memory(name, kept)
+        return kept.float()
+
+    def without_a_place(self, utterances: Sequence[Utterance]) -> int:
+        """Returns how many of the utterances' hidden states are neither in memory nor on disk."""
+        return sum(not self._has_frames(stretch_name(each)) for each in utterances)
+
+    def forget(self) -> None:
+        """Gives the memory of the encoder and of hidden states back."""
+        self._encoder = None
+        self._memory, self._memory_bytes = {}, 0
+
+    @torch.no_grad()
+    def _encode(self, batch: Sequence[Utterance], share: Share) -> dict[str, Tensor]:
+        """Encodes a batch, keeps what is needed where there is room, and returns the hidden states as they are kept."""
+        if self._encoder is None:
+            self._encoder = self._build()
+        encoded = {}
+        states = encode_batch(self._encoder, batch, batching=self._keeping.batching, read=self._read)
+        for utterance, own in zip(batch, states, strict=True):
+            name = stretch_name(utterance)
+            if name in self._pooled_names and name not in self._pooled_store:
+                self._pooled_store.add(name, own.mean(dim=1).cpu())
+            if name in self._frame_names:
+                encoded[name] = own.to(self._keeping.precision).cpu()
+                if not self._has_frames(name):
+                    self._keep(name, encoded[name], share)
+        return encoded
+
+    def _has_frames(self, name: str) -> bool:
+        return name in self._memory or name in self._frame_store
+
+    def _keep(self, name: str, states: Tensor, share: Share) -> None:
+        # what one process has in memory, the one that trains can't read
+        if share.world == 1 and self._keep_in_memory(name, states):
+            return
+        if self._frame_store.bytes + states.nbytes <= self._keeping.disk:
+            self._frame_store.add(name, states)
         else:
             self._is_full = True
-        return states
 
-    def __contains__(self, utterance: Utterance) -> bool:
-        """Whether the utterance's hidden states are in memory."""
-        return utterance.id in self._kept
+    def _keep_in_memory(self, name: str, states: Tensor) -> bool:
+        if self._memory_bytes + states.nbytes > self._keeping.memory:
+            return False
+        self._memory[name] = states
+        self._memory_bytes += states.nbytes
+        return True

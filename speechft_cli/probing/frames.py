@@ -13,13 +13,12 @@ from speechft_cli.errors import RequestError
 from speechft_cli.probing.probe import (
     GRADIENT_CLIP,
     Advance,
-    Chosen,
     Probe,
-    ProbeOutcome,
+    Randomness,
+    Trained,
     encode_known,
     evaluation_steps,
     is_improvement,
-    seeded,
 )
 from speechft_cli.tasks.base import Task, Vocabulary
 
@@ -48,61 +47,123 @@ class FrameExamples:
 
 def train_frame_probes(
     task: Task,
-    splits: Mapping[str, FrameExamples],
+    train: FrameExamples,
+    dev: FrameExamples,
     *,
     learning_rates: Sequence[float],
+    seeds: Sequence[int],
     steps: int,
-    seed: int,
     device: torch.device,
     advance: Advance,
-) -> ProbeOutcome:
-    """Trains a probe per learning rate, keeps the best (learning rate, update) by dev, scores that one on test.
+) -> dict[float, list[Trained]]:
+    """Trains a probe per learning rate and seed side by side, and keeps of each the best by dev.
+
+    All probes hear the same batch at the same time, so that features which do not fit into memory are made once for
+    all of them. A seed decides a probe's first weights, its dropout and its masks; the order of the batches is the
+    first seed's. Each probe is what it would be alone.
 
     Args:
         task: A sequence task.
-        splits: train, dev and test.
-        learning_rates: Of Adam, one probe each.
+        train: What the probes learn.
+        dev: What decides which update of a probe is kept.
+        learning_rates: Of Adam.
+        seeds: Of the probes.
         steps: Optimizer updates of each probe.
-        seed: Of the head's weights, its dropout and masks, and the order of the batches.
         device: Where to train.
-        advance: Told the updates done, over all learning rates.
+        advance: Told the updates done.
+
+    Returns:
+        Learning rate → the probes of the seeds.
+
+    Raises:
+        RequestError: No training target lies within the vocabulary.
     """
-    train = splits["train"]
     vocabulary = task.vocabulary(train.targets)
     targets = encode_known(task, train.targets, vocabulary)
     # a target with a symbol that no class stands for can't be learnt, only counted as an error
     learnable = [row for row, target in enumerate(targets) if target is not None]
     if not learnable:
         raise RequestError(f"task {task.name}: must have training targets within its vocabulary, has none")
+    dev_targets = encode_known(task, dev.targets, vocabulary)
     lengths = [train.lengths[row] for row in learnable]
-    layer_count, _, width = train.features(0).shape
+    layers, _, width = train.features(0).shape
+    probes = [
+        _Training(lambda: Probe(task.probe(width, len(vocabulary)), layers), rate, seed, device)
+        for rate in learning_rates
+        for seed in seeds
+    ]
     to_score = evaluation_steps(steps, EVALUATIONS)
-    chosen: Chosen | None = None
-    probe: Probe | None = None
-    for turn, rate in enumerate(learning_rates):
-        with seeded(seed, device):
-            probe = Probe(task.probe(width, len(vocabulary)), layer_count).to(device)
-            optimizer = torch.optim.Adam(probe.parameters(), lr=rate)
-            for step, places in zip(range(1, steps + 1), _batches(lengths, seed=seed), strict=False):
-                batch = [learnable[place] for place in places]
-                hidden_states, counts = _collate([train.features(row) for row in batch], device)
-                logits = probe.train()(hidden_states, counts)
-                loss = task.loss(logits, counts, [targets[row] or [] for row in batch], vocabulary)
-                optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(probe.parameters(), GRADIENT_CLIP)
-                optimizer.step()
-                if step in to_score:
-                    dev, dev_loss = _scores(task, probe, splits["dev"], vocabulary, device)
-                    if is_improvement(task, dev, dev_loss, chosen):
-                        weights = {name: value.clone() for name, value in probe.state_dict().items()}
-                        chosen = Chosen(rate, step, dev, dev_loss, weights)
-                advance(turn * steps + step)
-    assert chosen is not None
-    assert probe is not None
-    probe.load_state_dict(dict(chosen.weights))
-    test, _ = _scores(task, probe, splits["test"], vocabulary, device)
-    return ProbeOutcome(chosen.learning_rate, chosen.step, chosen.dev, test)
+    for step, places in zip(range(1, steps + 1), _batches(lengths, seed=seeds[0]), strict=False):
+        batch = [learnable[place] for place in places]
+        hidden_states, counts = _collate([train.features(row) for row in batch], device)
+        truth = [targets[row] or [] for row in batch]
+        for each in probes:
+            each.update(task, hidden_states, counts, truth, vocabulary)
+        if step in to_score:
+            heard = _hear(task, [each.probe for each in probes], dev, dev_targets, vocabulary, device)
+            for each, (predictions, loss) in zip(probes, heard, strict=True):
+                scores = task.score(predictions, dev.targets)
+                if is_improvement(task, scores, loss, each.best):
+                    weights = {name: value.clone() for name, value in each.probe.state_dict().items()}
+                    each.best = Trained(step, scores, loss, weights)
+        advance(step)
+    best = [each.best for each in probes if each.best is not None]
+    return {rate: best[turn * len(seeds) : (turn + 1) * len(seeds)] for turn, rate in enumerate(learning_rates)}
+
+
+def predict_frames(
+    task: Task,
+    weights: Sequence[Mapping[str, Tensor]],
+    examples: FrameExamples,
+    vocabulary: Vocabulary,
+    *,
+    device: torch.device,
+) -> list[list[str]]:
+    """Returns what each of several trained probes predicts for every utterance.
+
+    Args:
+        task: The probes' task.
+        weights: Of each probe.
+        examples: What to predict; only its features are looked at.
+        vocabulary: Of the train split.
+        device: Where to compute.
+    """
+    layers, _, width = examples.features(0).shape
+    probes = []
+    for each in weights:
+        probe = Probe(task.probe(width, len(vocabulary)), layers).to(device)
+        probe.load_state_dict(dict(each))
+        probes.append(probe)
+    unknown = [None] * len(examples.lengths)
+    return [predictions for predictions, _ in _hear(task, probes, examples, unknown, vocabulary, device)]
+
+
+class _Training:
+    """A probe under way: its weights, its optimizer, what it draws, and the best it has been on dev."""
+
+    def __init__(self, make: Callable[[], Probe], learning_rate: float, seed: int, device: torch.device) -> None:
+        self._randomness = Randomness(seed, device)
+        with self._randomness():
+            self.probe = make().to(device)
+        self._adam = torch.optim.Adam(self.probe.parameters(), lr=learning_rate)
+        self.best: Trained | None = None
+
+    def update(
+        self,
+        task: Task,
+        hidden_states: Tensor,
+        frame_counts: Tensor,
+        targets: Sequence[Sequence[int]],
+        vocabulary: Vocabulary,
+    ) -> None:
+        """Makes one optimizer update."""
+        with self._randomness():
+            logits = self.probe.train()(hidden_states, frame_counts)
+            loss = task.loss(logits, frame_counts, targets, vocabulary)
+        self._adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.probe.parameters(), GRADIENT_CLIP)
+        self._adam.step()
 
 
 def _batches(lengths: Sequence[float], *, seed: int) -> Iterator[list[int]]:
@@ -126,24 +187,31 @@ def _collate(features: Sequence[Tensor], device: torch.device) -> tuple[Tensor, 
 
 
 @torch.no_grad()
-def _scores(
-    task: Task, probe: Probe, examples: FrameExamples, vocabulary: Vocabulary, device: torch.device
-) -> tuple[Mapping[str, float], float]:
-    """Returns the scores over a whole split, and the mean loss of the utterances with nothing unknown."""
-    probe.eval()
-    predictions = [""] * len(examples.targets)
-    targets = encode_known(task, examples.targets, vocabulary)
-    loss, count = 0.0, 0
-    rows = sorted(range(len(predictions)), key=lambda row: examples.lengths[row])
+def _hear(
+    task: Task,
+    probes: Sequence[Probe],
+    examples: FrameExamples,
+    targets: Sequence[Sequence[int] | None],
+    vocabulary: Vocabulary,
+    device: torch.device,
+) -> list[tuple[list[str], float]]:
+    """Returns per probe its predictions for a whole split, and its mean loss over the utterances with a target."""
+    predictions = [[""] * len(targets) for _ in probes]
+    losses = [0.0] * len(probes)
+    rows = sorted(range(len(targets)), key=lambda row: examples.lengths[row])
     for first in range(0, len(rows), BATCH_SIZE):
         batch = rows[first : first + BATCH_SIZE]
         hidden_states, counts = _collate([examples.features(row) for row in batch], device)
-        logits = probe(hidden_states, counts)
-        for row, prediction in zip(batch, task.predict(logits, counts, vocabulary), strict=True):
-            predictions[row] = prediction
         known = {place: target for place, row in enumerate(batch) if (target := targets[row]) is not None}
-        if known:
-            places = list(known)
-            loss += len(known) * float(task.loss(logits[places], counts[places], list(known.values()), vocabulary))
-            count += len(known)
-    return task.score(predictions, examples.targets), loss / count if count else float("nan")
+        places = list(known)
+        for turn, probe in enumerate(probes):
+            logits = probe.eval()(hidden_states, counts)
+            for row, prediction in zip(batch, task.predict(logits, counts, vocabulary), strict=True):
+                predictions[turn][row] = prediction
+            if known:
+                losses[turn] += len(known) * float(
+                    task.loss(logits[places], counts[places], list(known.values()), vocabulary)
+                )
+    count = sum(target is not None for target in targets)
+    means = [loss / count if count else float("nan") for loss in losses]
+    return list(zip(predictions, means, strict=True))

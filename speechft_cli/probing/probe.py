@@ -44,50 +44,31 @@ class Probe(nn.Module):
 
 
 @dataclass(frozen=True)
-class ProbeOutcome:
-    """The best probe of one encoder on one task.
+class Trained:
+    """One probe of one learning rate and seed: the best it was on dev, by the first metric, of equals by the loss.
+
+    Without the loss a small dev set would choose the first update that happens to reach a score, hardly trained.
 
     Attributes:
-        learning_rate: The one that was best on dev.
-        step: Optimizer updates it was trained for.
-        dev: Metric name → value.
-        test: Metric name → value; measured once, after the choice.
-    """
-
-    learning_rate: float
-    step: int
-    dev: Mapping[str, float]
-    test: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The best probe so far, by the task's first metric on dev, of equals by the loss on dev.
-
-    Without the loss a small dev set would choose the first probe that happens to reach a score, hardly trained.
-
-    Attributes:
-        learning_rate: Of its Adam.
         step: Optimizer updates it was trained for.
         dev: Metric name → value.
         loss: Mean loss on dev.
         weights: A copy of its state.
     """
 
-    learning_rate: float
     step: int
     dev: Mapping[str, float]
     loss: float
     weights: Mapping[str, Tensor]
 
 
-def is_improvement(task: Task, dev: Mapping[str, float], loss: float, chosen: Chosen | None) -> bool:
-    """Whether dev scores and loss are strictly better than those of the probe chosen so far."""
-    if chosen is None:
+def is_improvement(task: Task, dev: Mapping[str, float], loss: float, best: Trained | None) -> bool:
+    """Whether dev scores and loss are strictly better than those of the best so far."""
+    if best is None:
         return True
     metric = task.metrics[0]
-    value, other = dev[metric.name], chosen.dev[metric.name]
-    return metric.is_better(value, other) or (value == other and loss < chosen.loss)
+    value, other = dev[metric.name], best.dev[metric.name]
+    return metric.is_better(value, other) or (value == other and loss < best.loss)
 
 
 def encode_known(task: Task, targets: Sequence[str], vocabulary: Vocabulary) -> list[list[int] | None]:
@@ -106,14 +87,34 @@ def evaluation_steps(steps: int, times: int) -> frozenset[int]:
     return frozenset(max(1, round(steps * turn / times)) for turn in range(1, times + 1))
 
 
-def task_seed(seed: int, task: str) -> int:
-    """Returns the seed of a task's probes: the same for every encoder, so that equal encoders score equally."""
-    return int.from_bytes(hashlib.sha256(f"{seed} {task}".encode()).digest()[:4])
+def probe_seeds(seed: int, task: str, count: int) -> tuple[int, ...]:
+    """Returns the seeds of a task's probes: the same for every encoder, so that equal encoders score equally."""
+    texts = [f"{seed} {task}", *(f"{seed} {task} {number}" for number in range(1, count))]
+    return tuple(int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) for text in texts)
 
 
-@contextlib.contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Inside the block torch's randomness starts from `seed`; after it everything is as it was before."""
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
+class Randomness:
+    """A stream of torch's randomness of its own: what a probe draws does not depend on what others draw."""
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        self._cuda = device if device.type == "cuda" else None
+        with self._forked():
+            torch.manual_seed(seed)
+            self._states = self._read()
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """Inside the block torch draws from this stream, from where it was; after it from where it was before."""
+        with self._forked():
+            torch.set_rng_state(self._states[0])
+            if self._cuda is not None:
+                torch.cuda.set_rng_state(self._states[1], self._cuda)
+            yield
+            self._states = self._read()
+
+    def _forked(self) -> contextlib.AbstractContextManager[None]:
+        return torch.random.fork_rng(devices=[] if self._cuda is None else [self._cuda])
+
+    def _read(self) -> list[Tensor]:
+        cuda = [] if self._cuda is None else [torch.cuda.get_rng_state(self._cuda)]
+        return [torch.get_rng_state(), *cuda]

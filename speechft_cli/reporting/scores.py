@@ -13,7 +13,7 @@ from speechft_cli.io.atomic import write_text
 from speechft_cli.tasks.base import Metric
 
 #: Told in the settings, so that scores of another protocol are never taken for these.
-PROTOCOL = "superb-weighted-sum-1"
+PROTOCOL = "superb-weighted-sum-2"
 
 
 @dataclass(frozen=True)

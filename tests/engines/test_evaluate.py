@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import statistics
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from speechft_cli.data.manifests import read_manifest, write_manifest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.engines import evaluate, merge
-from speechft_cli.errors import ConfigError, RequestError, SpeechftError
+from speechft_cli.errors import ConfigError, InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Advanced, Event, Finished, Note, Started, Table, ignore
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.reporting.scores import Score, read_scores
@@ -52,6 +53,8 @@ def config(folder: Path, **changed: object) -> Config:
         "evaluate__tasks": ["sid", "pr"],
         "evaluate__steps": STEPS,
         "evaluate__device": "cpu",
+        "evaluate__extend_learning_rates": 0,
+        "evaluate__seeds": 1,
         **changed,
     }
     return make_config(**flags)
@@ -69,7 +72,7 @@ def rerun(folder: Path, **changed: object) -> list[str]:
     """Runs again and returns which probes were trained."""
     events: list[Event] = []
     evaluate.run(config(folder, **changed), events.append)
-    return [what for what in started(events) if what.endswith("probes")]
+    return [what for what in started(events) if "probes" in what]
 
 
 def test_an_experiment_is_evaluated_from_base_to_tuned(experiment: Path, tiny: EncoderCheckpoint) -> None:
@@ -125,7 +128,12 @@ def test_the_same_weights_under_two_labels_are_evaluated_once(experiment: Path) 
     scores = read_scores(experiment / "evaluate" / "scores.jsonl")
     assert values(scores, "alpha-0") == values(scores, "base")
     assert [what for what in started(events) if "alpha-0:" in what] == ["alpha-0: drift"]
-    assert sum(what.endswith("probes") for what in started(events)) == 3 * 2
+    assert [what for what in started(events) if what.endswith("encoding")] == [
+        "base: encoding", "tuned: encoding", "alpha-0.5: encoding",
+    ]  # fmt: skip
+    assert [what for what in started(events) if "probes" in what] == [
+        "base: pr probes", "tuned: pr probes", "alpha-0.5: pr probes", "3 encoders: sid probes",
+    ]  # fmt: skip
 
 
 def test_the_report_says_what_was_done(experiment: Path) -> None:
@@ -146,6 +154,7 @@ def test_the_report_says_what_was_done(experiment: Path) -> None:
         "alpha-curves.png",
         "cache",
         "drift.jsonl",
+        "predictions",
         "report.html",
         "report.md",
         "scores.jsonl",
@@ -167,14 +176,18 @@ def test_an_interrupted_run_goes_on_where_it_was(experiment: Path) -> None:
         if isinstance(event, Started) and event.what == "tuned: pr probes":
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(InterruptedRunError) as caught:
         evaluate.run(config(experiment), interrupt)
+    assert caught.value.exit_code == 130
     scores = read_scores(experiment / "evaluate" / "scores.jsonl")
     # alpha-0 has the base's weights, so its scores are known already
-    assert {(score.label, score.task) for score in scores} == {
-        ("base", "sid"), ("base", "pr"), ("tuned", "sid"), ("alpha-0", "sid"), ("alpha-0", "pr"),
-    }  # fmt: skip
-    assert rerun(experiment) == ["tuned: pr probes", "alpha-0.5: sid probes", "alpha-0.5: pr probes"]
+    assert {(score.label, score.task) for score in scores} == {("base", "pr"), ("alpha-0", "pr")}
+    again: list[Event] = []
+    evaluate.run(config(experiment), again.append)
+    assert [what for what in started(again) if not what.endswith("drift")] == [
+        "base: encoding", "tuned: encoding", "tuned: pr probes", "alpha-0.5: encoding", "alpha-0.5: pr probes",
+        "3 encoders: sid probes",
+    ]  # fmt: skip
     interrupted = (experiment / "evaluate" / "scores.jsonl").read_bytes()
     shutil.rmtree(experiment / "evaluate")
     evaluate.run(config(experiment), ignore)
@@ -187,6 +200,10 @@ def test_an_interrupted_run_goes_on_where_it_was(experiment: Path) -> None:
         ({"evaluate__steps": {**STEPS, "pr": 7}}, {"pr"}),
         ({"evaluate__learning_rates": {"sid": [0.05]}}, {"sid"}),
         ({"evaluate__crop_seconds": 0.5}, {"sid"}),
+        ({"evaluate__seeds": 2}, {"sid", "pr"}),
+        ({"evaluate__batching": "stock"}, {"sid", "pr"}),
+        ({"evaluate__frame_precision": "bf16"}, {"pr"}),
+        ({"evaluate__extend_learning_rates": 1}, {"sid", "pr"}),
         ({"seed": 2}, {"sid", "pr"}),
     ],
 )
@@ -195,7 +212,8 @@ def test_scores_made_in_another_way_are_made_again(
 ) -> None:
     only = {"evaluate__models": {"mine": tiny_file}}
     evaluate.run(config(experiment, **only), ignore)
-    assert set(rerun(experiment, **only, **changed)) == {f"mine: {task} probes" for task in again}
+    trained = {what.partition(",")[0] for what in rerun(experiment, **only, **changed)}
+    assert trained == {f"mine: {task} probes" for task in again}
 
 
 def test_scores_of_other_data_or_weights_are_made_again(
@@ -306,6 +324,52 @@ def test_what_was_merged_from_other_encoders_is_left_out(experiment: Path, tiny:
     evaluate.run(config(experiment, evaluate__tasks=["sid"]), events.append)
 
     notes = [event.text for event in events if isinstance(event, Note) and event.important]
-    assert len(notes) == 2
-    assert all("was merged from another tuned encoder than this experiment's" in note for note in notes)
+    assert sum("was merged from another tuned encoder than this experiment's" in note for note in notes) == 2
     assert {score.label for score in read_scores(experiment / "evaluate" / "scores.jsonl")} == {"base", "tuned"}
+
+
+def test_scores_are_means_over_seeds_with_an_interval_and_say_what_was_tried(experiment: Path, tiny_file: Path) -> None:
+    evaluate.run(
+        config(
+            experiment,
+            evaluate__models={"mine": tiny_file},
+            evaluate__tasks=["sid"],
+            evaluate__seeds=3,
+            evaluate__learning_rates={"sid": [1e-4, 1e-3]},
+            evaluate__extend_learning_rates=2,
+        ),
+        ignore,
+    )
+    for score in read_scores(experiment / "evaluate" / "scores.jsonl"):
+        assert len(score.values) == len(score.seeds) == len(score.steps) == 3
+        assert score.value == pytest.approx(statistics.mean(score.values))
+        # t(0.975, 2) = 4.3027
+        assert score.interval == pytest.approx(4.3027 * statistics.stdev(score.values) / 3**0.5, rel=1e-4)
+        rates = [rate for rate, _ in score.tried]
+        assert len(rates) in (3, 4)  # the best of two is at an edge, always
+        assert score.is_edge == (score.learning_rate in (rates[0], rates[-1]))
+        assert (score.preset, score.method) == ("default", None)
+
+
+def test_predictions_for_every_test_utterance_are_kept(experiment: Path, tiny_file: Path) -> None:
+    only = {"evaluate__models": {"mine": tiny_file}, "evaluate__tasks": ["sid"], "evaluate__seeds": 2}
+    evaluate.run(config(experiment, **only), ignore)
+    (file,) = (experiment / "evaluate" / "predictions").iterdir()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [line["id"] for line in lines] == [f"test-{number:02}" for number in range(4)]
+    scores = read_scores(experiment / "evaluate" / "scores.jsonl")
+    hits = [100 * sum(line["predictions"][seed] == line["target"] for line in lines) / 4 for seed in range(2)]
+    assert [score.values for score in scores if score.split == "test"] == [tuple(hits)]
+
+
+def test_what_is_encoded_is_used_by_all_tasks_and_by_later_runs(experiment: Path, tiny_file: Path) -> None:
+    only = {"evaluate__models": {"mine": tiny_file}, "evaluate__tasks": ["sid"]}
+    evaluate.run(config(experiment, **only), ignore)
+    scored = (experiment / "evaluate" / "scores.jsonl").read_text()
+    for file in (experiment / "data" / "audio").iterdir():
+        file.unlink()
+    with pytest.raises(SpeechftError):  # the audio is gone, and sequence tasks need more than pooled vectors
+        evaluate.run(config(experiment, **{**only, "evaluate__tasks": ["pr"]}), ignore)
+    (experiment / "evaluate" / "scores.jsonl").unlink()
+    evaluate.run(config(experiment, **only), ignore)
+    assert (experiment / "evaluate" / "scores.jsonl").read_text() == scored

@@ -38,17 +38,17 @@ def test_a_grid_is_sorted_by_number_between_base_and_tuned(tmp_path: Path) -> No
     assert found == [
         Candidate("base", Path("b.pt")),
         Candidate("tuned", Path("run")),
-        Candidate("alpha-0.25", files[0.25], Decimal("0.25"), FROM),
-        Candidate("alpha-0.5", files[0.5], Decimal("0.5"), FROM),
-        Candidate("alpha-1", files[1.0], Decimal("1"), FROM),
-        Candidate("alpha-10", files[10.0], Decimal("10"), FROM),
+        Candidate("alpha-0.25", files[0.25], Decimal("0.25"), FROM, "linear"),
+        Candidate("alpha-0.5", files[0.5], Decimal("0.5"), FROM, "linear"),
+        Candidate("alpha-1", files[1.0], Decimal("1"), FROM, "linear"),
+        Candidate("alpha-10", files[10.0], Decimal("10"), FROM, "linear"),
     ]
 
 
 def test_a_single_merge_lies_in_the_folder_itself(tmp_path: Path) -> None:
     file = merged(tmp_path / "merge", 0.25)
     found = of_experiment(base=None, tuned=[], merged=tmp_path / "merge", file_name="encoder.pt")
-    assert found == [Candidate("alpha-0.25", file, Decimal("0.25"), FROM)]
+    assert found == [Candidate("alpha-0.25", file, Decimal("0.25"), FROM, "linear")]
 
 
 def test_a_named_merge_knows_its_alpha(tmp_path: Path) -> None:

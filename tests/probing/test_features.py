@@ -1,6 +1,6 @@
 import math
+import os
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,13 @@ import pytest
 import soundfile
 import torch
 
+from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.s3prl import Encoder, build_encoder, random_checkpoint
 from speechft_cli.errors import SpeechftError
-from speechft_cli.probing.features import HiddenStates, crop_middle, hidden_states, pooled_features
+from speechft_cli.probing.encoding import Batching, Waveforms, crop_middle, plan_batches, stretch_name
+from speechft_cli.probing.features import Features, Keeping, Needs, Share
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +25,7 @@ def encoder() -> Encoder:
 @pytest.fixture
 def utterances(tmp_path: Path) -> list[Utterance]:
     made = []
-    for number, seconds in enumerate((0.5, 0.8, 0.3)):
+    for number, seconds in enumerate((0.5, 0.8, 0.3, 0.5, 0.5)):
         time = np.arange(round(seconds * 16_000)) / 16_000
         path = tmp_path / f"{number}.wav"
         soundfile.write(path, 0.3 * np.sin(2 * math.pi * 200 * (number + 1) * time * (1 + time)), 16_000)
@@ -31,75 +33,206 @@ def utterances(tmp_path: Path) -> list[Utterance]:
     return made
 
 
-def pool(encoder: Encoder, utterances: list[Utterance], cache: Path, **changed: str) -> tuple[torch.Tensor, list[int]]:
+def features(
+    encoder: Encoder,
+    needs: Needs,
+    cache: Path,
+    *,
+    weights: str = "w",
+    manifests: str = "m",
+    batching: Batching = "exact",
+    memory: int = 2**30,
+    disk: int = 2**30,
+    precision: torch.dtype = torch.float32,
+) -> tuple[Features, list[int]]:
+    """Features, and where the encoder's calls are noted: how many waveforms each."""
+    keeping = Keeping(cache, manifests, batching, memory, disk, precision)
+    calls: list[int] = []
+    handle = encoder.register_forward_pre_hook(lambda _, arguments: calls.append(len(arguments[0])))
+    _HANDLES.append(handle)
+    return Features(lambda: encoder, weights, needs, keeping, read=read_waveform), calls
+
+
+_HANDLES: list[torch.utils.hooks.RemovableHandle] = []
+
+
+@pytest.fixture(autouse=True)
+def _forget_hooks() -> object:
+    yield
+    while _HANDLES:
+        _HANDLES.pop().remove()
+
+
+def encode(features: Features, share: Share = Share()) -> list[int]:
     seen: list[int] = []
-    keys = {"encoder_hash": "e", "manifest_hash": "m", **changed}
-    features = pooled_features(
-        partial(hidden_states, encoder),
-        utterances,
-        layer_count=4,
-        width=128,
-        crop_seconds=None,
-        cache=cache,
-        advance=seen.append,
-        **keys,
-    )
-    return features, seen
+    features.encode(share, seen.append)
+    return seen
 
 
-def test_every_utterance_is_encoded_as_if_alone(encoder: Encoder, utterances: list[Utterance], tmp_path: Path) -> None:
-    features, _ = pool(encoder, utterances, tmp_path / "cache")
-    assert features.shape == (3, 4, 128)
-    states = hidden_states(encoder, utterances[0])
-    assert states.shape == (4, encoder.family.frame_count(8000), 128)
-    torch.testing.assert_close(features[0], states.double().mean(dim=1).float())
-    assert not states.requires_grad
+def alone(encoder: Encoder, utterance: Utterance) -> torch.Tensor:
+    with torch.no_grad():
+        return torch.cat(encoder([read_waveform(utterance)]).hidden_states)
 
 
-def test_cached_features_are_used_again(encoder: Encoder, utterances: list[Utterance], tmp_path: Path) -> None:
-    first, seen = pool(encoder, utterances, tmp_path / "cache")
-    assert seen == [1, 2, 3]
-    for utterance in utterances:
-        utterance.audio.unlink()
-    again, seen = pool(encoder, utterances, tmp_path / "cache")
-    assert torch.equal(first, again)
-    assert seen == [3]
-
-
-@pytest.mark.parametrize("changed", [{"encoder_hash": "other"}, {"manifest_hash": "other"}])
-def test_features_of_other_weights_or_data_are_never_used(
-    encoder: Encoder, utterances: list[Utterance], tmp_path: Path, changed: dict[str, str]
-) -> None:
-    pool(encoder, utterances, tmp_path / "cache")
-    _, seen = pool(encoder, utterances, tmp_path / "cache", **changed)
-    assert seen == [1, 2, 3]
-
-
-def test_a_foreign_file_under_the_right_name_is_not_used(
+def test_every_utterance_is_encoded_as_if_alone_and_those_of_one_length_together(
     encoder: Encoder, utterances: list[Utterance], tmp_path: Path
 ) -> None:
-    pool(encoder, utterances, tmp_path / "here")
-    pool(encoder, utterances, tmp_path / "there", encoder_hash="other")
-    (here,), (there,) = (tmp_path / "here").iterdir(), (tmp_path / "there").iterdir()
-    here.write_bytes(there.read_bytes())
-    _, seen = pool(encoder, utterances, tmp_path / "here")
-    assert seen == [1, 2, 3]
+    mine, calls = features(encoder, Needs(utterances, []), tmp_path / "cache")
+    assert encode(mine) == [1, 4, 5]
+    assert calls == [1, 3, 1]
+    pooled = mine.pooled(utterances)
+    assert pooled.shape == (5, 4, 128)
+    for row, utterance in zip(pooled, utterances, strict=True):
+        torch.testing.assert_close(row, alone(encoder, utterance).double().mean(dim=1).float(), rtol=0, atol=1e-5)
+    assert not pooled.requires_grad
 
 
-@pytest.mark.parametrize("damage", ["a flipped bit", "half a file", "nothing in it"])
-def test_a_damaged_cache_is_noticed_and_made_again(
-    encoder: Encoder, utterances: list[Utterance], tmp_path: Path, damage: str
+def test_pooled_vectors_and_hidden_states_come_from_one_pass(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
 ) -> None:
-    first, _ = pool(encoder, utterances, tmp_path / "cache")
-    (file,) = (tmp_path / "cache").iterdir()
-    content = bytearray(file.read_bytes())
-    if damage == "a flipped bit":
-        content[-5] ^= 1
-    file.write_bytes(b"" if damage == "nothing in it" else content[: len(content) // (1 + (damage == "half a file"))])
-    again, seen = pool(encoder, utterances, tmp_path / "cache")
-    assert torch.equal(first, again)
-    assert seen == [1, 2, 3]
-    assert pool(encoder, utterances, tmp_path / "cache")[1] == [3]
+    mine, calls = features(encoder, Needs(utterances, utterances), tmp_path / "cache")
+    encode(mine)
+    assert sum(calls) == 5
+    for utterance in utterances:
+        states = mine.hidden_states(utterance)
+        assert torch.equal(states, alone(encoder, utterance))
+        torch.testing.assert_close(mine.pooled([utterance])[0], states.mean(dim=1), rtol=0, atol=1e-6)
+    assert sum(calls) == 5 + 5  # those of `alone`
+
+
+def test_crops_of_other_tasks_are_encoded_once_each(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    crops = [crop_middle(each, 0.4) for each in utterances]
+    mine, calls = features(encoder, Needs([*utterances, *crops, *crops], []), tmp_path / "cache")
+    encode(mine)
+    assert sum(calls) == 5 + 4  # 0.3 s is its own crop
+    torch.testing.assert_close(mine.pooled(crops)[1], alone(encoder, crops[1]).mean(dim=1), rtol=0, atol=1e-5)
+
+
+def test_cached_vectors_need_neither_audio_nor_encoder(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    needs = Needs(utterances, [])
+    mine, _ = features(encoder, needs, tmp_path / "cache")
+    encode(mine)
+    for utterance in utterances:
+        utterance.audio.unlink()
+    again, calls = features(encoder, needs, tmp_path / "cache")
+    encode(again)
+    assert torch.equal(mine.pooled(utterances), again.pooled(utterances))
+    assert calls == []
+
+
+@pytest.mark.parametrize("changed", [{"weights": "x"}, {"manifests": "x"}, {"batching": "stock"}])
+def test_features_of_other_weights_data_or_settings_are_never_used(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path, changed: dict[str, str]
+) -> None:
+    encode(features(encoder, Needs(utterances, []), tmp_path / "cache")[0])
+    other, calls = features(encoder, Needs(utterances, []), tmp_path / "cache", **changed)  # type: ignore[arg-type]
+    encode(other)
+    assert sum(calls) == 5
+
+
+def test_an_interrupted_pass_goes_on_where_it_was(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    needs = Needs(utterances, utterances)
+    mine, calls = features(encoder, needs, tmp_path / "cache", memory=0)
+
+    def interrupt(done: int) -> None:
+        if done == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        mine.encode(Share(), interrupt)
+    again, calls = features(encoder, needs, tmp_path / "cache", memory=0)
+    encode(again)
+    assert calls == [1, 1]
+
+
+def test_a_vector_that_got_lost_is_made_again(encoder: Encoder, utterances: list[Utterance], tmp_path: Path) -> None:
+    mine, _ = features(encoder, Needs(utterances, []), tmp_path / "cache")
+    encode(mine)
+    before = mine.pooled(utterances)
+    for file in (tmp_path / "cache").rglob("*.safetensors"):
+        file.write_bytes(b"")
+    assert torch.equal(mine.pooled(utterances), before)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_wherever_hidden_states_are_kept_they_are_the_same(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path, precision: torch.dtype
+) -> None:
+    size = alone(encoder, utterances[0]).numel() * precision.itemsize
+    places = {"memory": (10 * size, 0), "disk": (0, 10 * size), "both": (size, size), "nowhere": (0, 0)}
+    heard, calls = {}, {}
+    for place, (memory, disk) in places.items():
+        mine, calls[place] = features(
+            encoder, Needs([], utterances), tmp_path / place, memory=memory, disk=disk, precision=precision
+        )
+        encode(mine)
+        heard[place] = [mine.hidden_states(each) for each in utterances * 2]
+    for states in heard.values():
+        assert all(torch.equal(mine, other) for mine, other in zip(states, heard["memory"], strict=True))
+    # the hooks of all four see every call: those of the first count most
+    assert len(calls["nowhere"]) == 1 + 10  # the first shows that there is no room
+    assert heard["memory"][0].dtype == torch.float32
+    torch.testing.assert_close(
+        heard["memory"][0], alone(encoder, utterances[0]), rtol=0, atol=0 if precision == torch.float32 else 0.02
+    )
+
+
+def test_the_result_is_the_same_however_many_processes_share_the_encoding(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    needs = Needs([crop_middle(each, 0.4) for each in utterances], utterances)
+    single, _ = features(encoder, needs, tmp_path / "one")
+    encode(single)
+    shares = [features(encoder, needs, tmp_path / "three")[0] for _ in range(3)]
+    for rank, mine in enumerate(shares):
+        encode(mine, Share(rank, 3))
+    shares[0].reload()
+    assert shares[0].without_a_place(utterances) == 0
+    assert torch.equal(shares[0].pooled(needs.pooled), single.pooled(needs.pooled))
+    for utterance in utterances:
+        assert torch.equal(shares[0].hidden_states(utterance), single.hidden_states(utterance))
+
+
+def test_stock_batching_pads_as_s3prl_does(encoder: Encoder, utterances: list[Utterance], tmp_path: Path) -> None:
+    mine, calls = features(encoder, Needs(utterances, []), tmp_path / "cache", batching="stock")
+    encode(mine)
+    assert calls == [5]
+    by_length = sorted(utterances, key=lambda each: (each.duration, each.id))
+    with torch.no_grad():
+        states = encoder([read_waveform(each) for each in by_length])
+    shortest = torch.stack([layer[0, : states.frame_counts[0]] for layer in states.hidden_states])
+    torch.testing.assert_close(mine.pooled([by_length[0]])[0], shortest.mean(dim=1))
+    difference = mine.pooled([by_length[0]])[0] - alone(encoder, by_length[0]).mean(dim=1)
+    assert difference.abs().max() > 1e-3  # GroupNorm hears the padding
+
+
+def test_a_plan_has_every_utterance_once_and_does_not_depend_on_their_order(utterances: list[Utterance]) -> None:
+    for batching in ("exact", "stock"):
+        plan = plan_batches(utterances, batching)
+        assert plan == plan_batches(utterances[::-1], batching)
+        assert sorted(each.id for batch in plan for each in batch) == [each.id for each in utterances]
+
+
+def test_batches_are_no_larger_than_a_minute() -> None:
+    minutes = [Utterance(f"u{number}", Path("u.wav"), duration=20.0) for number in range(10)]
+    assert [len(batch) for batch in plan_batches(minutes, "exact")] == [3, 3, 3, 1]
+
+
+def test_audio_is_read_once_while_the_budget_lasts(utterances: list[Utterance]) -> None:
+    read = Waveforms(budget=4 * 8000)
+    first = read(utterances[0])
+    read(utterances[1])
+    for utterance in utterances[:2]:
+        utterance.audio.unlink()
+    assert read(utterances[0]) is first
+    with pytest.raises(SpeechftError):
+        read(utterances[1])
 
 
 def test_a_crop_is_the_middle_of_the_utterance() -> None:
@@ -107,19 +240,14 @@ def test_a_crop_is_the_middle_of_the_utterance() -> None:
     assert crop_middle(utterance, 1.0) == replace(utterance, start=5.0, duration=1.0)
     assert crop_middle(utterance, 5.0) == utterance
     assert crop_middle(utterance, None) == utterance
+    assert stretch_name(utterance) != stretch_name(crop_middle(utterance, 1.0))
 
 
-def test_beyond_the_budget_hidden_states_are_encoded_again_and_the_same(
-    encoder: Encoder, utterances: list[Utterance]
+def test_an_utterance_too_short_for_a_frame_or_without_audio_is_named(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
 ) -> None:
-    size = hidden_states(encoder, utterances[0]).numel() * 4
-    everything, little = HiddenStates(encoder, budget=10 * size), HiddenStates(encoder, budget=size)
-    for utterance in utterances * 2:
-        assert torch.equal(everything.fetch(utterance), little.fetch(utterance))
-    assert [utterance in little for utterance in utterances] == [True, False, False]
-    assert (little.is_full, everything.is_full) == (True, False)
-
-
-def test_an_utterance_too_short_for_a_frame_is_named(encoder: Encoder, utterances: list[Utterance]) -> None:
-    with pytest.raises(SpeechftError, match="utterance u0"):
-        hidden_states(encoder, replace(utterances[0], duration=0.01))
+    short = replace(utterances[0], duration=0.01)
+    gone = replace(utterances[1], audio=Path(os.devnull) / "gone.wav")
+    for each in (short, gone):
+        with pytest.raises(SpeechftError, match=f"utterance {each.id}: "):
+            encode(features(encoder, Needs([each], []), tmp_path / "cache")[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,10 @@ class EvaluateSection(Section):
     """Task → optimizer updates of its probe; default: the task's own."""
     learning_rates: dict[str, list[Positive]] = Field(default_factory=dict)
     """Task → learning rates to try; the best on dev is scored on test. Default: the task's own."""
+    extend_learning_rates: Annotated[int, Field(ge=0)] = 2
+    """How often the learning rates are extended where the best one is the smallest or the largest of several."""
+    seeds: PositiveInt = 3
+    """Probes per learning rate that differ in first weights and randomness; scores are their mean."""
     crop_seconds: Positive | None = None
     """Utterance tasks hear at most this much from the middle of each utterance [s]; default: all of it."""
     target: list[str] = Field(default_factory=list)
@@ -34,6 +38,17 @@ class EvaluateSection(Section):
     """Speech without labels, from dev, that drift from the base is measured on [s]; 0 leaves drift out."""
     drift_only: bool = False
     """Measure drift and nothing else: needs no labels and no tasks."""
+    batching: Literal["exact", "stock"] = "exact"
+    """`exact`: every utterance is encoded as if alone. `stock`: padded batches as s3prl makes them, which change most
+    encoders' features, for parity with figures made so."""
+    frame_precision: Literal["fp32", "bf16"] = "fp32"
+    """Precision of the hidden states that sequence tasks hear; `bf16` takes half the room."""
+    memory_gib: Positive = 4.0
+    """Memory for hidden states, and for audio that several encoders hear [GiB]."""
+    cache: Path | None = None
+    """Folder of features that later runs use again; default `cache` in the output folder."""
+    cache_gib: Positive = 10.0
+    """Most that folder takes [GiB]; what was not used for longest goes first."""
     score: str = "superb_leaderboard"
     """Constants of the SUPERB score; `speechft list scores` shows them."""
     score_file: Path | None = None

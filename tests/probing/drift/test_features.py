@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.probing.drift.features import Encode, Interpolation, feature_drift, sample
-from speechft_cli.probing.features import hidden_states
+from speechft_cli.probing.encoding import encode_batch
 
 CPU = torch.device("cpu")
 
@@ -28,7 +28,8 @@ def utterances(manifests: Path) -> list[Utterance]:
 
 
 def encoding(checkpoint: EncoderCheckpoint) -> Encode:
-    return partial(hidden_states, build_encoder(checkpoint, device=CPU))
+    encoder = build_encoder(checkpoint, device=CPU)
+    return lambda utterance: encode_batch(encoder, [utterance], batching="exact", read=read_waveform)[0]
 
 
 def noisy(checkpoint: EncoderCheckpoint, amount: float) -> EncoderCheckpoint:

@@ -1,0 +1,181 @@
+"""The work of an evaluation: every encoder encodes once, then all its probes train."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from speechft_cli.encoders.s3prl import Encoder, build_encoder
+from speechft_cli.engines.evaluate_request import Request
+from speechft_cli.errors import RequestError
+from speechft_cli.events import Advanced, Finished, Note, Report, Started
+from speechft_cli.io.hashes import weights_hash
+from speechft_cli.probing.candidates import Candidate, read_candidate
+from speechft_cli.probing.encoding import Waveforms
+from speechft_cli.probing.evaluation import Outcome, ProbeJob, evaluate_frames, evaluate_pooled
+from speechft_cli.probing.features import Features, Needs, Share
+from speechft_cli.probing.store import FeatureStore, evict
+
+#: Told what each pair of encoder (by the hash of its weights) and task came to.
+Tell = Callable[[str, ProbeJob, Outcome], None]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One encoder and the tasks it still has to be probed on."""
+
+    candidate: Candidate
+    weights_hash: str
+    jobs: tuple[ProbeJob, ...]
+
+
+def do_work(
+    work: Sequence[Work],
+    request: Request,
+    *,
+    share: Share,
+    meet: Callable[[], None],
+    tell: Tell,
+    report: Report,
+) -> None:
+    """Encodes and probes.
+
+    With one process, sequence tasks are probed right after an encoder has encoded, while its hidden states are in
+    memory. With several, all encode their share of everything first; then the first one probes and the others are done.
+
+    Args:
+        work: The encoders, each once.
+        request: What was asked for.
+        share: Which part of the encoding this process does.
+        meet: Returns when all processes have called it.
+        tell: Told each outcome, in the first process.
+        report: Told how far it is.
+
+    Raises:
+        SpeechftError: A recording can't be read, an encoder has changed, or the disk is full.
+    """
+    # a waveform that only one encoder hears is not worth its memory
+    read = Waveforms(budget=request.keeping.memory // 4 if len(work) > 1 else 0)
+    features: dict[str, Features] = {}
+    for each in work:
+        mine = Features(_builder(each, request), each.weights_hash, _needs(each), request.keeping, read=read)
+        features[each.weights_hash] = mine
+        label = each.candidate.label
+        report(Note(f"{label}: weights {each.weights_hash[:16]}, {each.candidate.origin}"))
+        report(Started(f"{label}: encoding", mine.count(share), "utterances"))
+        mine.encode(share, lambda done: report(Advanced(done)))
+        report(Finished())
+        if share.world == 1:
+            _probe_frames(each, mine, request, tell, report)
+        mine.forget()
+        evict(request.keeping.cache, most=request.keeping.disk, used=_stores(features))
+    meet()
+    if share.rank > 0:
+        return
+    if share.world > 1:
+        for each in work:
+            mine = features[each.weights_hash]
+            mine.reload()
+            _probe_frames(each, mine, request, tell, report)
+            mine.forget()
+    for job in request.jobs:
+        if job.task.is_pooled:
+            _probe_pooled(job, [each for each in work if job in each.jobs], features, request, tell, report)
+    evict(request.keeping.cache, most=request.keeping.disk)
+
+
+def _probe_frames(work: Work, features: Features, request: Request, tell: Tell, report: Report) -> None:
+    for job in work.jobs:
+        if job.task.is_pooled:
+            continue
+        heard = job.everything()
+        streamed = features.without_a_place(heard)
+        if streamed:
+            report(
+                Note(
+                    f"{work.candidate.label}, {job.task.name}: the hidden states of {streamed} of {len(heard)} "
+                    "utterances fit neither into evaluate.memory_gib nor into evaluate.cache_gib; they are encoded "
+                    "again at each use"
+                )
+            )
+        label = work.candidate.label
+        outcome = evaluate_frames(job, label, features, device=request.device, report=report)
+        _say(label, job, outcome, report)
+        tell(work.weights_hash, job, outcome)
+
+
+def _probe_pooled(
+    job: ProbeJob,
+    work: Sequence[Work],
+    features: Mapping[str, Features],
+    request: Request,
+    tell: Tell,
+    report: Report,
+) -> None:
+    for group in _groups(job, work, features, most=request.keeping.memory):
+        encoders = {each.candidate.label: features[each.weights_hash] for each in group}
+        outcomes = evaluate_pooled(job, encoders, device=request.device, report=report)
+        for each, outcome in zip(group, outcomes, strict=True):
+            _say(each.candidate.label, job, outcome, report)
+            tell(each.weights_hash, job, outcome)
+
+
+def _say(label: str, job: ProbeJob, outcome: Outcome, report: Report) -> None:
+    metric, swept = job.task.metrics[0], outcome.swept
+
+    def mean(split: tuple[Mapping[str, float], ...]) -> str:
+        return metric.format(sum(each[metric.name] for each in split) / len(split))
+
+    scores = f"{metric.title} dev {mean(outcome.dev)}, test {mean(outcome.test)}"
+    report(Note(f"{label}: {scores} (learning rate {swept.learning_rate:g}, mean of {len(job.seeds)} seeds)"))
+    if swept.is_edge:
+        which = "smallest" if swept.learning_rate == swept.tried[0][0] else "largest"
+        report(
+            Note(
+                f"{label}: the best learning rate for {job.task.name}, {swept.learning_rate:g}, is the {which} tried; "
+                f"evaluate.learning_rates.{job.task.name} can reach further",
+                important=True,
+            )
+        )
+
+
+def _groups(
+    job: ProbeJob, work: Sequence[Work], features: Mapping[str, Features], *, most: int
+) -> Iterator[list[Work]]:
+    """Yields encoders of one shape whose features and probes fit into memory together, at least one each."""
+    count = sum(map(len, job.splits.splits.values()))
+    by_shape: dict[tuple[int, int], list[Work]] = {}
+    for each in work:
+        _, layers, width = features[each.weights_hash].pooled(job.heard("dev")[:1]).shape
+        by_shape.setdefault((layers, width), []).append(each)
+    for (layers, width), alike in by_shape.items():
+        vectors = 4 * count * layers * width
+        # weights, gradients, Adam's two moments and the best so far, in fp32, of a head of projection 256
+        probes = 5 * 4 * 256 * (width + len(set(job.targets("train")))) * len(job.learning_rates) * len(job.seeds)
+        size = max(1, most // (vectors + probes))
+        for first in range(0, len(alike), size):
+            yield alike[first : first + size]
+
+
+def _needs(work: Work) -> Needs:
+    pooled = [each for job in work.jobs if job.task.is_pooled for each in job.everything()]
+    frames = [each for job in work.jobs if not job.task.is_pooled for each in job.everything()]
+    return Needs(pooled, frames)
+
+
+def _builder(work: Work, request: Request) -> Callable[[], Encoder]:
+    def build() -> Encoder:
+        checkpoint = read_candidate(work.candidate, request.family, base=request.base_path)
+        encoder = build_encoder(checkpoint, device=request.device)
+        # of the weights in the network itself: this is what is scored
+        if weights_hash(encoder.weights()) != work.weights_hash:
+            raise RequestError(
+                f"{work.candidate.path}: has changed since this run began", "wait for it to be done, then rerun"
+            )
+        return encoder
+
+    return build
+
+
+def _stores(features: Mapping[str, Features]) -> list[FeatureStore]:
+    return [store for each in features.values() for store in each.stores]

@@ -1,0 +1,144 @@
+"""Encoding utterances rightly: each as if it were alone, or as stock s3prl would, in batches that are a pure plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
+from speechft_cli.data.utterance import Seconds, Utterance
+from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.errors import SpeechftError
+
+#: `exact`: an utterance's features are those it has alone. `stock`: padded batches as s3prl makes them, whose padding
+#: changes the features of most families; for parity with figures made so.
+Batching = Literal["exact", "stock"]
+
+#: Counts up whenever features would come out differently.
+VERSION = 2
+
+#: Most utterances and most audio [s] encoded at once.
+_MOST, _MOST_SECONDS = 32, 64.0
+
+#: Utterance → waveform (N,), 16 kHz.
+ReadWaveform = Callable[[Utterance], Tensor]
+
+
+def crop_middle(utterance: Utterance, duration: Seconds | None) -> Utterance:
+    """Returns the middle `duration` seconds of an utterance, all of it when it is no longer or None is asked for."""
+    if duration is None or utterance.duration <= duration:
+        return utterance
+    return replace(utterance, start=utterance.start + (utterance.duration - duration) / 2, duration=duration)
+
+
+def stretch_name(utterance: Utterance) -> str:
+    """Returns what names the audio of an utterance or of a crop of it among those of one manifest folder."""
+    return f"{utterance.id} {utterance.start!r} {utterance.duration!r}"
+
+
+def plan_batches(utterances: Sequence[Utterance], batching: Batching) -> list[list[Utterance]]:
+    """Groups utterances into batches; the plan depends on nothing but the utterances.
+
+    Args:
+        utterances: What to encode.
+        batching: `exact` puts only utterances of one length together, so nothing is padded; `stock` puts neighbours
+            in length together.
+    """
+    by_length = sorted(utterances, key=lambda each: (each.duration, each.id))
+    if batching == "stock":
+        return _split(by_length)
+    return [batch for _, same in groupby(by_length, key=_samples) for batch in _split(list(same))]
+
+
+@torch.no_grad()
+def encode_batch(
+    encoder: Encoder, batch: Sequence[Utterance], *, batching: Batching, read: ReadWaveform
+) -> list[Tensor]:
+    """Encodes a planned batch.
+
+    Args:
+        encoder: Frozen, in evaluation mode.
+        batch: From `plan_batches`.
+        batching: What it was planned with.
+        read: Utterance → waveform.
+
+    Returns:
+        The hidden states (L + 1, T_i, D) of each utterance: its own frames, float32, on the encoder's device.
+
+    Raises:
+        SpeechftError: A recording can't be read or is too short for a frame; the message names the utterance.
+    """
+    device = next(encoder.parameters()).device
+    waveforms = [_read(encoder, each, read).to(device) for each in batch]
+    encoded: list[Tensor] = [torch.empty(0)] * len(batch)
+    together = [list(range(len(batch)))] if batching == "stock" else _of_one_length(waveforms)
+    for places in together:
+        result = encoder([waveforms[place] for place in places])
+        states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
+        for place, own, count in zip(places, states, result.frame_counts.tolist(), strict=True):
+            encoded[place] = own[:, :count]
+    return encoded
+
+
+class Waveforms:
+    """Reads waveforms and keeps them while a budget lasts, so that many encoders hear audio that is read once."""
+
+    def __init__(self, *, budget: int) -> None:
+        """
+        Args:
+            budget: Most memory to use [bytes].
+        """
+        self._left = budget
+        self._kept: dict[str, Tensor] = {}
+
+    def __call__(self, utterance: Utterance) -> Tensor:
+        """Returns the waveform of an utterance (N,), 16 kHz."""
+        name = stretch_name(utterance)
+        if name in self._kept:
+            return self._kept[name]
+        waveform = read_waveform(utterance)
+        if waveform.nbytes <= self._left:
+            self._left -= waveform.nbytes
+            self._kept[name] = waveform
+        return waveform
+
+
+def _read(encoder: Encoder, utterance: Utterance, read: ReadWaveform) -> Tensor:
+    try:
+        waveform = read(utterance)
+    except SpeechftError as error:
+        raise SpeechftError(f"utterance {utterance.id}: {error.message}", error.hint) from error
+    if encoder.family.frame_count(len(waveform)) == 0:
+        raise SpeechftError(
+            f"utterance {utterance.id}: must give at least one frame, got {len(waveform)} samples at 16 kHz"
+        )
+    return waveform
+
+
+def _of_one_length(waveforms: Sequence[Tensor]) -> list[list[int]]:
+    """Returns the places of waveforms of equal length together: a file may be a sample off its manifest."""
+    places: dict[int, list[int]] = {}
+    for place, waveform in enumerate(waveforms):
+        places.setdefault(len(waveform), []).append(place)
+    return list(places.values())
+
+
+def _samples(utterance: Utterance) -> int:
+    return round(utterance.duration * SAMPLE_RATE)
+
+
+def _split(utterances: Sequence[Utterance]) -> list[list[Utterance]]:
+    """Splits utterances of rising length into batches that are not too large."""
+    batches: list[list[Utterance]] = []
+    for each in utterances:
+        last = batches[-1] if batches else []
+        if last and len(last) < _MOST and each.duration * (len(last) + 1) <= _MOST_SECONDS:
+            last.append(each)
+        else:
+            batches.append([each])
+    return batches
