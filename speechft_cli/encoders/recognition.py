@@ -23,19 +23,22 @@ def recognise(
         names: Of the weights, as s3prl has them.
         where: The file, for the message.
         candidates: The families that come into question; all when not said.
-        config_name: What fairseq's configuration calls the family, if there is one.
+        config_name: What fairseq's configuration, or s3prl's command line, calls the family, if there is one.
 
     Raises:
         RequestError: No family fits, or several do.
     """
     known = list(names)
     families = list(candidates) or all_families()
-    for family in families:
-        if family.config_name and family.config_name == config_name:
+    for family in sorted(families, key=lambda each: -len(each.name)):
+        # s3prl says wavlm_base_plus, hubert_local and the like
+        if config_name and (config_name == family.config_name or str(config_name).startswith(family.name)):
             return family
-    fitting = [family for family in families if _fits(known, family)]
+    # a bare CNN and Transformer may be UniSpeech-SAT's, or HuBERT's without its head: only a configuration tells
+    told = [family for family in families if candidates or family.marks or not family.cnn_prefixes]
+    fitting = [family for family in told if _fits(known, family)]
     most = max((len(family.marks) for family in fitting), default=0)
-    best = [family for family in fitting if len(family.marks) == most] or families
+    best = [family for family in fitting if len(family.marks) == most] or _plausible(known, families)
     if len(best) == 1:
         return best[0]
     shown = ", ".join(family.name for family in best)
@@ -45,6 +48,14 @@ def recognise(
     )
 
 
+def _plausible(names: Sequence[str], families: Sequence[EncoderFamily]) -> Sequence[EncoderFamily]:
+    return [family for family in families if _has_cnn(names) == bool(family.cnn_prefixes)] or families
+
+
+def _has_cnn(names: Sequence[str]) -> bool:
+    return any(name.startswith("feature_extractor.") for name in names)
+
+
 def _fits(names: Sequence[str], family: EncoderFamily) -> bool:
-    has_cnn = any(name.startswith("feature_extractor.") for name in names)
-    return has_cnn == bool(family.cnn_prefixes) and all(any(mark in name for name in names) for mark in family.marks)
+    is_plausible = _has_cnn(names) == bool(family.cnn_prefixes) and any(name.startswith("encoder.") for name in names)
+    return is_plausible and all(any(mark in name for name in names) for mark in family.marks)

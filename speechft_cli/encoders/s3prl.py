@@ -23,6 +23,9 @@ from speechft_cli.encoders.dimensions import read_dimensions
 from speechft_cli.encoders.exact_padding import ExactPadding
 from speechft_cli.errors import RequestError, SpeechftError
 
+#: What torch says of the ways of s3prl's networks, which no user can change.
+_OLD_WAYS = ("Support for mismatched key_padding_mask",)
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -98,7 +101,8 @@ class Encoder(nn.Module):
 
     def weights(self) -> dict[str, Tensor]:
         """Returns the weights by their checkpoint names, sharing memory with the network."""
-        return dict(self.model.state_dict())
+        with _quiet():
+            return dict(self.model.state_dict())
 
 
 def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_padding: bool = False) -> Encoder:
@@ -129,6 +133,8 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_
     except (RuntimeError, ValueError, KeyError, AssertionError) as error:
         check_fit(checkpoint)  # says it better
         raise RequestError(f"{where}: is no {checkpoint.family.name} that s3prl loads: {error}") from error
+    for message in _OLD_WAYS:  # said at each forward pass, so silenced for good
+        warnings.filterwarnings("ignore", message=message)
     encoder = Encoder(checkpoint.family, expert, exact_padding=exact_padding)
     if checkpoint.family.cnn_prefixes:
         # most experts set this themselves; DistilHuBERT's lets its CNN train
@@ -151,7 +157,9 @@ def random_checkpoint(family: EncoderFamily, size: str, *, seed: int) -> Encoder
     sections = dict(family.sizes[size])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        weights = dict(_network(family, sections).state_dict())
+        network = _network(family, sections)
+    with _quiet():
+        weights = dict(network.state_dict())
     return EncoderCheckpoint(family, weights, {key: sections[key] for key in family.required_keys if key in sections})
 
 
@@ -171,7 +179,8 @@ def expected_shapes(checkpoint: EncoderCheckpoint) -> dict[str, torch.Size]:
             f"{checkpoint.path or 'weights in memory'}: has a configuration that makes no {checkpoint.family.name}: "
             f"{error!r}"
         ) from error
-    return {name: tensor.shape for name, tensor in network.state_dict().items()}
+    with _quiet():
+        return {name: tensor.shape for name, tensor in network.state_dict().items()}
 
 
 def check_fit(checkpoint: EncoderCheckpoint) -> None:

@@ -27,10 +27,18 @@ def test_the_family_is_in_the_file(tmp_path: Path, name: str, format_name: str) 
     assert read.weights.keys() == checkpoint.weights.keys()
 
 
-@pytest.mark.parametrize("name", list(ENCODERS))
+@pytest.mark.parametrize("name", [name for name in ENCODERS if name != "unispeech_sat"])
 def test_the_names_of_the_weights_tell_the_family(name: str) -> None:
     weights = random_checkpoint(ENCODERS.get(name), "tiny", seed=0).weights
     assert recognise(weights, "here").name == name
+
+
+def test_a_bare_network_may_be_unispeech_sat_or_another_without_its_head() -> None:
+    weights = random_checkpoint(ENCODERS.get("unispeech_sat"), "tiny", seed=0).weights
+    with pytest.raises(RequestError, match=r"could be any of hubert, wav2vec2, .*unispeech_sat") as caught:
+        recognise(weights, "here")
+    assert "--family" in caught.value.hint
+    assert recognise(weights, "here", config_name="unispeech_sat_base_plus").name == "unispeech_sat"
 
 
 def test_weights_of_no_family_are_refused() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,12 @@ import torch
 
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.formats import converted
+from speechft_cli.encoders.dimensions import read_dimensions
+from speechft_cli.encoders.formats import converted, read_encoder, save_encoder
 from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.errors import RequestError, SpeechftError
+from tests.encoders import layouts
+from tests.encoders.layouts import LAYOUTS
 
 CPU = torch.device("cpu")
 
@@ -31,6 +35,26 @@ def test_there_is_a_hidden_state_more_than_layers(tiny: EncoderCheckpoint) -> No
 
     assert len(encoded.hidden_states) == encoder.layer_count == 4
     assert torch.equal(encoded.last, encoded.hidden_states[-1])
+
+
+@pytest.mark.parametrize(("name", "size"), LAYOUTS)
+def test_s3prls_own_expert_loads_the_file_and_gives_the_same_features(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: str
+) -> None:
+    checkpoint, waveforms = layouts.tiny(name, size), [layouts.voice(9_000), layouts.voice(6_000)]
+    (path,) = save_encoder(checkpoint, tmp_path, ["s3prl"])
+    if name == "decoar2":  # stock s3prl knows one size of it
+        from s3prl.upstream.decoar2 import decoar2
+
+        monkeypatch.setattr(decoar2, "args", decoar2.args | read_dimensions(checkpoint.weights))
+    expert = importlib.import_module(checkpoint.family.expert).UpstreamExpert(str(path)).eval()
+    with torch.no_grad():
+        theirs = expert(waveforms)["hidden_states"]
+        ours = build_encoder(read_encoder(path), device=CPU)(waveforms).hidden_states
+
+    # DistilHuBERT's expert adds the outputs of its three prediction heads
+    assert len(theirs) == len(ours) + (3 if name == "distilhubert" else 0)
+    assert all(torch.equal(one, other) for one, other in zip(ours, theirs, strict=False))
 
 
 def test_s3prls_own_loader_gives_the_same_features(tiny: EncoderCheckpoint, tmp_path: Path) -> None:

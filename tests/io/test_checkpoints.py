@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from speechft_cli.errors import RequestError
-from speechft_cli.io.checkpoints import read_checkpoint
+from speechft_cli.io.checkpoints import check_sums, read_checkpoint
 
 
 class Hostile:
@@ -78,3 +78,45 @@ def test_a_bare_tensor_is_refused(tmp_path: Path) -> None:
     torch.save(torch.ones(2), tmp_path / "a.pt")
     with pytest.raises(RequestError, match=r"a\.pt: must hold a dictionary, has Tensor"):
         read_checkpoint(tmp_path / "a.pt")
+
+
+def test_what_nobody_looks_at_is_not_read(tmp_path: Path) -> None:
+    torch.save({"model": {"a": torch.ones(1000)}, "adam": torch.ones(24_000_000)}, tmp_path / "a.pt")
+    before = resident()
+    tree = read_checkpoint(tmp_path / "a.pt")
+    check_sums(tmp_path / "a.pt", tree["model"])  # type: ignore[arg-type]
+    assert resident() - before < 48_000_000  # of 96
+    assert isinstance(tree["adam"], torch.Tensor)
+    assert tree["adam"].sum() == 24_000_000
+    assert resident() - before > 90_000_000
+
+
+def resident() -> int:
+    """Bytes of files that are mapped and in memory."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssFile"))
+    return int(line.split()[1]) * 1024
+
+
+def test_a_flipped_bit_is_noticed_and_the_tensor_named(tmp_path: Path) -> None:
+    weights = {"a": torch.full((1000,), 1.5), "b": torch.full((1000,), 2.5)}
+    torch.save({"model": weights}, tmp_path / "a.pt")
+    content = bytearray((tmp_path / "a.pt").read_bytes())
+    place = content.find(torch.full((8,), 2.5).numpy().tobytes())
+    content[place] ^= 1
+    (tmp_path / "a.pt").write_bytes(content)
+    read = read_checkpoint(tmp_path / "a.pt")["model"]
+    with pytest.raises(RequestError, match=r"a\.pt: is damaged: not what was written are b$") as caught:
+        check_sums(tmp_path / "a.pt", read)  # type: ignore[arg-type]
+    assert "download it again" in caught.value.hint
+
+
+@pytest.mark.parametrize("has_sums", [True, False])
+def test_an_unharmed_file_is_let_be_with_or_without_checksums(tmp_path: Path, has_sums: bool) -> None:
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(has_sums)
+    whole = torch.arange(10.0)
+    try:
+        torch.save({"model": {"a": torch.ones(3), "tied": whole, "view": whole[2:4]}}, tmp_path / "a.pt")
+    finally:
+        torch.serialization.set_crc32_options(before)
+    check_sums(tmp_path / "a.pt", read_checkpoint(tmp_path / "a.pt")["model"])  # type: ignore[arg-type]

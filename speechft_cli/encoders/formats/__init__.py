@@ -8,10 +8,10 @@ from pathlib import Path
 from speechft_cli.encoders import FORMATS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.formats import converted, downstream, huggingface, safetensors
+from speechft_cli.encoders.formats import converted, downstream, fairseq, huggingface, lightning, safetensors
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder, atomic_path
-from speechft_cli.io.checkpoints import read_checkpoint
+from speechft_cli.io.checkpoints import check_sums, read_checkpoint
 
 #: Where a folder of ours keeps its encoder, best first.
 _IN_FOLDER = (
@@ -87,15 +87,25 @@ def _read(file: Path, family: EncoderFamily | None, *, trust: bool) -> EncoderCh
         return huggingface.read(file, trust=trust)
     if file.suffix == ".safetensors":
         return safetensors.read(file, family)
-    tree = read_checkpoint(file, trust=trust)
+    checkpoint = _take(read_checkpoint(file, trust=trust), family, file)
+    check_sums(file, checkpoint.weights)
+    return checkpoint
+
+
+def _take(tree: Mapping[str, object], family: EncoderFamily | None, file: Path) -> EncoderCheckpoint:
+    """Takes the encoder out of what lies in a torch checkpoint."""
     if downstream.recognises(tree):
         return downstream.read(tree, family, file)
+    if lightning.recognises(tree):
+        return lightning.read(tree, family, file)
+    if fairseq.recognises(tree):
+        return fairseq.read(tree, family, file)
     found = family if family and converted.recognises(tree, family) else converted.find_family(tree, str(file))
     if found is not None:
         return converted.read(tree, found, file)
     wanted = f"a {family.name} encoder (keys {', '.join(family.required_keys)})" if family else "an encoder"
     raise RequestError(
-        f"{file}: must hold {wanted} or an s3prl downstream run (key Upstream), has "
+        f"{file}: must hold {wanted} in a format that docs/formats.md names, has "
         f"{', '.join(map(str, list(tree)[:8])) or 'nothing'}",
         _hint(tree),
     )

@@ -28,4 +28,6 @@ def read(tree: Mapping[str, object], family: EncoderFamily | None, path: Path) -
     if weights and all(name.startswith("model.") for name in weights):
         # DistilHuBERT's network lies one level deeper in its expert
         weights = {name.removeprefix("model."): tensor for name, tensor in weights.items()}
-    return EncoderCheckpoint(family or recognise(weights, str(path)), weights, {}, path, "s3prl downstream run")
+    called = getattr(tree.get("Args"), "upstream", None)
+    found = family or recognise(weights, str(path), config_name=called)
+    return EncoderCheckpoint(found, weights, {}, path, "s3prl downstream run")
