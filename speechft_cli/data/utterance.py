@@ -60,8 +60,9 @@ class Utterance:
     def target(self, field: str) -> str | None:
         """Returns the transcript, `phones`, `speaker`, `language`, `id` or the label called `field`; None without one.
 
-        The transcript is the normalised one where there is one. Several fields joined by `+` give their values joined
-        by tabs, None unless all are there; one with `?` after its name may be missing and is then "".
+        The transcript is the normalised one where there is one; `duration` is in seconds. Several fields joined by `+`
+        give their values joined by tabs, None unless all are there; one with `?` after its name may be missing and is
+        then "".
         """
         return join_targets([self._one_target(name) for name in field.split("+")])
 
@@ -70,6 +71,8 @@ class Utterance:
             return self._one_target(field.removesuffix("?")) or ""
         if field == "text":
             return self.text if self.normalised is None else self.normalised
+        if field == "duration":
+            return duration_text(self.duration)
         if field in TARGETS:
             value: str | None = getattr(self, field)
             return value
@@ -80,3 +83,8 @@ def join_targets(values: Sequence[str | None]) -> str | None:
     """Returns the values of several fields as one target, None unless all are there."""
     there = [value for value in values if value is not None]
     return "\t".join(there) if len(there) == len(values) else None
+
+
+def duration_text(duration: Seconds) -> str:
+    """Returns a duration as a target: seconds, to the millisecond."""
+    return f"{duration:.3f}"

@@ -11,7 +11,7 @@ import orjson
 from numpy.typing import NDArray
 
 from speechft_cli.data.columns import NUMBERS, TEXTS, Columns, Row, parse_labels, slices
-from speechft_cli.data.utterance import TARGETS, Utterance, join_targets
+from speechft_cli.data.utterance import TARGETS, Utterance, duration_text, join_targets
 
 
 class Utterances(Sequence[Utterance]):
@@ -47,6 +47,8 @@ class Utterances(Sequence[Utterance]):
             yield from (text if normalised is None else normalised for text, normalised in pairs)
         elif field.endswith("?"):
             yield from (value or "" for value in self._targets(field.removesuffix("?")))
+        elif field == "duration":
+            yield from map(duration_text, self.durations.tolist())
         elif field in TARGETS:
             yield from self._texts(field)
         else:

@@ -42,6 +42,11 @@ TASKS: Registry[Task] = Registry(
             "phoneme recognition, CTC; PER",
             "SUPERB, Yang et al. 2021, arXiv 2105.01051",
         ),
+        "sd": Entry(
+            "speechft_cli.tasks.sd:SD",
+            "speaker diarization with overlaps; diarization error rate",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
         "sf": Entry(
             "speechft_cli.tasks.sf:SF",
             "slot filling, CTC; slot-type F1 and slot-value CER",

@@ -64,7 +64,8 @@ class Task(Protocol):
         """The manifest field that holds its target: `text`, `phones`, `speaker`, or the name of a label.
 
         Several fields are joined by `+`; the target is then their values joined by `FIELD_SEPARATOR`. `id` is the
-        utterance's own name; a field with `?` after its name may be missing and is then empty.
+        utterance's own name, `duration` its length [s]; a field with `?` after its name may be missing, then it is
+        empty.
         """
         ...
 

@@ -74,6 +74,21 @@ class FrameHead(nn.Module):
         return logits
 
 
+class ActivityHead(nn.Module):
+    """LSTM → Linear at every frame. Source: SUPERB's head for diarization, one layer of 512 that reads forward."""
+
+    def __init__(self, width: int, classes: int) -> None:
+        super().__init__()
+        self.recurrent = nn.LSTM(width, 512, batch_first=True)
+        self.classify = nn.Linear(512, classes)
+
+    def forward(self, features: Tensor, frame_counts: Tensor) -> Tensor:
+        """Returns logits (B, T, C) for features (B, T, D); frames past an utterance's own are meaningless."""
+        del frame_counts  # what comes after an utterance's own frames can't reach back
+        logits: Tensor = self.classify(self.recurrent(features)[0])
+        return logits
+
+
 class PooledHead(nn.Module):
     """Linear → mean over frames → Linear: linear in the mean-pooled features.
 

@@ -107,3 +107,4 @@ def test_several_fields_make_one_target() -> None:
     assert utterance.target("action+object") == "on\tlamp"
     assert utterance.target("action+location") is None
     assert utterance.target("speaker+id+trials?") == "ann\tu1\t"
+    assert Utterance("u2", Path("a.wav"), duration=1.23456).target("id+duration") == "u2\t1.235"

@@ -14,10 +14,16 @@ TARGETS = {
     "speaker": ["a", "b"],
     "text+slots": ["one two\tO x", "three\tO"],
     "speaker+id+trials?": ["a\t1\t", "b\t2\t"],
+    "segments+duration": ["a 0 1;b 0.5 2\t2.000", "x 0.2 1\t2.000"],
     "action+object+location": ["on\tlamp\tnone", "off\tnone\tnone"],
 }
 #: Target → its perfect prediction, where that is not the target itself.
-PERFECT = {"a\t1\t": "0000803f00000000", "b\t2\t": "000000000000803f"}  # the vectors (1, 0) and (0, 1)
+PERFECT = {
+    "a\t1\t": "0000803f00000000",  # the vectors (1, 0) and (0, 1)
+    "b\t2\t": "000000000000803f",
+    "a 0 1;b 0.5 2\t2.000": "20\t2 0 10;1 5 20",  # in frames, whoever is called 1
+    "x 0.2 1\t2.000": "20\t1 2 10",
+}
 
 
 @pytest.fixture(params=list(TASKS))
