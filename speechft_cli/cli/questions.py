@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
 from speechft_cli.cli.commands.evaluate import label_models
+from speechft_cli.cli.findings import Proposal, batch_seconds, corpus_of, family_of
 from speechft_cli.cli.kinds import Kind
 from speechft_cli.cli.names import entries
 from speechft_cli.config.source import YamlLoader
 
 Answers = Mapping[str, object]
+
+_NONE = "none"
+#: The corpus that needs no folder.
+_GENERATED = "synthetic"
 
 
 def _value(text: str) -> object:
@@ -26,6 +32,10 @@ def _list(text: str) -> object:
 def _models(text: str) -> object:
     parts = [part.strip() for part in text.split(",") if part.strip()]
     return {label: str(path) for label, path in label_models(parts).items()}
+
+
+def _path(text: str) -> object:
+    return None if text.strip() in ("", _NONE) else text
 
 
 def _always(answers: Answers) -> bool:
@@ -44,9 +54,12 @@ class Question:
         why: Why it is asked, in one line.
         kinds: The kinds of file that ask it.
         when: Whether to ask it, given the answers so far.
-        choices: Name → what it is; empty for a typed answer.
+        choices: Answers so far → the names there are, each with what it is; empty for a typed answer. A single one
+            is taken without asking.
         read: Typed text, or the chosen name, → value.
         takes_several: Whether several choices may be made; `read` then gets them joined by commas.
+        propose: Answers so far, folder that relative paths start from → a better default, with what was seen; None
+            when nothing was found out.
     """
 
     key: str
@@ -55,13 +68,39 @@ class Question:
     why: str
     kinds: frozenset[Kind]
     when: Callable[[Answers], bool] = _always
-    choices: Callable[[], Mapping[str, str]] = dict
+    choices: Callable[[Answers], Mapping[str, str]] = lambda *_: {}
     read: Callable[[str], object] = _value
     takes_several: bool = False
+    propose: Callable[[Answers, Path], Proposal | None] = lambda *_: None
 
 
-def _summaries(group: str) -> Callable[[], Mapping[str, str]]:
-    return lambda: {name: entry.summary for name, entry in entries(group).items()}
+def _summaries(group: str) -> Callable[[Answers], Mapping[str, str]]:
+    return lambda *_: {name: entry.summary for name, entry in entries(group).items()}
+
+
+def _corpora(answers: Answers) -> Mapping[str, str]:
+    """The corpora that lie on disk when a folder was named, else the one that is made."""
+    has_root = answers.get("prepare.root") is not None
+    known = _summaries("corpora")(answers)
+    return {name: summary for name, summary in known.items() if (name != _GENERATED) == has_root}
+
+
+def _family_of_checkpoint(answers: Answers, folder: Path) -> Proposal | None:
+    path = answers.get("encoder.checkpoint")
+    return None if path is None else family_of(folder / str(path))
+
+
+def _start_given(answers: Answers, folder: Path) -> Proposal | None:
+    del folder
+    path = answers.get("encoder.checkpoint")
+    return None if path is None else Proposal("checkpoint", f"{path} was named.")
+
+
+def _corpus_in_root(answers: Answers, folder: Path) -> Proposal | None:
+    root = answers.get("prepare.root")
+    if root is None:
+        return Proposal(_GENERATED, "No folder was named.")
+    return corpus_of(folder / str(root))
 
 
 def _is_random(answers: Answers) -> bool:
@@ -76,22 +115,22 @@ _SCORES = frozenset({Kind.experiment, Kind.evaluate})
 QUESTIONS = (
     Question("name", "Name of the experiment", "speechft", "Folders and reports carry it.", _ALL, read=str),
     Question(
-        "prepare.corpus",
-        "Corpus",
-        "synthetic",
-        "Synthetic speech is made on the spot; the others must lie on disk.",
-        frozenset({Kind.experiment}),
-        choices=_summaries("corpora"),
-        read=str,
-    ),
-    Question(
         "prepare.root",
-        "Where the corpus lies",
-        "corpus",
+        "Folder of the recordings, or none to have speech made",
+        _NONE,
         "A path relative to the YAML file, or an absolute one.",
         frozenset({Kind.experiment}),
-        when=lambda answers: answers.get("prepare.corpus") != "synthetic",
+        read=_path,
+    ),
+    Question(
+        "prepare.corpus",
+        "Corpus",
+        "folder",
+        "It says how the recordings lie on disk, and where text and labels are.",
+        frozenset({Kind.experiment}),
+        choices=_corpora,
         read=str,
+        propose=_corpus_in_root,
     ),
     Question(
         "prepare.hours",
@@ -109,25 +148,17 @@ QUESTIONS = (
         read=str,
     ),
     Question(
-        "encoder.family",
-        "Encoder family",
-        "hubert",
-        "It says how a checkpoint is read and which layers stay frozen.",
-        _TRAINS,
-        choices=_summaries("encoders"),
-        read=str,
-    ),
-    Question(
         "encoder.init",
         "Where the encoder starts",
         "random",
         "The method needs pre-trained weights; random ones show that it all runs.",
         _TRAINS,
-        choices=lambda: {
+        choices=lambda *_: {
             "checkpoint": "pre-trained weights in a file you have",
             "random": "random weights, no download",
         },
         read=lambda text: None if text == "checkpoint" else text,
+        propose=_start_given,
     ),
     Question(
         "encoder.checkpoint",
@@ -139,13 +170,23 @@ QUESTIONS = (
         read=str,
     ),
     Question(
+        "encoder.family",
+        "Encoder family",
+        "hubert",
+        "It says how a checkpoint is read and which layers stay frozen.",
+        _TRAINS,
+        choices=_summaries("encoders"),
+        read=str,
+        propose=_family_of_checkpoint,
+    ),
+    Question(
         "encoder.size",
         "Size of the random encoder",
         "tiny",
         "Tiny trains on a laptop, base needs a GPU.",
         _TRAINS,
         when=_is_random,
-        choices=lambda: {"tiny": "3 layers of width 128", "base": "12 layers of width 768"},
+        choices=lambda *_: {"tiny": "3 layers of width 128", "base": "12 layers of width 768"},
         read=str,
     ),
     Question(
@@ -172,6 +213,14 @@ QUESTIONS = (
         "What the paper makes.",
         _TRAINS,
         when=lambda answers: not _is_random(answers),
+    ),
+    Question(
+        "finetune.batch_seconds",
+        "Audio per batch [s]",
+        "120",
+        "It decides how much memory a batch takes.",
+        _TRAINS,
+        propose=lambda *_: batch_seconds(),
     ),
     Question(
         "merge.base",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import textwrap
 from collections.abc import Mapping
+from pathlib import Path
 
 import questionary
 import yaml
@@ -12,6 +13,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bin
 from prompt_toolkit.output import ColorDepth
 
 from speechft_cli.cli.console import Talk
+from speechft_cli.cli.findings import Proposal
 from speechft_cli.cli.kinds import PURPOSES, Kind
 from speechft_cli.cli.questions import QUESTIONS, Answers, Question
 from speechft_cli.config.load import load_config
@@ -21,12 +23,19 @@ from speechft_cli.errors import ConfigError, RequestError
 _BACK = object()
 
 
-def default_answers(kind: Kind, given: Answers) -> dict[str, object]:
-    """Answers every question of a kind by its default, but for what is given."""
+def default_answers(kind: Kind, given: Answers, folder: Path) -> dict[str, object]:
+    """Answers every question of a kind by its default, but for what is given.
+
+    Args:
+        kind: Of file.
+        given: Dotted key → value.
+        folder: What relative paths start from.
+    """
     answers: dict[str, object] = {}
     for question in _questions(kind, given):
-        if question.when({**given, **answers}):
-            answers[question.key] = question.read(question.default)
+        known = {**given, **answers}
+        if question.when(known):
+            answers[question.key] = question.read(_proposal(question, known, folder).answer)
     return {**answers, **given}
 
 
@@ -38,8 +47,15 @@ def ask_kind(talk: Talk) -> Kind:
     return chosen
 
 
-def ask(talk: Talk, kind: Kind, given: Answers) -> dict[str, object]:
-    """Asks every question of a kind, but for what is given; Esc goes back to the question before."""
+def ask(talk: Talk, kind: Kind, given: Answers, folder: Path) -> dict[str, object]:
+    """Asks every question of a kind, but for what is given; Esc goes back to the question before.
+
+    Args:
+        talk: Where to say why a question is asked.
+        kind: Of file.
+        given: Dotted key → value.
+        folder: What relative paths start from.
+    """
     talk.line("Enter takes the answer shown, Esc goes back, Ctrl-C ends without a file.", style="dim")
     questions = _questions(kind, given)
     answers: dict[str, object] = {}
@@ -47,10 +63,14 @@ def ask(talk: Talk, kind: Kind, given: Answers) -> dict[str, object]:
     place = 0
     while place < len(questions):
         question = questions[place]
-        if not question.when({**given, **answers}):
+        known = {**given, **answers}
+        choices = question.choices(known)
+        if not question.when(known) or len(choices) == 1:
+            if question.when(known):
+                answers[question.key] = question.read(next(iter(choices)))
             place += 1
             continue
-        value = _ask(talk, question, {**given, **answers})
+        value = _ask(talk, question, known, _proposal(question, known, folder))
         if value is not _BACK:
             answers[question.key] = value
             asked.append(place)
@@ -79,19 +99,23 @@ def _questions(kind: Kind, given: Answers) -> list[Question]:
     return [question for question in QUESTIONS if kind in question.kinds and question.key not in given]
 
 
-def _ask(talk: Talk, question: Question, answers: Answers) -> object:
-    talk.line(question.why, style="dim")
-    choices = question.choices()
+def _proposal(question: Question, answers: Answers, folder: Path) -> Proposal:
+    return question.propose(answers, folder) or Proposal(question.default, question.why)
+
+
+def _ask(talk: Talk, question: Question, answers: Answers, proposal: Proposal) -> object:
+    talk.line(proposal.why, style="dim")
+    choices = question.choices(answers)
     look = _look(talk)
     if not choices:
 
         def check(text: str) -> bool | str:
             return _complaint(question, text, answers) or True
 
-        return _answer(question, questionary.text(question.prompt, default=question.default, validate=check, **look))
+        return _answer(question, questionary.text(question.prompt, default=proposal.answer, validate=check, **look))
     titles = _titles(choices)
     if question.takes_several:
-        chosen = question.default.split(",")
+        chosen = proposal.answer.split(",")
         boxes = questionary.checkbox(
             question.prompt,
             choices=[questionary.Choice(titles[name], value=name, checked=name in chosen) for name in choices],
@@ -100,7 +124,7 @@ def _ask(talk: Talk, question: Question, answers: Answers) -> object:
         )
         return _answer(question, boxes)
     options = [questionary.Choice(titles[name], value=name) for name in choices]
-    return _answer(question, questionary.select(question.prompt, options, default=question.default, **look))
+    return _answer(question, questionary.select(question.prompt, options, default=proposal.answer, **look))
 
 
 def _answer(question: Question, prompt: questionary.Question) -> object:
@@ -125,7 +149,7 @@ def _complaint(question: Question, text: str, answers: Answers) -> str:
         value = question.read(text)
     except (RequestError, yaml.YAMLError) as error:
         return str(error)
-    if value is None:
+    if value is None and question.read(question.default) is not None:
         return "must be given"
     found = problems({**answers, question.key: value})
     return found[0] if found else ""

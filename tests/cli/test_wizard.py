@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pexpect
 import pytest
+import soundfile
 
 from speechft_cli.cli.commands.init import Kind
 from speechft_cli.cli.names import unknown_names
+from speechft_cli.cli.preview import preview
 from speechft_cli.cli.questions import QUESTIONS
 from speechft_cli.config.load import load_config
 from speechft_cli.config.templates import template_names, template_path
@@ -62,6 +64,11 @@ class Terminal:
         self.child.expect_exact(prompt)
         self.child.send(f"{keys}\r")
 
+    def back_to(self, why: str) -> None:
+        """Presses Esc and waits for the reason of the question before, which is said once each time it is asked."""
+        self.child.send(ESCAPE)
+        self.child.expect_exact(why)
+
     def end(self) -> int:
         """Waits for the end; returns the exit code."""
         self.child.expect(pexpect.EOF)
@@ -111,6 +118,7 @@ def test_arrow_keys_choose_and_typed_answers_are_checked_like_the_file(
     wizard.answer("Optimizer updates", f"{ERASE_LINE}many")
     wizard.child.expect_exact("must be a valid integer")
     wizard.child.send(f"{ERASE_LINE}20\r")
+    wizard.answer("Audio per batch")
     wizard.answer("Seed")
     wizard.answer("Write mine.yaml?", "y")
     assert wizard.end() == 0
@@ -124,7 +132,7 @@ def test_arrow_keys_choose_and_typed_answers_are_checked_like_the_file(
 
 def test_a_question_that_does_not_apply_is_not_asked(terminal: list[Terminal]) -> None:
     wizard = _open(terminal, "--kind", "finetune", "--set", "encoder.init=null")
-    for prompt in ("Name of", "Folder of", "Encoder family", "Checkpoint to start from", "Fine-tuning task"):
+    for prompt in ("Name of", "Folder of", "Checkpoint to start from", "Encoder family", "Fine-tuning task"):
         wizard.answer(prompt)
     wizard.child.expect_exact("50000")
 
@@ -138,18 +146,19 @@ def test_the_first_question_is_what_to_do(terminal: list[Terminal]) -> None:
 def test_escape_goes_back_to_the_question_before(terminal: list[Terminal], tmp_path: Path) -> None:
     wizard = _open(terminal, "--kind", "finetune", "--set", "encoder.family=hubert", "--set", "finetune.task=asr")
     wizard.child.expect_exact("Name of the experiment")
-    wizard.child.send(ESCAPE)  # there is nothing before the first question, so it is asked again
+    wizard.back_to("Folders and reports carry it.")  # nothing comes before the first question: it is asked again
     wizard.answer("Name of the experiment", f"{ERASE_LINE}first")
     wizard.answer("Folder of the manifests")
     wizard.answer("Where the encoder starts")
     wizard.child.expect_exact("Size of the random encoder")
-    wizard.child.send(ESCAPE)
+    wizard.back_to("The method needs pre-trained weights")
     wizard.child.expect_exact("Where the encoder starts")
-    wizard.child.send(ESCAPE)
+    wizard.back_to("Where `speechft prepare --out` wrote them.")
     wizard.answer("Folder of the manifests", f"{ERASE_LINE}elsewhere")
     wizard.answer("Where the encoder starts", "\x1b[A")  # the first choice: a checkpoint
     wizard.answer("Checkpoint to start from", f"{ERASE_LINE}mine.pt")
     wizard.answer("Optimizer updates")
+    wizard.answer("Audio per batch")
     wizard.answer("Seed")
     wizard.answer("Write speechft.yaml?")
     assert wizard.end() == 0
@@ -169,6 +178,38 @@ def test_a_window_of_sixty_columns_breaks_nothing(terminal: list[Terminal], tmp_
     wizard.answer("Write speechft.yaml?")
     assert wizard.end() == 0
     assert (tmp_path / "speechft.yaml").read_text(encoding="utf-8") == MERGE
+
+
+def test_what_a_path_holds_is_found_out(speechft, tmp_path: Path, tiny_file: Path) -> None:
+    for name in ("angry", "sad"):
+        (tmp_path / "speech" / name).mkdir(parents=True)
+        soundfile.write(tmp_path / "speech" / name / "a.wav", [0.1] * 8000, 16_000)
+    result = speechft("init", "--defaults", "--set", "prepare.root=speech", "--set", f"encoder.checkpoint={tiny_file}")
+    assert (result.exit_code, result.stderr) == (0, "")
+    config = load_config(tmp_path / "speechft.yaml").config
+    assert config.prepare is not None
+    assert config.encoder is not None
+    assert config.prepare.corpus == "folder"
+    assert (config.encoder.family, config.encoder.init, config.encoder.checkpoint) == ("hubert", None, tiny_file)
+
+
+def test_the_preview_says_what_the_file_leads_to() -> None:
+    config = load_config(
+        None,
+        flags={
+            "output_dir": "runs",
+            "finetune.steps": 300,
+            "finetune.batch_seconds": 24,
+            "merge.alphas": "0:1:0.25",
+            "evaluate.tasks": ["sid"],
+        },
+    ).config
+    assert [" ".join(line.split()) for line in preview(config)] == [
+        "finetune 300 updates of at most 24 s, 2 h of audio in all; the encoder is frozen in the first 30 → "
+        f"{config.run_dir}",
+        f"merge linear, 5 checkpoints of the base's size → {config.merge_dir}",
+        f"evaluate sid → {config.evaluate_dir}",
+    ]
 
 
 @pytest.mark.parametrize("name", template_names())
@@ -294,5 +335,5 @@ def test_every_question_has_a_default_a_reason_and_a_key_of_the_file() -> None:
         assert question.why.endswith(".")
         assert len(question.why) <= 80
         load_config(None, flags={question.key: question.read(question.default)})
-        choices = question.choices()
+        choices = question.choices({"prepare.root": "corpus"})
         assert not choices or set(question.default.split(",")) <= set(choices)

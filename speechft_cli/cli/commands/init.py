@@ -16,6 +16,7 @@ from speechft_cli.errors import ConfigError, RequestError, SpeechftError
 
 if TYPE_CHECKING:
     from speechft_cli.cli.console import Talk
+    from speechft_cli.config.schema import Config
 
 
 _NEXT = {Kind.experiment: "prepare", Kind.merge: "merge", Kind.finetune: "finetune", Kind.evaluate: "evaluate"}
@@ -80,11 +81,14 @@ def init(
             from speechft_cli.cli.wizard import ask_kind
 
             kind = ask_kind(talk)
-    text = _text(talk, kind, *given, is_asked=is_asked)
+    config, text = _config_and_text(talk, kind, *given, is_asked=is_asked, folder=out.parent)
     if is_asked:
+        from speechft_cli.cli.preview import preview
         from speechft_cli.cli.wizard import confirm
 
         talk.line(f"\n{text}")
+        for line in preview(config):
+            talk.line(line)
         if not confirm(talk, f"Write {nearby(out)}?"):
             raise SpeechftError(f"{out}: not written, as you wished")
     write_text(out, text)
@@ -124,7 +128,9 @@ def _given(path: Path | None, sets: Sequence[str]) -> tuple[dict[str, object], d
     return given, places
 
 
-def _text(talk: Talk, kind: Kind, given: Mapping[str, object], places: Mapping[str, str], *, is_asked: bool) -> str:
+def _config_and_text(
+    talk: Talk, kind: Kind, given: Mapping[str, object], places: Mapping[str, str], *, is_asked: bool, folder: Path
+) -> tuple[Config, str]:
     """Completes the answers, checks them like a file, and writes them as YAML."""
     from speechft_cli.cli.names import unknown_names
     from speechft_cli.cli.wizard import ask, default_answers, problems
@@ -132,7 +138,7 @@ def _text(talk: Talk, kind: Kind, given: Mapping[str, object], places: Mapping[s
     from speechft_cli.config.load import load_config
 
     _refuse(problems(given), places)  # before the questions, not after them
-    answers = ask(talk, kind, given) if is_asked else default_answers(kind, given)
+    answers = ask(talk, kind, given, folder) if is_asked else default_answers(kind, given, folder)
     _refuse(problems(answers), places)
     config = load_config(None, flags=answers).config
     _refuse(list(unknown_names(config, {})), places)
@@ -148,7 +154,7 @@ def _text(talk: Talk, kind: Kind, given: Mapping[str, object], places: Mapping[s
         if section:
             tree[field] = section
     heading = f"# Written by `speechft init --kind {kind.value}`. All keys: `speechft config schema`.\n\n"
-    return heading + explained(tree)
+    return config, heading + explained(tree)
 
 
 def _refuse(found: Sequence[str], places: Mapping[str, str]) -> None:

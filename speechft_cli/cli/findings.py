@@ -1,0 +1,96 @@
+"""What the wizard finds out by looking, so that it need not ask: encoders, corpora, the GPU."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+#: Audio per batch that HuBERT base takes per GiB of a GPU's memory, with room to spare [s].
+_SECONDS_PER_GIB = 5
+_CPU_SECONDS = 24
+#: How much of a corpus is looked at.
+_LOOKED_AT = 20
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An answer that was found out.
+
+    Attributes:
+        answer: As it would be typed.
+        why: What was seen, one line.
+    """
+
+    answer: str
+    why: str
+
+
+def family_of(path: Path) -> Proposal | None:
+    """Looks which family's encoder a checkpoint holds; None when it can't be told."""
+    if not path.exists():
+        return None
+    from speechft_cli.encoders.dimensions import read_dimensions
+    from speechft_cli.encoders.formats import read_encoder
+    from speechft_cli.errors import SpeechftError
+
+    try:
+        checkpoint = read_encoder(path)
+    except SpeechftError:
+        return None
+    count = sum(tensor.numel() for tensor in checkpoint.weights.values())
+    size = f"{count / 1e6:.1f} M parameters"
+    try:
+        found = read_dimensions(checkpoint.weights)
+        size += f", {found['encoder_layers']} layers of width {found['encoder_embed_dim']}"
+    except SpeechftError:
+        pass  # a family with other names; its parameters are counted
+    return Proposal(checkpoint.family.name, f"{path.name} holds a {checkpoint.family.name}: {size}.")
+
+
+def corpus_of(root: Path) -> Proposal | None:
+    """Looks which corpus lies in a folder: the first whose reader finds utterances there and misses nothing.
+
+    Readers that take almost anything, a list or class folders, come last in the catalogue's order of trial.
+    """
+    from speechft_cli.data import CORPORA
+    from speechft_cli.data.corpus import CorpusRequest, Rejected
+    from speechft_cli.errors import SpeechftError
+
+    if not root.exists():
+        return None
+    lenient = ("manifest", "folder")
+    names = [name for name in CORPORA if name not in lenient and CORPORA.get(name).needs_root]
+    for name in (*names, *lenient):
+        try:
+            found = list(islice(CORPORA.get(name).read(CorpusRequest(root)), _LOOKED_AT))
+        except (SpeechftError, OSError, ValueError):
+            continue  # not this corpus's layout
+        sound = sum(not isinstance(each, Rejected) for each in found)
+        if sound and sound == len(found):
+            return Proposal(name, f"{root} looks like {name}.")
+    return None
+
+
+def batch_seconds() -> Proposal:
+    """Proposes the audio per batch by the memory of the GPU, if there is one."""
+    gibibytes = _gpu_gibibytes()
+    if gibibytes is None:
+        return Proposal(str(_CPU_SECONDS), "No GPU was found; small batches are quick to come by on a CPU.")
+    seconds = min(480, max(_CPU_SECONDS, int(gibibytes * _SECONDS_PER_GIB)))
+    return Proposal(str(seconds), f"The GPU has {gibibytes:.0f} GiB; the paper's batches held about 120 s.")
+
+
+def _gpu_gibibytes() -> float | None:
+    """Asks the driver, which answers at once; torch takes seconds to import."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    command = [tool, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+        return float(answer.splitlines()[0]) / 1024
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
