@@ -33,6 +33,7 @@ Commands:
   finetune  Fine-tune an encoder stably on one task.
   merge     Interpolate a fine-tuned encoder back toward its base.
   evaluate  Score frozen encoders on tasks and write a report.
+  convert   Write an encoder in other formats and check that nothing changed.
   demo      Run the whole job in minutes, on synthetic speech.
   doctor    Say what works on this machine and how to mend the rest.
   list      Show the names a config may use, or all there is of one.
@@ -46,7 +47,7 @@ def test_help_fits_the_screen(speechft) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["init", "prepare", "finetune", "merge", "evaluate", "demo", "doctor", "list", "config"]
+    "command", ["init", "prepare", "finetune", "merge", "evaluate", "convert", "demo", "doctor", "list", "config"]
 )
 def test_every_command_has_help_that_fits_the_screen(speechft, command: str) -> None:
     result = speechft(command, "--help")

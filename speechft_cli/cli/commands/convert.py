@@ -1,0 +1,48 @@
+"""`speechft convert`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speechft_cli.cli.conduct import conduct
+from speechft_cli.cli.options import AsJson
+
+
+def convert(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="IN", help="Checkpoint, run folder or Hugging Face folder.")],
+    formats: Annotated[
+        list[str], typer.Option("--format", metavar="NAME", help="See `speechft list formats`; repeatable.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
+    stem: Annotated[str, typer.Option("--stem", metavar="NAME", help="What the files are called.")] = "encoder",
+    base: Annotated[
+        Path | None,
+        typer.Option("--base", metavar="FILE", help="Brings configuration and pre-training head where IN has none."),
+    ] = None,
+    family: Annotated[
+        str | None, typer.Option("--family", metavar="NAME", help="Encoder family, where IN doesn't tell.")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare the features before and after.")] = True,
+    trust: Annotated[bool, typer.Option("--trust", help="Let IN execute code, if it must, while it is read.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write an encoder in other formats and check that nothing changed."""
+    from speechft_cli.engines import convert as engine
+
+    request = engine.ConvertRequest(
+        source=source,
+        formats=formats,
+        out=out,
+        stem=stem,
+        base=base,
+        family=family,
+        verify=verify,
+        trust=trust,
+        force=force,
+    )
+    conduct(context, lambda report: engine.run(request, report), as_json=as_json)
