@@ -48,6 +48,8 @@ class EncoderFamily:
             like others, since continued pre-training changes them, but no optimizer needs them.
         foreign_prefixes: Weights that begin so are in the family's fairseq checkpoints, but s3prl's loader refuses
             them.
+        network_prefixes: Weights that begin so are all that s3prl loads, where it passes over what else is in a file;
+            that is kept like a head. Empty where the file holds the network and nothing else.
         inner_key: Key among the weights that holds no weight and that s3prl's loader insists on deleting; empty if
             there is none.
         marks: Parts of names that tell the family's weights from those of other families.
@@ -78,6 +80,7 @@ class EncoderFamily:
     cnn_prefixes: tuple[str, ...] = ("feature_extractor.",)
     untrained_prefixes: tuple[str, ...] = ("mask_emb",)
     foreign_prefixes: tuple[str, ...] = ()
+    network_prefixes: tuple[str, ...] = ()
     inner_key: str = ""
     call: Mapping[str, object] = field(default_factory=dict)
     home: HuggingFaceHome | None = None
@@ -99,7 +102,8 @@ class EncoderFamily:
 
     def is_kept(self, name: str) -> bool:
         """Whether a merge keeps the base's value of the weight called `name`."""
-        return name.startswith(self.kept_prefixes)
+        is_beside = bool(self.network_prefixes) and not name.startswith(self.network_prefixes)
+        return is_beside or name.startswith(self.kept_prefixes)
 
     def is_untrained(self, name: str) -> bool:
         """Whether no task's loss reaches the weight called `name`, be it frozen or not."""

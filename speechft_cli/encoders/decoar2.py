@@ -30,8 +30,8 @@ DECOAR2 = EncoderFamily(
     # one band vector has no standard deviation, and s3prl's normalisation makes NaN of it
     fewest_samples=560,
     cnn_prefixes=(),
-    # s3prl loads the two parts it knows and passes over the rest of the file
-    kept_prefixes=("mask_emb", "final_proj", "project_q", "quantizer", "layer_norm"),
+    kept_prefixes=(),
+    network_prefixes=("post_extract_proj.", "encoder."),
     untrained_prefixes=(),
     marks=(),
     published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/checkpoint_decoar2.pt",

@@ -195,7 +195,7 @@ def check_fit(checkpoint: EncoderCheckpoint) -> None:
     problems += [
         f"{name}: is unknown"
         for name in found
-        if name not in expected and not (checkpoint.family.is_kept(name) and not checkpoint.family.configuration)
+        if name not in expected and not (checkpoint.family.network_prefixes and checkpoint.family.is_kept(name))
     ]
     problems += [
         f"{name}: must have shape {tuple(shape)}, got {tuple(found[name])}"

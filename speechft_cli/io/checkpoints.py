@@ -43,6 +43,8 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> dict[str, object]:
                 "convert it where it was made to plain dictionaries and tensors; or, if you trust whoever made it: "
                 f"speechft convert {path} --trust --format safetensors --out DIR",
             ) from error
+        if "zip archive" in first:  # torch's words for it are many
+            first = "it is cut short or damaged"
         raise RequestError(
             f"{path}: must be a torch checkpoint, can't be read: {first}", "is it whole? copy or download it again"
         ) from error
