@@ -17,6 +17,7 @@ from speechft_cli.data.task_splits import RULES, split_for_task
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
@@ -113,7 +114,8 @@ def read_request(config: Config, report: Report) -> Request:
     ]
     if problems:
         raise ConfigError(problems, "speechft list tasks shows every task")
-    family = ENCODERS.get(config.encoder.family if config.encoder is not None else "hubert")
+    candidates = _candidates(config, section, report)
+    family = _family(config, candidates)
     if section.crop_seconds is not None and family.frame_count(int(section.crop_seconds * SAMPLE_RATE)) == 0:
         raise RequestError(
             f"evaluate.crop_seconds: must be long enough for a frame of {family.name}, got {section.crop_seconds:g}"
@@ -122,7 +124,6 @@ def read_request(config: Config, report: Report) -> Request:
     if not available_splits(data):
         list(read_manifest(data, "train"))  # says what is missing and how to make it
     jobs = () if section.drift_only else _jobs(data, section, names, seed=config.seed, report=report)
-    candidates = _candidates(config, section, report)
     base = next((each.path for each in candidates if each.label == BASE), None)
     hashes = {}
     for each in candidates:
@@ -221,6 +222,14 @@ def _jobs(
             )
         )
     return tuple(jobs)
+
+
+def _family(config: Config, candidates: Sequence[Candidate]) -> EncoderFamily:
+    """Returns the family that the config names, else that of the first encoder in a file: they must all be of one."""
+    if config.encoder is not None and config.encoder.family is not None:
+        return ENCODERS.get(config.encoder.family)
+    first = next((each for each in candidates if each.make is None), candidates[0])
+    return read_encoder(first.path).family
 
 
 def _candidates(config: Config, section: EvaluateSection, report: Report) -> list[Candidate]:

@@ -12,6 +12,7 @@ from torch import nn
 
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.encoder import DEFAULT_FAMILY
 from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.data.batches import plan_epoch
 from speechft_cli.data.manifests import available_splits, read_manifest
@@ -139,9 +140,9 @@ def _base(config: Config, resume_from: Path | None) -> EncoderCheckpoint:
             "encoder.checkpoint: must name the pre-trained encoder to start from",
             "or say so: encoder.init: random starts from random weights",
         )
-    family = ENCODERS.get(encoder.family)
+    family = None if encoder.family is None else ENCODERS.get(encoder.family)
     if encoder.checkpoint is None:
-        return random_checkpoint(family, encoder.size, seed=config.seed)
+        return random_checkpoint(family or ENCODERS.get(DEFAULT_FAMILY), encoder.size, seed=config.seed)
     base = read_encoder(encoder.checkpoint, family)
     if not base.is_complete:
         raise RequestError(

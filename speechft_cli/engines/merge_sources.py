@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.encoder import DEFAULT_FAMILY
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
@@ -61,9 +62,12 @@ def read_sources(config: Config, report: Report) -> Sources:
         SpeechftError: One holds a NaN or an infinity.
     """
     section = config.merge or MergeSection()
-    family = ENCODERS.get(config.encoder.family if config.encoder is not None else "hubert")
-    base_path, tuned_paths = _base_path(config, section, family), _tuned_paths(config, section)
+    named = config.encoder.family if config.encoder is not None else None
+    family = None if named is None else ENCODERS.get(named)
+    base_path = _base_path(config, section, family or ENCODERS.get(DEFAULT_FAMILY))
+    tuned_paths = _tuned_paths(config, section)
     base = read_encoder(base_path, family)
+    family = base.family
     if not base.is_complete:
         raise RequestError(
             f"{base.path}: has weights but no configuration, so it can't be a base",

@@ -10,14 +10,17 @@ from pydantic import model_validator
 from speechft_cli.config.sections.base import Section
 from speechft_cli.encoders import ENCODERS
 
+#: The family of a random encoder, where nothing else is said.
+DEFAULT_FAMILY = "hubert"
+
 
 class EncoderSection(Section):
     """The pre-trained encoder θ0 that everything starts from."""
 
-    family: str = "hubert"
-    """Encoder family; `speechft list encoders` shows them."""
+    family: str | None = None
+    """Encoder family; `speechft list encoders` shows them. Default: what the checkpoint is; random weights: hubert."""
     checkpoint: Path | None = None
-    """Checkpoint to start from: an s3prl converted `.pt`, a run folder, or an s3prl downstream `.ckpt`."""
+    """Checkpoint to start from: s3prl, fairseq, a Hugging Face folder, safetensors, or a run folder."""
     init: Literal["random"] | None = None
     """`random`: start from random weights instead of a checkpoint, and mean it."""
     size: str = "base"
@@ -32,7 +35,8 @@ class EncoderSection(Section):
     @model_validator(mode="after")
     def _known_size(self) -> EncoderSection:
         # an unknown family is somebody else's problem to report
-        sizes = ENCODERS.get(self.family).sizes if self.family in ENCODERS else {self.size: {}}
+        family = self.family or DEFAULT_FAMILY
+        sizes = ENCODERS.get(family).sizes if family in ENCODERS else {self.size: {}}
         if self.size not in sizes:
-            raise ValueError(f"size must be one of {', '.join(sizes)} for {self.family}, got {self.size!r}")
+            raise ValueError(f"size must be one of {', '.join(sizes)} for {family}, got {self.size!r}")
         return self
