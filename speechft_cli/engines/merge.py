@@ -15,7 +15,7 @@ from speechft_cli.engines.merge_tables import described, memory_needed, outcome_
 from speechft_cli.engines.merge_targets import Target, targets
 from speechft_cli.engines.merge_variants import Variant, unused_filters, variants
 from speechft_cli.engines.merge_write import Writer
-from speechft_cli.errors import ConfigError
+from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
 from speechft_cli.io.merge_folder import RECORD, is_done, read_merge, remove_leftovers
 from speechft_cli.io.run_folder import locked
@@ -84,12 +84,12 @@ def run(config: Config, report: Report, *, plan_only: bool = False) -> Result:
 
 def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> None:
     """Refuses formats that can't hold the encoder and filters that match nothing."""
-    family = sources.base.family
-    problems = [
-        f"merge.formats: must be able to hold a {family.name}, which {name} can't"
-        for name in section.formats
-        if not FORMATS.get(name).holds(family)
-    ]
+    problems = []
+    for name in section.formats:
+        try:
+            FORMATS.get(name).require(sources.base)
+        except RequestError as error:
+            problems.append(error.message)
     problems += unused_filters(ways[0], sources.plan.merged)
     if problems:
         raise ConfigError(problems, "speechft merge --plan -v shows the tensors' names")

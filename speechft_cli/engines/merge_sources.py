@@ -57,7 +57,8 @@ class Sources:
     @property
     def license(self) -> str:
         """What the card beside the base says of its licence; empty when there is none or it says nothing."""
-        card = Path(str(self.base.path)).parent / "README.md"
+        path = Path(str(self.base.path))
+        card = (path if path.is_dir() else path.parent) / "README.md"
         if not card.is_file():
             return ""
         found = re.match(r"---\n(?:.*\n)*?license:[ \t]*(\S+)[ \t]*\n", card.read_text("utf-8", errors="replace"))
@@ -82,14 +83,14 @@ def read_sources(config: Config) -> Sources:
     family = ENCODERS.get(config.encoder.family) if config.encoder is not None and named else None
     base_path = _base_path(config, section, family or ENCODERS.get("hubert"))
     tuned_paths = _tuned_paths(config, section)
-    base = read_encoder(base_path, family)
+    base = read_encoder(base_path, family, check=False)
     family = base.family
     if not base.is_complete:
         raise RequestError(
             f"{base.path}: has weights but no configuration, so it can't be a base",
             f"merge.base must be an s3prl converted checkpoint, such as {family.published}",
         )
-    tuned = [read_encoder(path, family) for path in tuned_paths]
+    tuned = [read_encoder(path, family, check=False) for path in tuned_paths]
     plan = plan_merge(base.weights, [(str(each.path), each.weights) for each in tuned], is_kept=family.is_kept)
     recorded = {path: found for path in tuned_paths if (found := _recorded_base(path)) is not None}
     return Sources(base, tuned, plan, recorded)
@@ -131,5 +132,9 @@ def _recorded_base(folder: Path) -> Mapping[str, object] | None:
 def _file_facts(checkpoint: EncoderCheckpoint) -> dict[str, object]:
     assert checkpoint.path is not None  # it was read from there
     path = checkpoint.path.resolve()
-    facts = path.stat()
-    return {"path": str(path), "bytes": facts.st_size, "changed_ns": facts.st_mtime_ns}
+    facts = [file.stat() for file in (path.iterdir() if path.is_dir() else [path])]
+    return {
+        "path": str(path),
+        "bytes": sum(each.st_size for each in facts),
+        "changed_ns": max(each.st_mtime_ns for each in facts),
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -14,6 +15,7 @@ from speechft_cli.engines.merge_sources import Sources
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.ahead import in_order
+from speechft_cli.io.checkpoints import check_sums
 from speechft_cli.io.hashes import combined_hash, tensor_digest
 from speechft_cli.merging.filters import layer_of
 from speechft_cli.merging.inner import inner
@@ -67,12 +69,15 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
         allow_unrelated: Whether models that have nothing in common are merged all the same.
 
     Raises:
+        RequestError: A file is damaged.
         SpeechftError: A model holds a NaN or an infinity; names the tensors.
         RequestError: A tuned model has nothing to do with the base.
     """
     models = (sources.base, *sources.tuned)
     names = list(dict.fromkeys(name for each in models for name in each.weights))
     merged = set(sources.plan.merged)
+    checks = ThreadPoolExecutor(len(models))
+    sums = [checks.submit(_check_sums, each) for each in models]
     report(Started("reading and hashing", len(names), "tensors"))
     looks: dict[str, _Look] = {}
     job = in_order(lambda name: _look(name, models, name in merged), names, workers=os.cpu_count() or 1)
@@ -80,6 +85,9 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
         looks[name] = look
         report(Advanced(count, name))
     report(Finished())
+    for each_sum in sums:
+        each_sum.result()  # a damaged file is damaged before its numbers mean anything
+    checks.shutdown()
     for number, each in enumerate(models):
         # what a tuned model's pre-training head holds is nobody's business
         check_finite(str(each.path), (name for name, look in looks.items() if look.broken[number]))
@@ -95,6 +103,11 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
         for number in range(len(models))
     ]
     return Survey(digests[0], [combined_hash(each) for each in digests], distances)
+
+
+def _check_sums(checkpoint: EncoderCheckpoint) -> None:
+    if checkpoint.path is not None and checkpoint.path.is_file() and checkpoint.path.suffix != ".safetensors":
+        check_sums(checkpoint.path, checkpoint.weights)
 
 
 def check_finite(where: str, broken: Iterable[str]) -> None:

@@ -176,10 +176,7 @@ class Writer:
 def _save(merged: EncoderCheckpoint, folder: Path, files: Mapping[str, str], record: Mapping[str, object]) -> None:
     metadata = {LINEAGE: json.dumps(record, ensure_ascii=False, default=str)}
     for name, file in files.items():
-        path = folder / file
-        if FORMATS.get(name).is_folder:
-            path.mkdir()
-        FORMATS.get(name).save(merged, path, metadata)
+        FORMATS.get(name).save(merged, folder / file, metadata)
 
 
 def _moved(merged: Mapping[str, float], tuned: Sequence[Mapping[str, float]]) -> dict[str, float | None]:
