@@ -109,7 +109,7 @@ class Writer:
             in_order(lambda name: self._part(name, target), base.weights, workers=os.cpu_count() or 1)
         )
         hashes: dict[str, str] = {}
-        if list(target.files) == ["s3prl"]:
+        if list(target.files) == ["s3prl"] and not _holds_tensor(base.container):
             (name,) = target.files.values()
             stand_ins = base.with_weights({key: stand_in(tensor) for key, tensor in base.weights.items()})
             hashes[name] = save_streamed(stand_ins.tree(), (part.tensor for part in parts), folder / name)
@@ -171,6 +171,13 @@ class Writer:
             "moved": _moved(facts.distances, self._survey.distances),
         }
         return {**target.record, **card_facts, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+
+
+def _holds_tensor(value: object) -> bool:
+    """Whether there is a tensor anywhere in a checkpoint's configuration, which a stream could not tell from weights."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_tensor, value.values()))
+    return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(map(_holds_tensor, value)))
 
 
 def _save(merged: EncoderCheckpoint, folder: Path, files: Mapping[str, str], record: Mapping[str, object]) -> None:

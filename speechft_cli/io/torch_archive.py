@@ -7,10 +7,12 @@ the front to the back, with the checksums that a zip archive has.
 from __future__ import annotations
 
 import hashlib
+import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +26,8 @@ from speechft_cli.io.hashes import tensor_bytes
 _DESCRIPTOR, _CENTRAL = b"PK\x07\x08", b"PK\x01\x02"
 _LOCAL_SIZE, _LOCAL_NAME = 30, 26
 _CENTRAL_SIZE, _CENTRAL_NAME, _CENTRAL_CHECKSUM = 46, 28, 16
+#: Bytes after which what was written is sent to the disk.
+_SYNCED = 64_000_000
 #: What torch calls the entries that hold numbers.
 _DATA = "/data/"
 
@@ -55,23 +59,39 @@ def save_streamed(tree: Mapping[str, object], tensors: Iterable[Tensor], path: P
                 torch.save(tree, layout)
         except RuntimeError as error:  # how torch reports a full disk
             raise OSError(str(error)) from error
-        with layout.open("rb") as source, path.open("wb") as target:
-            return _fill(source, target, tensors)
+        with layout.open("rb") as source, path.open("wb") as target, ThreadPoolExecutor(1) as disk:
+            return _fill(source, _Target(target, disk), tensors)
     finally:
         layout.unlink(missing_ok=True)
         layout.parent.rmdir()
 
 
-def _fill(source: BinaryIO, target: BinaryIO, tensors: Iterable[Tensor]) -> str:
+class _Target:
+    """A file that is hashed while it is written, and on its way to the disk while more is being computed."""
+
+    def __init__(self, file: BinaryIO, disk: ThreadPoolExecutor) -> None:
+        self._file = file
+        self._disk = disk
+        self._digest = hashlib.sha256()
+        self._waiting = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        self._file.write(data)
+        self._digest.update(data)
+        self._waiting += len(data)
+        if self._waiting > _SYNCED:
+            self._waiting = 0
+            # what fails here fails again when the finished file is synced, and is reported then
+            self._disk.submit(os.fsync, self._file.fileno())
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+def _fill(source: BinaryIO, target: _Target, tensors: Iterable[Tensor]) -> str:
     with zipfile.ZipFile(source) as archive:
         entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
         directory = archive.start_dir
-    digest = hashlib.sha256()
-
-    def write(data: bytes | memoryview) -> None:
-        target.write(data)
-        digest.update(data)
-
     # torch lays the tensors down in the order in which it meets them
     numbers = iter(tensors)
     checksums: dict[str, int] = {}
@@ -79,21 +99,21 @@ def _fill(source: BinaryIO, target: BinaryIO, tensors: Iterable[Tensor]) -> str:
     for entry, end in zip(entries, ends, strict=True):
         source.seek(entry.header_offset)
         header = source.read(_LOCAL_SIZE)
-        write(header + source.read(sum(struct.unpack_from("<HH", header, _LOCAL_NAME))))
+        target.write(header + source.read(sum(struct.unpack_from("<HH", header, _LOCAL_NAME))))
         if _DATA in entry.filename:
             data = tensor_bytes(next(numbers))
             if len(data) != entry.file_size:
                 raise ValueError(f"{entry.filename}: must have {entry.file_size} bytes, got {len(data)}")
-            write(data)
+            target.write(data)
             checksums[entry.filename] = zlib.crc32(data)
             source.seek(entry.file_size, 1)
         else:
-            write(source.read(entry.file_size))
+            target.write(source.read(entry.file_size))
             checksums[entry.filename] = entry.CRC
-        write(_with_checksum(source.read(end - source.tell()), checksums[entry.filename]))
+        target.write(_with_checksum(source.read(end - source.tell()), checksums[entry.filename]))
     source.seek(directory)
-    write(_directory(source.read(), checksums))
-    return digest.hexdigest()
+    target.write(_directory(source.read(), checksums))
+    return target.hexdigest()
 
 
 def _with_checksum(descriptor: bytes, checksum: int) -> bytes:

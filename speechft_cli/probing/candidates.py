@@ -69,9 +69,9 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, fil
     for file, record in sorted(find_merges(merged, file_name), key=lambda pair: _place(merged, *pair)):
         found = _merged("", file, record)
         way = "/".join(_way(merged, file))
-        candidates.append(
-            replace(found, label=f"{way}/" * bool(way) + f"alpha-{(found.alpha or Decimal(0)).normalize():f}")
-        )
+        label = f"{way}/" * bool(way) + f"alpha-{(found.alpha or Decimal(0)).normalize():f}"
+        if label not in {each.label for each in candidates}:  # a grid and a single merge may share a folder
+            candidates.append(replace(found, label=label))
     return candidates
 
 
