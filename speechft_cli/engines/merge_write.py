@@ -174,7 +174,7 @@ class Writer:
 
 
 def _holds_tensor(value: object) -> bool:
-    """Whether there is a tensor anywhere in a checkpoint's configuration, which a stream could not tell from weights."""
+    """Whether a checkpoint's configuration holds a tensor anywhere, which a stream could not tell from weights."""
     if isinstance(value, Mapping):
         return any(map(_holds_tensor, value.values()))
     return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(map(_holds_tensor, value)))
