@@ -18,12 +18,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import torch
-
-from speechft_cli.encoders import ENCODERS
-from speechft_cli.encoders.formats import converted
-from speechft_cli.encoders.s3prl import random_checkpoint
-
 BASELINE = """
 import sys, torch
 base_path, tuned_path, alpha, out = sys.argv[1:]
@@ -46,8 +40,14 @@ for number in range(int(sys.argv[3])):
 """
 
 
-def make_pair(folder: Path, size: str) -> tuple[Path, Path]:
+def make_pair(folder: Path, size: str) -> None:
     """Writes a random base, and a tuned model as an s3prl downstream run with the state of Adam."""
+    import torch
+
+    from speechft_cli.encoders import ENCODERS
+    from speechft_cli.encoders.formats import converted
+    from speechft_cli.encoders.s3prl import random_checkpoint
+
     base_path, tuned_path = folder / "base.pt", folder / "dev-best.ckpt"
     family = ENCODERS.get("hubert")
     base = random_checkpoint(family, size, seed=0)
@@ -70,7 +70,6 @@ def make_pair(folder: Path, size: str) -> tuple[Path, Path]:
         "Optimizer": {"state": state, "param_groups": [{"lr": 1e-4, "params": list(state)}]},
     }
     torch.save(tree, tuned_path)
-    return base_path, tuned_path
 
 
 def measure(*command: object) -> tuple[float, float]:
@@ -90,7 +89,11 @@ def main() -> None:
     parser.add_argument("--grid", type=int, default=21)
     parser.add_argument("--baseline-runs", type=int, default=3)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--make", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.make is not None:
+        make_pair(given.make, given.size)
+        return
     folder = Path(tempfile.mkdtemp(dir=given.folder))
     try:
         compare(folder, given.size, given.grid, given.baseline_runs)
@@ -100,7 +103,9 @@ def main() -> None:
 
 def compare(folder: Path, size: str, grid: int, runs: int) -> None:
     """Measures both ways alternately, so that a change of load meets both."""
-    base, tuned = make_pair(folder, size)
+    # in a process of its own: a child's peak is never less than what its parent had when it started it
+    subprocess.run([sys.executable, __file__, "--make", folder, "--size", size], check=True)
+    base, tuned = folder / "base.pt", folder / "dev-best.ckpt"
     ours = (sys.executable, "-m", "speechft_cli", "merge", "--base", base, "--tuned", tuned)
     theirs, single = [], []
     for number in range(runs):
