@@ -145,7 +145,7 @@ def _data(
     section: MergeSection, sources: Sources, ways: Sequence[Variant], outputs: Sequence[Mapping[str, object]]
 ) -> dict[str, object]:
     return {
-        "method": section.method,
+        "method": section.methods,
         "parameters": [way.method.model_dump(mode="json", by_alias=True) for way in ways],
         "family": sources.base.family.name,
         "base": sources.files[0],

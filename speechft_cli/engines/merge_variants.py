@@ -50,13 +50,13 @@ def variants(section: MergeSection, count: int, *, seed: int) -> list[Variant]:
     filters, found = _filters(section.filters)
     problems += found
     made = []
-    for name in section.method:
+    for name in section.methods:
         for weights in section.weights or [[]]:
             given = {**section.parameters, **({"weight": weights} if weights else {})}
             method, found = _configured(name, given, count, seed=seed)
             if method is not None:
                 found += _wrong_overrides(method, filters)
-                parts = [name] * (len(section.method) > 1) + [_weights_name(weights)] * (len(section.weights) > 1)
+                parts = [name] * (len(section.methods) > 1) + [_weights_name(weights)] * (len(section.weights) > 1)
                 made.append(Variant(method, filters, PurePath(*parts)))
             problems += [problem for problem in found if problem not in problems]
     if problems:
@@ -90,8 +90,8 @@ def _configured(
 
 def _unknown_parameters(section: MergeSection) -> list[str]:
     """Parameters that none of the methods has."""
-    known = {parameter for name in section.method for parameter in _parameters(METHODS.get(name))}
-    methods = ", ".join(section.method)
+    known = {parameter for name in section.methods for parameter in _parameters(METHODS.get(name))}
+    methods = ", ".join(section.methods)
     problems = []
     for key in section.parameters:
         if key not in known:

@@ -56,8 +56,8 @@ class MergeSection(Section):
     """Pre-trained checkpoint θ0; default: the encoder the fine-tuning run started from."""
     tuned: list[Path] = Field(default_factory=list)
     """Fine-tuned checkpoints θ'; default: the best checkpoint of the fine-tuning run."""
-    method: Names = Field(default_factory=lambda: ["linear"])
-    """Merge method; `speechft list methods` shows them. Of several, each writes into its own folder."""
+    method: str | Names = "linear"
+    """Merge method; `speechft list methods` shows them."""
     parameters: dict[str, object] = Field(default_factory=dict)
     """Parameters of the method, named as in mergekit: weight, density, lambda, normalize, ...; docs/merging.md lists
     them. With several methods each takes those it has."""
@@ -95,6 +95,11 @@ class MergeSection(Section):
         if twice:
             raise ValueError(f"must name each list of weights once, got {twice[0]} more than once")
         return self
+
+    @property
+    def methods(self) -> list[str]:
+        """The merge methods; of several, each writes into its own folder."""
+        return [self.method] if isinstance(self.method, str) else self.method
 
     @property
     def is_grid(self) -> bool:
