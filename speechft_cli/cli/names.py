@@ -15,6 +15,7 @@ GROUPS = {
     "prepare.corpus": "corpora",
     "finetune.task": "tasks",
     "merge.method": "methods",
+    "merge.formats": "formats",
     "evaluate.tasks": "tasks",
     "evaluate.target": "tasks",
     "evaluate.score": "scores",

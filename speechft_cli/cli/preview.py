@@ -23,6 +23,6 @@ def preview(config: Config) -> Iterator[str]:
     if config.merge is not None:
         count = len(config.merge.chosen_alphas)
         files = f"{count} checkpoint{'s' * (count != 1)} of the base's size"
-        yield f"merge     {config.merge.method}, {files} → {config.merge_dir}"
+        yield f"merge     {', '.join(config.merge.methods)}, {files} → {config.merge_dir}"
     if config.evaluate is not None:
         yield f"evaluate  {', '.join(config.evaluate.tasks)} → {config.evaluate_dir}"

@@ -1,12 +1,11 @@
-"""What a merge starts from: found, read, checked and named by its hashes."""
+"""What a merge starts from: found, opened, and checked to fit together."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from torch import Tensor
 
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.encoder import DEFAULT_FAMILY
@@ -15,91 +14,87 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.errors import RequestError, SpeechftError
-from speechft_cli.events import Advanced, Finished, Note, Report, Started
-from speechft_cli.io.hashes import file_hash, weights_hash
+from speechft_cli.errors import RequestError
 from speechft_cli.io.run_folder import read_run
 from speechft_cli.merging.plan import MergePlan, plan_merge
-from speechft_cli.merging.weights import distances, not_finite, total
-
-_NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True)
 class Sources:
-    """A base and the models tuned from it, which fit together and hold only finite numbers.
+    """A base and the models tuned from it, which fit together by names, shapes and dtypes. No number was read yet.
 
     Attributes:
         base: θ0, with its configuration.
         tuned: The θ'_k.
         plan: What is merged and what is kept.
-        distances: Name → distance from the base for each tuned model, over the merged tensors.
-        lineage: Path and hashes of the base, then of each tuned model, as merge.json records them.
+        recorded_bases: Fine-tuning run of ours → what it says it started from.
     """
 
     base: EncoderCheckpoint
     tuned: Sequence[EncoderCheckpoint]
     plan: MergePlan
-    distances: Sequence[Mapping[str, float]]
-    lineage: Sequence[Mapping[str, object]]
+    recorded_bases: Mapping[Path, Mapping[str, object]]
 
     @property
     def size(self) -> int:
         """Bytes of a merged model's weights, which have the base's shapes and dtypes."""
         return sum(tensor.nbytes for tensor in self.base.weights.values())
 
+    def other_bases(self, weights_hash: str | None) -> Iterator[str]:
+        """Says which tuned models were made from another base.
+
+        Args:
+            weights_hash: Of the base; None when it has not been read, so that only the path can tell.
+        """
+        for tuned, recorded in self.recorded_bases.items():
+            path = str(recorded["path"])
+            if weights_hash is not None:
+                is_other = recorded.get("weights_sha256") != weights_hash
+            else:
+                is_other = Path(path).resolve() != Path(str(self.base.path)).resolve()
+            if is_other:
+                yield f"{tuned}: was fine-tuned from {path}, not from {self.base.path}"
+
     @property
-    def tuned_distance(self) -> float:
-        """Mean distance of the tuned models from the base."""
-        return sum(total(each.values()) for each in self.distances) / len(self.distances)
+    def license(self) -> str:
+        """What the card beside the base says of its licence; empty when there is none or it says nothing."""
+        path = Path(str(self.base.path))
+        card = (path if path.is_dir() else path.parent) / "README.md"
+        if not card.is_file():
+            return ""
+        found = re.match(r"---\n(?:.*\n)*?license:[ \t]*(\S+)[ \t]*\n", card.read_text("utf-8", errors="replace"))
+        return found[1] if found else ""
+
+    @property
+    def files(self) -> list[dict[str, object]]:
+        """Path, bytes and time of change of the base, then of each tuned model, as merge.json records them."""
+        return [_file_facts(each) for each in (self.base, *self.tuned)]
 
 
-def read_sources(config: Config, report: Report) -> Sources:
-    """Reads the base and the tuned models that a config names or its fine-tuning run has made.
+def read_sources(config: Config) -> Sources:
+    """Opens the base and the tuned models that a config names or its fine-tuning run has made.
+
+    Tensors are mapped from their files, so that only the headers are read.
 
     Raises:
         RequestError: One can't be found or read, or they don't fit together.
-        SpeechftError: One holds a NaN or an infinity.
     """
     section = config.merge or MergeSection()
     named = config.encoder.family if config.encoder is not None else None
     family = None if named is None else ENCODERS.get(named)
     base_path = _base_path(config, section, family or ENCODERS.get(DEFAULT_FAMILY))
     tuned_paths = _tuned_paths(config, section)
-    base = read_encoder(base_path, family)
+    base = read_encoder(base_path, family, check=False)
     family = base.family
     if not base.is_complete:
         raise RequestError(
             f"{base.path}: has weights but no configuration, so it can't be a base",
             f"merge.base must be an s3prl converted checkpoint, such as {family.published}",
         )
-    tuned = [read_encoder(path, family) for path in tuned_paths]
+    tuned = [read_encoder(path, family, check=False) for path in tuned_paths]
     plan = plan_merge(base.weights, [(str(each.path), each.weights) for each in tuned], is_kept=family.is_kept)
-    check_finite(str(base.path), base.weights, base.weights)
-    for each in tuned:
-        check_finite(str(each.path), each.weights, plan.merged)
-    far = [distances(each.weights, base.weights, plan.merged) for each in tuned]
-    lineage = []
-    report(Started("hashing checkpoints", 1 + len(tuned), "files"))
-    for count, each in enumerate((base, *tuned), start=1):
-        lineage.append(_lineage(each))
-        report(Advanced(count, str(each.path)))
-    report(Finished())
-    for path, distance in zip(tuned_paths, far, strict=True):
-        _tell_doubts(path, total(distance.values()), lineage[0], report)
-    return Sources(base, tuned, plan, far, lineage)
-
-
-def check_finite(where: str, weights: Mapping[str, Tensor], names: Iterable[str]) -> None:
-    """Makes sure that the float tensors called `names` hold only finite numbers.
-
-    Raises:
-        SpeechftError: They don't; says `where` and which.
-    """
-    broken = not_finite(weights, names)
-    if broken:
-        more = f" and {len(broken) - _NAMES_SHOWN} more" if len(broken) > _NAMES_SHOWN else ""
-        raise SpeechftError(f"{where}: must be finite, has NaN or Inf in {', '.join(broken[:_NAMES_SHOWN])}{more}")
+    recorded = {path: found for path in tuned_paths if (found := _recorded_base(path)) is not None}
+    return Sources(base, tuned, plan, recorded)
 
 
 def _base_path(config: Config, section: MergeSection, family: EncoderFamily) -> Path:
@@ -135,16 +130,12 @@ def _recorded_base(folder: Path) -> Mapping[str, object] | None:
     return base if isinstance(base, dict) and "path" in base else None
 
 
-def _lineage(checkpoint: EncoderCheckpoint) -> dict[str, object]:
+def _file_facts(checkpoint: EncoderCheckpoint) -> dict[str, object]:
     assert checkpoint.path is not None  # it was read from there
     path = checkpoint.path.resolve()
-    return {"path": str(path), "sha256": file_hash(path), "weights_sha256": weights_hash(checkpoint.weights)}
-
-
-def _tell_doubts(tuned: Path, distance: float, base: Mapping[str, object], report: Report) -> None:
-    """Says what makes a merge pointless, or probably not what was meant; it is made all the same."""
-    if distance == 0:
-        report(Note(f"{tuned}: has the weights of the base, so there is nothing to merge", important=True))
-    recorded = _recorded_base(tuned)
-    if recorded is not None and recorded.get("weights_sha256") != base["weights_sha256"]:
-        report(Note(f"{tuned}: was fine-tuned from {recorded['path']}, not from {base['path']}", important=True))
+    facts = [file.stat() for file in (path.iterdir() if path.is_dir() else [path])]
+    return {
+        "path": str(path),
+        "bytes": sum(each.st_size for each in facts),
+        "changed_ns": max(each.st_mtime_ns for each in facts),
+    }

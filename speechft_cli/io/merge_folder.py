@@ -1,18 +1,25 @@
-"""A merged folder: one checkpoint and merge.json, which says what it was made of."""
+"""A merged folder: a checkpoint in one or more formats, its card, and merge.json, which says what it was made of."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from speechft_cli.errors import RequestError
-from speechft_cli.io.atomic import atomic_folder, atomic_path, write_json
+from speechft_cli.io.atomic import atomic_folder, recover, remove_unfinished, write_json
 from speechft_cli.io.hashes import file_hash
 
 #: Name of the file that says what a folder's checkpoint was made of.
 RECORD = "merge.json"
+#: Name of the model card.
+CARD = "README.md"
+#: What two merges that are the same have in common, besides what they were merged from; and how it was done before a
+#: record said so.
+_SAME = ("family", "method", "parameters", "alpha")
+_ONCE: dict[str, object] = {"filters": [], "weight_norm": "stored"}
 
 
 def read_merge(folder: Path) -> dict[str, object]:
@@ -30,75 +37,120 @@ def read_merge(folder: Path) -> dict[str, object]:
     return cast("dict[str, object]", record)
 
 
-def identity(record: Mapping[str, object]) -> dict[str, object]:
-    """Returns what makes two merges the same: what was merged, how, and under which file name.
+def find_merges(folder: Path, file_name: str) -> Iterator[tuple[Path, dict[str, object]]]:
+    """Yields checkpoint and record of every merge in a folder: in itself, or in the folders below it by their paths.
+
+    Args:
+        folder: Where `speechft merge` wrote.
+        file_name: Of the checkpoints.
+
+    Raises:
+        RequestError: A merge.json can't be read.
+    """
+    for record in sorted(folder.rglob(RECORD)):
+        is_hidden = any(part.startswith(".") for part in record.relative_to(folder).parts)
+        if not is_hidden and (record.parent / file_name).exists():
+            yield record.parent / file_name, read_merge(record.parent)
+
+
+def identity(record: Mapping[str, object], *, by: str = "weights_sha256") -> dict[str, object]:
+    """Returns what makes two merges the same: what was merged, how, and under which file names.
 
     Where the sources lie is no part of it: their weights are.
+
+    Args:
+        record: The content of merge.json.
+        by: What names a source: the hash of its weights, or something that is known without reading it.
     """
     base, output = (cast("Mapping[str, object]", record[key]) for key in ("base", "output"))
     tuned = cast("list[Mapping[str, object]]", record["tuned"])
     return {
-        **{key: record[key] for key in ("family", "method", "parameters", "alpha")},
-        "base": base["weights_sha256"],
-        "tuned": [each["weights_sha256"] for each in tuned],
+        **{key: record[key] for key in _SAME},
+        **{key: record.get(key, once) for key, once in _ONCE.items()},
+        "base": base[by],
+        "tuned": [each[by] for each in tuned],
         "file": output["file"],
+        "formats": output.get("formats", ["s3prl"]),
     }
 
 
-def find_conflict(folder: Path, record: Mapping[str, object]) -> str:
+def find_conflict(folder: Path, record: Mapping[str, object], names: Sequence[str], *, is_read: bool = True) -> str:
     """Says why the merge of `record` may not be written into `folder`; empty when it may.
 
-    It may when the folder holds neither a merge nor a file of the checkpoint's name, or this very merge.
+    It may when the folder holds neither a merge nor anything of the names that will be written, or this very merge.
+
+    Args:
+        folder: The folder.
+        record: The content of merge.json.
+        names: What else will be written there.
+        is_read: Whether the record has the hashes of its sources; without, they count as the same.
     """
-    wanted = identity(record)
-    checkpoint = folder / str(wanted["file"])
     if folder.exists() and not folder.is_dir():
         return f"{folder}: must be a folder, is a file"
     if not (folder / RECORD).exists():
-        return f"{checkpoint}: exists and was not written by merge" if checkpoint.exists() else ""
+        taken = [folder / name for name in names if (folder / name).exists()]
+        return f"{taken[0]}: exists and was not written by merge" if taken else ""
     try:
         held = identity(read_merge(folder))
     except RequestError as error:
         return error.message
+    wanted = identity(record) if is_read else {**identity(record, by="path"), **{k: held[k] for k in ("base", "tuned")}}
     other = [_difference(key, held[key], wanted[key]) for key in wanted if held[key] != wanted[key]]
     return f"{folder}: holds another merge: {', '.join(other)}" if other else ""
 
 
-def is_done(folder: Path, record: Mapping[str, object]) -> bool:
-    """Whether `folder`, which has no conflict, holds the merge of `record` and its checkpoint is unharmed."""
-    checkpoint = folder / str(identity(record)["file"])
-    if not (folder / RECORD).exists() or not checkpoint.is_file():
+def is_done(folder: Path) -> bool:
+    """Whether `folder` holds a merge whose files are what was written."""
+    if not (folder / RECORD).exists():
         return False
     output = cast("Mapping[str, object]", read_merge(folder)["output"])
-    return output.get("sha256") == file_hash(checkpoint)
+    files = cast("Mapping[str, Mapping[str, object]]", output.get("files") or {})
+    return bool(files) and all(
+        (folder / name).is_file() and file_hash(folder / name) == facts["sha256"] for name, facts in files.items()
+    )
 
 
-def write_merge(folder: Path, record: Mapping[str, object], save: Callable[[Path], None]) -> None:
+def write_merge(folder: Path, fill: Callable[[Path], Mapping[str, object]]) -> None:
     """Writes a merged folder: a new one whole or not at all, into an existing one file by file.
 
     Args:
         folder: The folder, without conflict; other files in it stay.
-        record: The content of merge.json; the checkpoint's size and SHA-256 are added to its `output`.
-        save: Writes the checkpoint to the path it is given; may raise OSError.
+        fill: Writes all files but the record into the folder it is given, and returns the record; may raise OSError.
 
     Raises:
         SpeechftError: It can't be written.
     """
-    name = str(identity(record)["file"])
-    if folder.exists():
-        # The record gets its place first: were the checkpoint first and the record never, a rerun would see a
-        # stranger's file; as it is, it sees its own merge without a checkpoint and makes it again.
-        with atomic_path(folder / name) as unfinished:
-            _fill(unfinished, folder, record, save)
-    else:
+    if not folder.exists():
         with atomic_folder(folder) as unfinished:
-            _fill(unfinished / name, unfinished, record, save)
+            write_json(unfinished / RECORD, fill(unfinished))
+        return
+    staging = folder / ".merge"
+    with atomic_folder(staging) as unfinished:
+        write_json(unfinished / RECORD, fill(unfinished))
+    # The record gets its place first: were the checkpoint first and the record never, a rerun would see a stranger's
+    # file; as it is, it sees its own merge without a checkpoint and makes it again.
+    for path in sorted(staging.iterdir(), key=lambda path: path.name != RECORD):
+        place = folder / path.name
+        if place.is_dir():
+            shutil.rmtree(place)
+        path.replace(place)
+    staging.rmdir()
 
 
-def _fill(checkpoint: Path, folder: Path, record: Mapping[str, object], save: Callable[[Path], None]) -> None:
-    save(checkpoint)
-    facts = {"bytes": checkpoint.stat().st_size, "sha256": file_hash(checkpoint)}
-    write_json(folder / RECORD, {**record, "output": {**cast("Mapping[str, object]", record["output"]), **facts}})
+def remove_leftovers(out: Path, folders: Sequence[Path]) -> None:
+    """Removes what kills in the middle of merges left in `out`; nobody else may be writing there.
+
+    Args:
+        out: The output folder.
+        folders: Merged folders in it, which a kill may have left under another name.
+    """
+    for folder in folders:
+        recover(folder)
+        remove_unfinished(folder)
+        shutil.rmtree(folder / ".merge", ignore_errors=True)
+        remove_unfinished(folder / ".merge")
+    for unfinished in out.glob("**/.alpha-*.*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _difference(key: str, held: object, wanted: object) -> str:

@@ -8,14 +8,19 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import write_json, write_text
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, *, leave_nothing: bool = False) -> Iterator[None]:
     """Holds the folder's lock; it goes with the process, however that ends.
+
+    Args:
+        folder: Made when it does not exist.
+        leave_nothing: Remove the lock's file in the end, and the folder when nothing came into it.
 
     Raises:
         RequestError: Another process holds it, or the folder can't be written to.
@@ -35,10 +40,26 @@ def locked(folder: Path) -> Iterator[None]:
                 f"{folder}: is in use by process {file.read().strip() or 'unknown'}",
                 "wait for it to end, or choose another output folder",
             ) from None
+        if not _is_at(folder / ".lock", file):
+            raise RequestError(f"{folder}: was in use until just now", "try again")
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            if leave_nothing:
+                (folder / ".lock").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
+def _is_at(path: Path, file: TextIO) -> bool:
+    """Whether an open file is still the one at `path`: whoever held the lock before may have removed it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 class MetricsLog:

@@ -114,6 +114,15 @@ def layer_of(name: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def group_of(name: str) -> str:
+    """Returns the part of the encoder that a tensor belongs to: `layers.3`, `feature_extractor`, `encoder.pos_conv`."""
+    layer = layer_of(name)
+    if layer is not None:
+        return f"layers.{layer}"
+    parts = name.split(".")
+    return ".".join(parts[:2]) if parts[0] == "encoder" else parts[0]
+
+
 def at_depth(values: Sequence[float], depth: float) -> float:
     """Returns the value at `depth` of a gradient, interpolated between its points; one value is the same everywhere."""
     place = depth * (len(values) - 1)

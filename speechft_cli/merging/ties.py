@@ -18,8 +18,8 @@ from speechft_cli.merging.task_vectors import line
 class Ties(WeightedMethod):
     """θ0 + α λ · sum of the trimmed task vectors where they agree with the elected sign.
 
-    `normalize: true` gives the paper's disjoint mean; without it one tuned model moves by alpha and no further,
-    whatever its weight is said to be.
+    `normalize: true` with equal weights gives the paper's disjoint mean; the weight of a single tuned model cancels in
+    it.
 
     Source: Yadav et al. 2023, "TIES-Merging", arXiv 2306.01708, algorithm 1.
     """

@@ -13,12 +13,19 @@ from speechft_cli.merging.base import Curve, MergeMethod, Spot
 from speechft_cli.merging.filters import Filter, choose, depths
 from speechft_cli.merging.inner import length
 from speechft_cli.merging.plan import MergePlan
+from speechft_cli.merging.weight_norm import half_curve, pairs
 
 Weights = Mapping[str, Tensor]
 
 
 def draw(
-    method: MergeMethod, base: Weights, tuned: Sequence[Weights], plan: MergePlan, *, filters: Sequence[Filter] = ()
+    method: MergeMethod,
+    base: Weights,
+    tuned: Sequence[Weights],
+    plan: MergePlan,
+    *,
+    filters: Sequence[Filter] = (),
+    whole_kernels: bool = False,
 ) -> Callable[[float], dict[str, Tensor]]:
     """Draws the curve of all weights.
 
@@ -30,12 +37,14 @@ def draw(
         tuned: The θ'_k.
         plan: What is merged and what is kept, made for these very weights.
         filters: What is special for some tensors; the first that means a tensor counts.
+        whole_kernels: Merge the kernels of weight-normed convolutions, not their stored halves.
 
     Returns:
         alpha → weights with the names of `base`, in its order. At alpha 0, and at any alpha for tensors that are kept
         or that no tuned model has changed, they are the base's own tensors: not copies.
     """
-    curves = dict(draw_each(method, base, tuned, plan.merged, filters=filters))
+    curve_of = drawer(method, base, tuned, plan.merged, filters=filters, whole_kernels=whole_kernels)
+    curves = {name: curve_of(name) for name in plan.merged}
 
     def at(alpha: float) -> dict[str, Tensor]:
         return {name: curves[name](alpha) if name in curves else tensor for name, tensor in base.items()}
@@ -43,32 +52,42 @@ def draw(
     return at
 
 
-def draw_each(
+def drawer(
     method: MergeMethod,
     base: Weights,
     tuned: Sequence[Weights],
     names: Sequence[str],
     *,
     filters: Sequence[Filter] = (),
-) -> Iterator[tuple[str, Curve]]:
-    """Yields name and curve of one tensor after the other, as `draw` puts them together."""
-    choices = choose(method, filters, names)
-    surveys: dict[MergeMethod, tuple[float, ...]] = {}
-    for name, depth in depths(names).items():
-        chosen = choices[name].method
-        if chosen not in surveys:
-            surveys[chosen] = chosen.survey([partial(_walk, base, each, names) for each in tuned])
-        curve = _curve(chosen, base[name], [each[name] for each in tuned], Spot(name, depth, surveys[chosen]))
-        yield name, _filtered(curve, choices[name].filter, depth)
+    whole_kernels: bool = False,
+) -> Callable[[str], Curve]:
+    """Looks at the whole models once, and returns what draws the curve of one tensor by its name, as `draw` does."""
+    choices, deep = choose(method, filters, names), depths(names)
+    halves = pairs(names) if whole_kernels else {}
+    used = {choice.method for choice in choices.values()}
+    surveys = {each: each.survey([partial(_walk, base, weights, names) for weights in tuned]) for each in used}
+
+    def curve_of(name: str) -> Curve:
+        # both halves of a kernel go along one curve, so the direction's filter counts for the length too
+        leader = max(name, halves.get(name, name))
+        chosen, own = choices[leader], [base[name], *(weights[name] for weights in tuned)]
+        spot = Spot(leader, deep[leader], surveys[chosen.method])
+        if name in halves:
+            other = [base[halves[name]], *(weights[halves[name]] for weights in tuned)]
+            curve = _kernel_curve(chosen.method, name, own, other, spot)
+        else:
+            curve = _curve(chosen.method, own, spot)
+        return lambda alpha: curve(chosen.filter.alpha_of(alpha, spot.depth))
+
+    return curve_of
 
 
-def is_changed(base: Tensor, tuned: Sequence[Tensor]) -> bool:
+def is_changed(base: Tensor, tuned: Iterable[Tensor]) -> bool:
     """Whether any tuned model has other numbers here than the base."""
-    precision = _precision([base, *tuned])
     return any(
         not torch.equal(tensor, base)
         if tensor.dtype == base.dtype
-        else not torch.equal(tensor.to(precision), base.to(precision))
+        else not torch.equal(tensor.to(_precision([tensor, base])), base.to(_precision([tensor, base])))
         for tensor in tuned
     )
 
@@ -79,9 +98,13 @@ def distances(weights: Weights, base: Weights, names: Iterable[str]) -> dict[str
 
 
 def distance(one: Tensor, other: Tensor) -> float:
-    """Returns the Euclidean distance between two tensors; NaN or infinite when one of them holds such a number."""
+    """Returns the Euclidean distance between two tensors, to seven digits; not finite where a number in them is not."""
+    if one is other:
+        return 0.0
     precision = _precision([one, other])
-    return length(one.to(precision) - other.to(precision))
+    found = length(one.to(precision) - other.to(precision))
+    # the square of a large number may overflow where the number does not
+    return found if math.isfinite(found) else length(one.double() - other.double())
 
 
 def total(distances: Iterable[float]) -> float:
@@ -91,15 +114,19 @@ def total(distances: Iterable[float]) -> float:
 
 def not_finite(weights: Weights, names: Iterable[str]) -> list[str]:
     """Returns the names of the float tensors that hold a NaN or an infinity."""
-    return [
-        name for name in names if weights[name].is_floating_point() and not bool(weights[name].isfinite().all().item())
-    ]
+    return [name for name in names if not is_finite(weights[name])]
 
 
-def _curve(method: MergeMethod, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+def is_finite(tensor: Tensor) -> bool:
+    """Whether a tensor holds neither a NaN nor an infinity."""
+    return not tensor.is_floating_point() or bool(tensor.isfinite().all().item())
+
+
+def _curve(method: MergeMethod, models: Sequence[Tensor], spot: Spot) -> Curve:
+    base, tuned = models[0], models[1:]
     if not is_changed(base, tuned):
         return lambda _: base
-    precision = _precision([base, *tuned])
+    precision = _precision(models)
     curve = method.curve(base.to(precision), [tensor.to(precision) for tensor in tuned], spot)
 
     def at(alpha: float) -> Tensor:
@@ -109,8 +136,16 @@ def _curve(method: MergeMethod, base: Tensor, tuned: Sequence[Tensor], spot: Spo
     return at
 
 
-def _filtered(curve: Curve, chosen: Filter, depth: float) -> Curve:
-    return lambda alpha: curve(chosen.alpha_of(alpha, depth))
+def _kernel_curve(method: MergeMethod, name: str, own: Sequence[Tensor], other: Sequence[Tensor], spot: Spot) -> Curve:
+    base = own[0]
+    if not is_changed(base, own[1:]) and not is_changed(other[0], other[1:]):
+        return lambda _: base
+    precision = _precision([*own, *other])
+    ordered = (own, other) if name < spot.name else (other, own)
+    lengths, directions = ([tensor.to(precision) for tensor in each] for each in ordered)
+    halves = list(zip(lengths, directions, strict=True))
+    curve = half_curve(name, halves[0], halves[1:], lambda kernel, kernels: method.curve(kernel, kernels, spot))
+    return lambda alpha: base if alpha == 0 else curve(alpha).to(base.dtype)
 
 
 def _walk(base: Weights, tuned: Weights, names: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:

@@ -11,7 +11,7 @@ from typing import cast
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.io.merge_folder import read_merge
+from speechft_cli.io.merge_folder import find_merges, read_merge
 
 BASE = "base"
 TUNED = "tuned"
@@ -51,12 +51,13 @@ def named(label: str, path: Path) -> Candidate:
 
 
 def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, file_name: str) -> list[Candidate]:
-    """Returns an experiment's encoders: the base, the tuned ones, the merged ones by rising alpha.
+    """Returns an experiment's encoders: the base, the tuned ones, the merged ones by method and rising alpha.
 
     Args:
         base: The base encoder, None when it is not known.
         tuned: Tuned encoders.
-        merged: Folder of the merge: a checkpoint per `alpha-*/`, or one in the folder itself.
+        merged: Folder of the merge: a checkpoint per `alpha-*/`, perhaps below folders of methods and weights, or one
+            in the folder itself.
         file_name: Of the merged checkpoints.
 
     Raises:
@@ -65,12 +66,13 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, fil
     candidates = [] if base is None else [Candidate(BASE, base)]
     for number, path in enumerate(tuned, start=1):
         candidates.append(Candidate(TUNED if len(tuned) == 1 else f"{TUNED}-{number}", path))
-    files = list(merged.glob(f"alpha-*/{file_name}"))
-    if not files and (merged / file_name).is_file():
-        files = [merged / file_name]
-    found = [_merged("", file, read_merge(file.parent)) for file in files]
-    by_alpha = sorted(((each.alpha or Decimal(0), each) for each in found), key=lambda pair: pair[0])
-    return candidates + [replace(each, label=f"alpha-{alpha.normalize():f}") for alpha, each in by_alpha]
+    for file, record in sorted(find_merges(merged, file_name), key=lambda pair: _place(merged, *pair)):
+        found = _merged("", file, record)
+        way = "/".join(_way(merged, file))
+        label = f"{way}/" * bool(way) + f"alpha-{(found.alpha or Decimal(0)).normalize():f}"
+        if label not in {each.label for each in candidates}:  # a grid and a single merge may share a folder
+            candidates.append(replace(found, label=label))
+    return candidates
 
 
 def read_candidate(candidate: Candidate, family: EncoderFamily, *, base: Path | None) -> EncoderCheckpoint:
@@ -88,6 +90,16 @@ def read_candidate(candidate: Candidate, family: EncoderFamily, *, base: Path | 
     if checkpoint.is_complete or base is None:
         return checkpoint
     return replace(checkpoint, container=read_encoder(base, family).container)
+
+
+def _way(merged: Path, file: Path) -> tuple[str, ...]:
+    """The folders of method and weights that a merged encoder lies in, where there is more than one of them."""
+    parts = file.parent.relative_to(merged).parts
+    return parts[:-1] if parts and parts[-1].startswith("alpha-") else parts
+
+
+def _place(merged: Path, file: Path, record: Mapping[str, object]) -> tuple[tuple[str, ...], Decimal]:
+    return _way(merged, file), Decimal(str(record["alpha"]))
 
 
 def _merged(label: str, path: Path, record: Mapping[str, object]) -> Candidate:

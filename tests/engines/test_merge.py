@@ -11,6 +11,7 @@ import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -32,6 +33,7 @@ from speechft_cli.events import Advanced, Event, Finished, Note, Started, Table,
 from speechft_cli.io.hashes import file_hash, weights_hash
 from speechft_cli.io.run_folder import write_run
 
+FILES = ("README.md", "encoder.pt", "merge.json")
 HEAD = {"final_proj.weight", "final_proj.bias", "label_embs_concat"}
 
 
@@ -74,6 +76,20 @@ def weights_of(path: Path) -> dict[str, Tensor]:
     return dict(read_encoder(path, HUBERT).weights)
 
 
+def test_a_plan_reads_no_tensor(store: Path, tmp_path: Path) -> None:
+    """The numbers are overwritten by NaN, which a plan can't notice and a merge must."""
+    shutil.copy(store / "tuned.pt", tmp_path / "tuned.pt")
+    data = bytearray((tmp_path / "tuned.pt").read_bytes())
+    start = data.index(struct.pack("<4f", *weights_of(store / "tuned.pt")["encoder.layers.0.fc1.weight"][0, :4]))
+    data[start : start + 16] = struct.pack("<4f", *[math.nan] * 4)
+    (tmp_path / "tuned.pt").write_bytes(data)
+    config = config_of(store, tmp_path / "out", tuned=[tmp_path / "tuned.pt"])
+    merge.run(config, ignore, plan_only=True)
+    with pytest.raises(SpeechftError, match=r"NaN or Inf in encoder\.layers\.0\.fc1\.weight$"):
+        merge.run(config, ignore)
+    assert not (tmp_path / "out").exists()
+
+
 def tree(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
@@ -83,7 +99,7 @@ def test_a_grid_writes_exact_names_and_the_published_formula(store: Path, tmp_pa
     names = ["alpha-0", "alpha-0.1", "alpha-0.2", "alpha-0.3", "alpha-0.4", "alpha-0.5"]
     assert tree(tmp_path / "out") == {
         *names,
-        *(f"{name}/{file}" for name in names for file in ("encoder.pt", "merge.json")),
+        *(f"{name}/{file}" for name in names for file in ("README.md", "encoder.pt", "merge.json")),
     }
     base, tuned = weights_of(store / "base.pt"), weights_of(store / "tuned.pt")
     merged = weights_of(tmp_path / "out" / "alpha-0.3")
@@ -107,7 +123,7 @@ def test_alpha_zero_and_one_are_bit_exact_through_files(store: Path, tmp_path: P
 def test_one_alpha_goes_into_the_folder_itself_beside_what_is_there(store: Path, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     merge.run(config_of(store, tmp_path), ignore)
-    assert tree(tmp_path) == {"notes.txt", "encoder.pt", "merge.json"}
+    assert tree(tmp_path) == {"notes.txt", "README.md", "encoder.pt", "merge.json"}
     assert json.loads((tmp_path / "merge.json").read_text())["alpha"] == 0.25  # the paper's, when nothing is said
 
 
@@ -169,7 +185,8 @@ def test_merge_json_says_what_the_checkpoint_was_made_of(store: Path, tmp_path: 
     assert "2502.12672" in record["paper"]
     assert record["base"] == {
         "path": str(store / "base.pt"),
-        "sha256": hashlib.sha256((store / "base.pt").read_bytes()).hexdigest(),
+        "bytes": (store / "base.pt").stat().st_size,
+        "changed_ns": (store / "base.pt").stat().st_mtime_ns,
         "weights_sha256": weights_hash(base),
     }
     assert [each["path"] for each in record["tuned"]] == [str(store / "tuned.pt")]
@@ -177,7 +194,16 @@ def test_merge_json_says_what_the_checkpoint_was_made_of(store: Path, tmp_path: 
     output = record["output"]
     assert output["file"] == "encoder.pt"
     assert output["bytes"] == (folder / "encoder.pt").stat().st_size
-    assert output["sha256"] == hashlib.sha256((folder / "encoder.pt").read_bytes()).hexdigest()
+    assert output["files"] == {
+        "encoder.pt": {
+            "bytes": (folder / "encoder.pt").stat().st_size,
+            "sha256": hashlib.sha256((folder / "encoder.pt").read_bytes()).hexdigest(),
+        }
+    }
+    assert record["effective_alpha"] == [0.3]
+    assert set(output["moved"]) >= {"layers.0", "layers.2", "feature_extractor", "encoder.pos_conv"}
+    assert output["moved"]["feature_extractor"] is None  # fine-tuning left it alone
+    assert math.isclose(output["moved"]["layers.1"], 0.3, rel_tol=1e-5)
     assert output["weights_sha256"] == weights_hash(weights_of(folder))
     exact = math.sqrt(sum(((tuned[n].double() - base[n].double()) ** 2).sum().item() for n in base if n not in HEAD))
     assert math.isclose(output["tuned_distance"], exact, rel_tol=1e-6)
@@ -254,16 +280,21 @@ def test_a_plan_counts_tensors_and_writes_nothing(store: Path, tmp_path: Path) -
     cnn = [name for name in base if HUBERT.is_cnn(name)]
     table = events[-1]
     assert isinstance(table, Table)
-    assert [row[:3] for row in table.rows] == [
-        ("merge", "", str(len(base) - len(cnn) - 3)),
-        ("merge", "same in base and tuned", str(len(cnn))),
-        ("keep the base's", "pre-training head", "3"),
-    ]
+    assert table.title == "Plan at alpha 1"
+    counts = {row[0]: row[1:4] for row in table.rows}
+    assert counts["feature_extractor"] == ("merge", "in base and tuned", str(len(cnn)))
+    assert counts["layers.0"] == ("merge", "in base and tuned", "16")
+    assert counts["-"] == ("keep", "pre-training head", "3")
+    assert sum(int(row[3]) for row in table.rows) == len(base)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert "keep final_proj.bias [128]: pre-training head, alpha 0" in notes
+    assert "linear at alpha 1 adds this much of each tuned model: 1" in notes
     assert result.data["kept"] == dict.fromkeys(HEAD, "pre-training head")
     assert result.data["merged"] == len(base) - 3
-    assert result.data["unchanged"] == len(cnn)
     assert result.data["bytes"] == sum(tensor.nbytes for tensor in base.values())
-    assert result.summary == "merged encoders to write: 3 of 3.3 MB each; nothing was written"
+    assert result.summary.startswith("merged encoders to write: 3 of 3.3 MB each, with ")
+    (plan,) = json.loads(json.dumps(result.data["plan"]))
+    assert [key["name"] for key in plan["keys"]] == list(base)
     merge.run(config_of(store, tmp_path / "out", alphas=[0.5]), ignore)
     outputs = merge.run(config, ignore, plan_only=True).data["outputs"]
     assert isinstance(outputs, list)
@@ -400,7 +431,7 @@ def test_an_overflowing_output_names_alpha_and_keys_and_keeps_what_was_finished(
         converted.write(whole.with_weights(halves), tmp_path / f"{name}.pt")
     with pytest.raises(SpeechftError, match=r"alpha 9000: must be finite, has NaN or Inf in .* and \d+ more$"):
         merge.run(config_of(tmp_path, tmp_path / "out", alphas=[0.5, 9000]), ignore)
-    assert tree(tmp_path / "out") == {"alpha-0.5", "alpha-0.5/encoder.pt", "alpha-0.5/merge.json"}
+    assert tree(tmp_path / "out") == {"alpha-0.5", *(f"alpha-0.5/{file}" for file in FILES)}
 
 
 def test_a_base_with_weights_only_is_refused(store: Path, tmp_path: Path) -> None:
@@ -433,7 +464,7 @@ def test_a_full_disk_leaves_the_finished_alphas_and_a_rerun_goes_on(store: Path,
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.exit_code == 1
-    assert tree(tmp_path) == {"alpha-0.25", "alpha-0.25/encoder.pt", "alpha-0.25/merge.json"}
+    assert tree(tmp_path) == {"alpha-0.25", *(f"alpha-0.25/{file}" for file in FILES)}
     assert merge.run(config, ignore).summary == "merged encoders written: 1, there already: 1"
 
 
@@ -516,7 +547,7 @@ def test_the_reference_s_yaml_runs_unchanged(store: Path, tmp_path: Path) -> Non
         "  'output_dir': 'merged'\n}\n"
     )
     result = merge.run(load_config(tmp_path / "merge.yaml").config, ignore)
-    assert tree(tmp_path / "merged") == {"merged_model.pt", "merge.json"}
+    assert tree(tmp_path / "merged") == {"merged_model.pt", "README.md", "merge.json"}
     base, tuned = weights_of(store / "base.pt"), weights_of(store / "tuned.pt")
     model, _ = load_converted_model(str(tmp_path / "merged" / "merged_model.pt"))
     for name, tensor in model.state_dict().items():

@@ -20,9 +20,9 @@ def test_file_hash_is_sha256(tmp_path: Path) -> None:
 
 def test_weights_hash_is_over_names_dtypes_shapes_and_bytes_in_the_order_of_names() -> None:
     weights = {"b": torch.tensor([[1.0, 2.0]]), "a": torch.tensor(3, dtype=torch.int64)}
-    expected = hashlib.sha256(
-        b"a torch.int64 ()\n" + struct.pack("<q", 3) + b"b torch.float32 (1, 2)\n" + struct.pack("<2f", 1.0, 2.0)
-    ).hexdigest()
+    one = hashlib.sha256(b"torch.int64 ()\n" + struct.pack("<q", 3)).digest()
+    other = hashlib.sha256(b"torch.float32 (1, 2)\n" + struct.pack("<2f", 1.0, 2.0)).digest()
+    expected = hashlib.sha256(b"a\n" + one + b"b\n" + other).hexdigest()
     assert weights_hash(weights) == expected
 
 

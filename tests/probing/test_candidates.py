@@ -51,6 +51,17 @@ def test_a_single_merge_lies_in_the_folder_itself(tmp_path: Path) -> None:
     assert found == [Candidate("alpha-0.25", file, Decimal("0.25"), FROM, "linear")]
 
 
+def test_merges_of_several_methods_are_labelled_by_them(tmp_path: Path) -> None:
+    for way, alpha in (("ties/weights-1_0", 0.5), ("linear/weights-1_0", 1.0), ("linear/weights-1_0", 0.5)):
+        merged(tmp_path / way / f"alpha-{alpha:g}", alpha)
+    found = of_experiment(base=None, tuned=[], merged=tmp_path, file_name="encoder.pt")
+    assert [each.label for each in found] == [
+        "linear/weights-1_0/alpha-0.5",
+        "linear/weights-1_0/alpha-1",
+        "ties/weights-1_0/alpha-0.5",
+    ]
+
+
 def test_a_named_merge_knows_its_alpha(tmp_path: Path) -> None:
     file = merged(tmp_path / "merge", 0.3)
     assert named("mine", file).alpha == named("mine", file.parent).alpha == Decimal("0.3")

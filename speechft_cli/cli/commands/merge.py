@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
+from speechft_cli.cli.names import completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Out, Sets
 
 
@@ -27,12 +28,64 @@ def merge(
         str | None,
         typer.Option("--alphas", metavar="START:STOP:STEP", help="A grid, each alpha in its own folder alpha-<a>."),
     ] = None,
-    method: Annotated[str | None, typer.Option("--method", metavar="NAME", help="See `speechft list methods`.")] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="See `speechft list methods`; repeatable, each in its own folder.",
+            autocompletion=completer("methods"),
+        ),
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", metavar="NAME=VALUE", help="Of the method, e.g. density=0.2; repeatable."),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--weights", metavar="W1,W2", help="One weight per tuned model; repeatable, each in its own folder."
+        ),
+    ] = None,
+    filters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            metavar="MATCH=SCALE",
+            help="Tensors whose alpha is the grid's times SCALE (=@A: whose alpha is A), e.g. attention=0.5, "
+            "'layers 0-5=0', '*=0,1' from first to last layer; repeatable, the first that matches counts.",
+        ),
+    ] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="See `speechft list formats`; repeatable.",
+            autocompletion=completer("formats"),
+        ),
+    ] = None,
+    weight_norm: Annotated[
+        str | None,
+        typer.Option("--weight-norm", metavar="HOW", help="Weight-normed convolutions: stored or effective."),
+    ] = None,
     out: Out = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Check everything and say the plan; write nothing.")] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Check headers only and say the plan; write nothing.")] = False,
+    diff: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option("--diff", metavar="A B", help="Compare two checkpoints layer by layer instead, seen from --base."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Interpolate a fine-tuned encoder back toward its base."""
+    if diff is not None:
+        from speechft_cli.engines import merge_diff
+
+        one, other = diff
+        conduct(context, lambda report: merge_diff.run(one, other, report, base=base), as_json=as_json)
+        return
+    from speechft_cli.cli.merge_flags import read_filters, read_parameters, read_weights
+
     replaced = []
     if alpha is not None and alphas is None:
         replaced = ["merge.alphas"]
@@ -46,7 +99,12 @@ def merge(
             "merge.tuned": tuned or None,
             "merge.alpha": alpha,
             "merge.alphas": alphas,
-            "merge.method": method,
+            "merge.method": method or None,
+            **read_parameters(parameters or []),
+            "merge.weights": read_weights(weights or []) or None,
+            "merge.filters": read_filters(filters or []) or None,
+            "merge.formats": formats or None,
+            "merge.weight_norm": weight_norm,
             "merge.out": out,
         },
         needs={"--base PATH": base is not None, "--tuned PATH": bool(tuned)},

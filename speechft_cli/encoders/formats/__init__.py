@@ -23,7 +23,9 @@ _IN_FOLDER = (
 )
 
 
-def read_encoder(path: Path, family: EncoderFamily | None = None, *, trust: bool = False) -> EncoderCheckpoint:
+def read_encoder(
+    path: Path, family: EncoderFamily | None = None, *, trust: bool = False, check: bool = True
+) -> EncoderCheckpoint:
     """Reads an encoder from any format that is known, told apart by the content.
 
     Args:
@@ -31,12 +33,16 @@ def read_encoder(path: Path, family: EncoderFamily | None = None, *, trust: bool
             `alpha-*` folder.
         family: What it must be; told by the file when not said.
         trust: Whether a file may execute code while it is read.
+        check: Whether to read all tensors and compare them with the checksums in the file; without, only the headers
+            are read, and `check_sums` is left to the caller.
 
     Raises:
         RequestError: There is no such file, it holds no encoder, or one of another family.
     """
     file = _resolve(path)
     checkpoint = _read(file, family, trust=trust)
+    if check and file.is_file() and file.suffix != ".safetensors":
+        check_sums(file, checkpoint.weights)
     if family is not None and checkpoint.family.name != family.name:
         raise RequestError(
             f"{file}: must hold a {family.name} encoder, holds one of {checkpoint.family.name}",
@@ -87,9 +93,7 @@ def _read(file: Path, family: EncoderFamily | None, *, trust: bool) -> EncoderCh
         return huggingface.read(file, trust=trust)
     if file.suffix == ".safetensors":
         return safetensors.read(file, family)
-    checkpoint = _take(read_checkpoint(file, trust=trust), family, file)
-    check_sums(file, checkpoint.weights)
-    return checkpoint
+    return _take(read_checkpoint(file, trust=trust), family, file)
 
 
 def _take(tree: Mapping[str, object], family: EncoderFamily | None, file: Path) -> EncoderCheckpoint:

@@ -1,0 +1,145 @@
+"""The merges that a config asks for besides alphas: methods, weights and filters, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import PurePath
+
+from pydantic import ValidationError
+
+from speechft_cli.config.alphas import alpha_name
+from speechft_cli.config.sections.merge import FilterSection, MergeSection
+from speechft_cli.errors import ConfigError
+from speechft_cli.merging import METHODS
+from speechft_cli.merging.base import MergeMethod
+from speechft_cli.merging.filters import Filter, matcher, matches, override
+from speechft_cli.registry import unknown_name
+
+_HINT = "docs/merging.md lists what each method takes and what a filter may say"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to merge.
+
+    Attributes:
+        method: With its parameters.
+        filters: What is special for some tensors.
+        folder: Its own folder below the output folder; empty when there is no other variant.
+    """
+
+    method: MergeMethod
+    filters: tuple[Filter, ...]
+    folder: PurePath
+
+
+def variants(section: MergeSection, count: int, *, seed: int) -> list[Variant]:
+    """Returns every method with every list of weights.
+
+    Args:
+        section: Names them, their parameters and filters.
+        count: Number of tuned models.
+        seed: The experiment's, for a method that needs one and is given none.
+
+    Raises:
+        ConfigError: Something can't be; lists all problems.
+    """
+    problems = _unknown_parameters(section)
+    filters, found = _filters(section.filters)
+    problems += found
+    made = []
+    for name in section.methods:
+        for weights in section.weights or [[]]:
+            given = {**section.parameters, **({"weight": weights} if weights else {})}
+            method, found = _configured(name, given, count, seed=seed)
+            if method is not None:
+                found += _wrong_overrides(method, filters)
+                parts = [name] * (len(section.methods) > 1) + [_weights_name(weights)] * (len(section.weights) > 1)
+                made.append(Variant(method, filters, PurePath(*parts)))
+            problems += [problem for problem in found if problem not in problems]
+    if problems:
+        raise ConfigError(problems, _HINT)
+    return made
+
+
+def unused_filters(variant: Variant, names: Sequence[str]) -> list[str]:
+    """Says which filters match none of the tensors that are merged."""
+    return [
+        f"merge.filters[{number}].match: must match a tensor that is merged, got {each.match!r}"
+        for number, each in enumerate(variant.filters)
+        if not any(matches(each.match, name) for name in names)
+    ]
+
+
+def _configured(
+    name: str, given: Mapping[str, object], count: int, *, seed: int
+) -> tuple[MergeMethod | None, list[str]]:
+    kind = METHODS.get(name)
+    known = _parameters(kind)
+    own = {key: value for key, value in given.items() if key in known}
+    if "seed" in known:
+        own.setdefault("seed", seed)
+    try:
+        method = kind.model_validate(own)
+    except ValidationError as error:
+        return None, _problems("merge.parameters", own, error)
+    return method, [f"merge.parameters.{problem}" for problem in method.problems(count)]
+
+
+def _unknown_parameters(section: MergeSection) -> list[str]:
+    """Parameters that none of the methods has."""
+    known = {parameter for name in section.methods for parameter in _parameters(METHODS.get(name))}
+    methods = ", ".join(section.methods)
+    problems = []
+    for key in section.parameters:
+        if key not in known:
+            said = unknown_name(key, known) if known else f"must be absent, got {key!r}"
+            problems.append(f"merge.parameters: {said}; the method is {methods}")
+    if section.weights and "weight" not in known:
+        problems.append(f"merge.weights: must be absent, as {methods} weighs no models")
+    return problems
+
+
+def _filters(sections: Sequence[FilterSection]) -> tuple[tuple[Filter, ...], list[str]]:
+    filters, problems = [], []
+    for number, each in enumerate(sections):
+        try:
+            matcher(each.match)
+        except ValueError as error:
+            problems.append(f"merge.filters[{number}].match: {error}")
+        alpha = None if each.alpha is None else tuple(each.alpha)
+        filters.append(Filter(each.match, tuple(each.scale or (1.0,)), alpha, each.parameters))
+    return tuple(filters), problems
+
+
+def _wrong_overrides(method: MergeMethod, filters: Sequence[Filter]) -> list[str]:
+    problems = []
+    for number, each in enumerate(filters):
+        try:
+            override(method, each.parameters)
+        except ValidationError as error:
+            problems += _problems(f"merge.filters[{number}].parameters", each.parameters, error)
+    return problems
+
+
+def _problems(where: str, given: Mapping[str, object], error: ValidationError) -> list[str]:
+    lines = []
+    for each in error.errors():
+        key = str(each["loc"][0]) if each["loc"] else ""
+        message = each["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        if each["type"] == "extra_forbidden":
+            message = "is no parameter of the method"
+        elif ", got " not in message:
+            message += f", got {given.get(key)!r}"
+        lines.append(f"{where}.{key}: {message[0].lower()}{message[1:]}")
+    return sorted(lines)
+
+
+def _parameters(kind: type[MergeMethod]) -> list[str]:
+    return [field.alias or name for name, field in kind.model_fields.items()]
+
+
+def _weights_name(weights: Sequence[float]) -> str:
+    return "weights-" + "_".join(alpha_name(Decimal(repr(weight))) for weight in weights)

@@ -1,0 +1,209 @@
+"""Writing one merged encoder: computed, checked, hashed and written in one pass, tensor by tensor."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from speechft_cli.encoders import FORMATS
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.engines.merge_sources import Sources
+from speechft_cli.engines.merge_survey import Survey, check_finite
+from speechft_cli.engines.merge_targets import Target
+from speechft_cli.engines.merge_variants import Variant
+from speechft_cli.io.ahead import in_order
+from speechft_cli.io.hashes import combined_hash, file_hash, tensor_digest
+from speechft_cli.io.merge_folder import CARD, write_merge
+from speechft_cli.io.torch_archive import save_streamed, stand_in
+from speechft_cli.merging.base import Curve
+from speechft_cli.merging.filters import group_of
+from speechft_cli.merging.weights import distance, drawer, is_finite, total
+from speechft_cli.reporting.merge_card import merge_card
+
+#: What a merged checkpoint's metadata calls the record of its merge.
+LINEAGE = "speechft.merge"
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One merged tensor and what is known of it."""
+
+    name: str
+    tensor: Tensor
+    digest: bytes
+    distance: float
+    is_finite: bool
+
+
+@dataclass
+class _Facts:
+    """What is gathered while the tensors of one merged encoder go by."""
+
+    digests: dict[str, bytes] = field(default_factory=dict)
+    distances: dict[str, float] = field(default_factory=dict)
+    broken: list[str] = field(default_factory=list)
+
+    def passing(self, parts: Iterator[_Part]) -> Iterator[_Part]:
+        """Takes note of the parts as they go by."""
+        for part in parts:
+            self.digests[part.name] = part.digest
+            self.distances[part.name] = part.distance
+            if not part.is_finite:
+                self.broken.append(part.name)
+            yield part
+
+
+class Writer:
+    """Writes merged encoders one after the other; the curves of one variant serve all its alphas."""
+
+    def __init__(self, sources: Sources, survey: Survey, targets: Sequence[Target], *, whole_kernels: bool) -> None:
+        """Draws no curve yet.
+
+        Args:
+            sources: What is merged.
+            survey: What is known of it.
+            targets: All that will be written, those of one variant together.
+            whole_kernels: Merge the kernels of weight-normed convolutions, not their stored halves.
+        """
+        self._sources = sources
+        self._survey = survey
+        self._whole_kernels = whole_kernels
+        variants = [target.variant for target in targets]
+        self._last = {id(variant): number for number, variant in enumerate(variants)}
+        self._is_grid = {key: sum(id(each) == key for each in variants) > 1 for key in self._last}
+        self._written = 0
+        self._curve_of: dict[int, Callable[[str], Curve]] = {}
+        self._curves: dict[str, Curve] = {}
+
+    def write(self, target: Target, card_facts: Mapping[str, str]) -> None:
+        """Writes one merged encoder with its card and record.
+
+        Args:
+            target: What to write.
+            card_facts: What the card says and the record does not: licence.
+
+        Raises:
+            SpeechftError: It is not finite somewhere, or can't be written; nothing of it is left.
+        """
+        with _one_thread_each():
+            write_merge(target.folder, lambda folder: self._fill(folder, target, card_facts))
+        self._written += 1
+        if self._last[id(target.variant)] < self._written:
+            self._curves.clear()
+            self._curve_of.clear()
+
+    def _fill(self, folder: Path, target: Target, card_facts: Mapping[str, str]) -> Mapping[str, object]:
+        self._prepare(target.variant)
+        base, facts = self._sources.base, _Facts()
+        parts = facts.passing(
+            in_order(lambda name: self._part(name, target), base.weights, workers=os.cpu_count() or 1)
+        )
+        hashes: dict[str, str] = {}
+        if list(target.files) == ["s3prl"] and not _holds_tensor(base.container):
+            (name,) = target.files.values()
+            stand_ins = base.with_weights({key: stand_in(tensor) for key, tensor in base.weights.items()})
+            hashes[name] = save_streamed(stand_ins.tree(), (part.tensor for part in parts), folder / name)
+            check_finite(target.name, facts.broken)
+            record = self._record(target, facts, card_facts)
+        else:
+            merged = base.with_weights({part.name: part.tensor for part in parts})
+            check_finite(target.name, facts.broken)
+            record = self._record(target, facts, card_facts)
+            _save(merged, folder, target.files, record)
+        (folder / CARD).write_text(merge_card(record, target.files), encoding="utf-8")
+        files = {
+            str(path.relative_to(folder)): {
+                "bytes": path.stat().st_size,
+                "sha256": hashes.get(path.name) or file_hash(path),
+            }
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.name != CARD
+        }
+        output = cast("Mapping[str, object]", record["output"])
+        size = sum(int(str(each["bytes"])) for each in files.values())
+        return {**record, "output": {**output, "bytes": size, "files": files}}
+
+    def _part(self, name: str, target: Target) -> _Part:
+        base = self._sources.base.weights[name]
+        merged = self._curve(name, target)(float(target.alpha)) if name in self._survey.distances[0] else base
+        if merged is base:
+            return _Part(name, base, self._survey.digests[name], 0.0, True)
+        far = distance(merged, base)
+        # a distance is finite only when both ends are; a large one may still be of finite numbers
+        return _Part(name, merged, tensor_digest(merged), far, math.isfinite(far) or is_finite(merged))
+
+    def _prepare(self, variant: Variant) -> None:
+        """Lets the method look at the whole models, once for all alphas of a variant."""
+        if id(variant) not in self._curve_of:
+            self._curve_of[id(variant)] = drawer(
+                variant.method,
+                self._sources.base.weights,
+                [each.weights for each in self._sources.tuned],
+                self._sources.plan.merged,
+                filters=variant.filters,
+                whole_kernels=self._whole_kernels,
+            )
+
+    def _curve(self, name: str, target: Target) -> Curve:
+        key = id(target.variant)
+        if not self._is_grid[key]:
+            return self._curve_of[key](name)  # nobody will ask again, so it takes no memory
+        if name not in self._curves:
+            self._curves[name] = self._curve_of[key](name)
+        return self._curves[name]
+
+    def _record(self, target: Target, facts: _Facts, card_facts: Mapping[str, str]) -> dict[str, object]:
+        output = {
+            **cast("Mapping[str, object]", target.record["output"]),
+            "weights_sha256": combined_hash(facts.digests),
+            "distance": total(facts.distances.values()),
+            "tuned_distance": self._survey.tuned_distance,
+            "moved": _moved(facts.distances, self._survey.distances),
+        }
+        return {**target.record, **card_facts, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+
+
+def _holds_tensor(value: object) -> bool:
+    """Whether a checkpoint's configuration holds a tensor anywhere, which a stream could not tell from weights."""
+    if isinstance(value, Mapping):
+        return any(map(_holds_tensor, value.values()))
+    return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(map(_holds_tensor, value)))
+
+
+def _save(merged: EncoderCheckpoint, folder: Path, files: Mapping[str, str], record: Mapping[str, object]) -> None:
+    metadata = {LINEAGE: json.dumps(record, ensure_ascii=False, default=str)}
+    for name, file in files.items():
+        FORMATS.get(name).save(merged, folder / file, metadata)
+
+
+def _moved(merged: Mapping[str, float], tuned: Sequence[Mapping[str, float]]) -> dict[str, float | None]:
+    """Group of tensors → distance from the base, where the tuned models' mean distance is 1; None where that is 0."""
+    groups: dict[str, list[str]] = {}
+    for name in tuned[0]:
+        groups.setdefault(group_of(name), []).append(name)
+    found: dict[str, float | None] = {}
+    for group, names in groups.items():
+        whole = sum(total(each[name] for name in names) for each in tuned) / len(tuned)
+        found[group] = total(merged[name] for name in names) / whole if whole else None
+    return found
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Leaves the cores to the threads that each work on a tensor of their own."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
