@@ -18,6 +18,7 @@ from speechft_cli.events import Report, Result
 from speechft_cli.io.atomic import atomic_folder, write_text
 from speechft_cli.probing.candidates import BASE, TUNED
 from speechft_cli.probing.evaluation import ProbeJob
+from speechft_cli.reporting.breakdown import Breakdown, break_down, read_predictions
 from speechft_cli.reporting.document import to_html, to_markdown
 from speechft_cli.reporting.drift import Drift, drift_table
 from speechft_cli.reporting.evaluation_report import evaluation_document
@@ -84,6 +85,7 @@ def _write(
         base=request.base,
         anchors=_ANCHORS,
         superb=superb_table(superb, request.constants, base=request.base) if superb else None,
+        breakdowns=_breakdowns(request, recommendation, folder),
         encoders=[
             EncoderFacts(
                 each.label,
@@ -117,6 +119,31 @@ def _write(
             (unfinished / f"{picture.name}.png").write_bytes(picture.png)
     write_text(folder / f"{stem}.md", to_markdown(document, figures=figures))
     write_text(folder / f"{stem}.html", to_html(document))
+
+
+def _breakdowns(request: Request, recommendation: Recommendation | None, folder: Path) -> list[Breakdown]:
+    """Scores of base, tuned and recommended encoder by class or, where a target is a sequence, by speaker."""
+    wanted = [request.base, TUNED, recommendation.label if recommendation else None]
+    labels = [label for label in dict.fromkeys(wanted) if label in request.hashes]
+    found = []
+    for job in request.jobs:
+        task = job.task
+        groups = {
+            each.id: target if task.is_pooled else each.speaker
+            for each, target in zip(job.splits.splits["test"], job.targets("test"), strict=True)
+        }
+        files = {label: f"{task.name}-{request.hashes[label][:16]}.jsonl" for label in labels if label}
+        found.append(
+            break_down(
+                {label: read_predictions(folder / "predictions" / file) for label, file in files.items()},
+                groups,
+                task=task.name,
+                kind="class" if task.is_pooled else "speaker",
+                metric=task.metrics[0],
+                score=task.score,
+            )
+        )
+    return [each for each in found if each is not None]
 
 
 def _task_facts(job: ProbeJob) -> TaskFacts:

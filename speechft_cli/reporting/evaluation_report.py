@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from speechft_cli.events import Table
+from speechft_cli.reporting.breakdown import Breakdown
 from speechft_cli.reporting.document import Document, listed
 from speechft_cli.reporting.drift import Drift
 from speechft_cli.reporting.recommendation import Recommendation
@@ -20,6 +21,7 @@ from speechft_cli.reporting.sections.provenance import (
 )
 from speechft_cli.reporting.sections.results import (
     alpha_section,
+    breakdown_section,
     curves_section,
     dev_section,
     drift_section,
@@ -40,6 +42,7 @@ def evaluation_document(
     base: str | None,
     anchors: Mapping[str, float],
     superb: Table | None,
+    breakdowns: Sequence[Breakdown],
     encoders: Sequence[EncoderFacts],
     tasks: Sequence[TaskFacts],
     recommendation: Recommendation | None,
@@ -56,6 +59,7 @@ def evaluation_document(
         base: Label of the base encoder, if it is there.
         anchors: Label → alpha of the encoders that were not merged.
         superb: The SUPERB scores, if there are any; the title names their constants.
+        breakdowns: Scores by class or speaker.
         encoders: What was evaluated.
         tasks: What they were evaluated on.
         recommendation: The best alpha by dev scores, if there was a choice.
@@ -70,6 +74,7 @@ def evaluation_document(
         curves_section(first, anchors),
         superb_section(superb) if superb is not None else None,
         drift_section(drift, anchors) if drift else None,
+        breakdown_section(breakdowns) if breakdowns else None,
         dev_section(scores, base) if scores else None,
         caveats_section(scores, tasks) if scores else None,
         encoders_section(encoders),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from speechft_cli.events import Table
+from speechft_cli.reporting.breakdown import Breakdown, breakdown_table
 from speechft_cli.reporting.document import Section, listed
 from speechft_cli.reporting.drift import Drift, drift_table
 from speechft_cli.reporting.plots.curves import draw_curves, panels
+from speechft_cli.reporting.plots.groups import draw_groups
 from speechft_cli.reporting.plots.heatmap import draw_heatmaps
 from speechft_cli.reporting.plots.style import Picture
 from speechft_cli.reporting.plots.tradeoff import draw_tradeoff
@@ -87,6 +89,16 @@ def alpha_section(
         paragraphs.append(f"By drift, without any label: {suggestion.label}. {suggestion.reason}")
         paragraphs.append(f"Rule: {DRIFT_RULE}.")
     return Section("Recommended alpha", tuple(paragraphs), tuple(pictures), tuple(tables)) if paragraphs else None
+
+
+def breakdown_section(found: Sequence[Breakdown]) -> Section:
+    """Returns who gains and who loses."""
+    text = (
+        "The first metric over the test utterances of one class or speaker alone, the mean over the seeds, worst "
+        "change first. Groups are small: one utterance more or less can be several points."
+    )
+    pictures = tuple(draw_groups(each) for each in found)
+    return Section("By class or speaker", (text,), pictures, tuple(map(breakdown_table, found)), is_folded=True)
 
 
 def superb_section(table: Table) -> Section:
