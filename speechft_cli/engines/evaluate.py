@@ -21,7 +21,7 @@ _STOPPED = "interrupted; what was encoded and scored is kept, and the same comma
 
 
 def run(config: Config, report: Report) -> Result:
-    """Scores frozen encoders on tasks and writes scores.jsonl, report.md, report.html and alpha-curves.png.
+    """Scores frozen encoders on tasks and writes scores.jsonl, drift.jsonl, report.md and report.html.
 
     Pairs of encoder and task that scores.jsonl already has, with the same weights, manifests and settings, are not
     trained again, and what was encoded is not encoded again. scores.jsonl is written after each pair, so an

@@ -15,21 +15,21 @@ from speechft_cli.config.alphas import alpha_name
 from speechft_cli.data.task_splits import RULES
 from speechft_cli.engines.evaluate_request import Request
 from speechft_cli.events import Report, Result
-from speechft_cli.io.atomic import atomic_path, write_text
+from speechft_cli.io.atomic import atomic_folder, write_text
 from speechft_cli.probing.candidates import BASE, TUNED
 from speechft_cli.probing.evaluation import ProbeJob
-from speechft_cli.reporting.document import Figure, to_html, to_markdown
+from speechft_cli.reporting.breakdown import Breakdown, break_down, read_predictions
+from speechft_cli.reporting.document import to_html, to_markdown
 from speechft_cli.reporting.drift import Drift, drift_table
-from speechft_cli.reporting.evaluation_report import EncoderFacts, TaskFacts, evaluation_document
-from speechft_cli.reporting.plots import draw_alpha_curves, panels
+from speechft_cli.reporting.evaluation_report import evaluation_document
 from speechft_cli.reporting.recommendation import Option, Recommendation, recommend
 from speechft_cli.reporting.scores import Score
+from speechft_cli.reporting.sections.provenance import EncoderFacts, TaskFacts
 from speechft_cli.reporting.suggestion import Suggestion, suggest
 from speechft_cli.reporting.superb.score import SuperbScore
 from speechft_cli.reporting.superb.table import superb_scores, superb_table
 from speechft_cli.reporting.tables import score_table
 
-_CURVES = "alpha-curves.png"
 _ANCHORS = {BASE: 0.0, TUNED: 1.0}
 _CONSOLE_WIDTH = 80
 
@@ -37,7 +37,7 @@ _CONSOLE_WIDTH = 80
 def report_on(
     name: str, request: Request, scores: Sequence[Score], drift: Sequence[Drift], folder: Path, report: Report
 ) -> Result:
-    """Writes report.md, report.html and alpha-curves.png, shows the tables, and sums up.
+    """Writes report.md with its pictures, and report.html; shows the tables, and sums up.
 
     Drift alone is reported in drift.md and drift.html, so that an evaluation's report in the same folder stays.
 
@@ -78,21 +78,14 @@ def _write(
     suggestion: Suggestion | None,
     folder: Path,
 ) -> None:
-    figure = None
-    drawn = panels(_first_metrics(scores, request), anchors=_ANCHORS)
-    if drawn:
-        there = {each.label for each in request.candidates}
-        png = draw_alpha_curves(drawn, anchors={label: at for label, at in _ANCHORS.items() if label in there})
-        figure = Figure(_CURVES, "Scores over alpha, one panel per task; the tables above have the values", png)
-        with atomic_path(folder / _CURVES) as unfinished:
-            unfinished.write_bytes(png)
-    elif request.jobs:
-        (folder / _CURVES).unlink(missing_ok=True)  # an older run's curve is not this one's
     document = evaluation_document(
         name=name,
         scores=scores,
+        first_metrics={job.task.name: job.task.metrics[0].name for job in request.jobs},
         base=request.base,
+        anchors=_ANCHORS,
         superb=superb_table(superb, request.constants, base=request.base) if superb else None,
+        breakdowns=_breakdowns(request, recommendation, folder),
         encoders=[
             EncoderFacts(
                 each.label,
@@ -106,7 +99,6 @@ def _write(
         recommendation=recommendation,
         drift=drift,
         suggestion=suggestion,
-        figure=figure,
         facts={
             "written": time.strftime("%Y-%m-%d %H:%M:%S %z"),
             "speechft": __version__,
@@ -120,8 +112,38 @@ def _write(
             "manifests (SHA-256)": request.manifest_hash,
         },
     )
-    write_text(folder / f"{_stem(request)}.md", to_markdown(document))
-    write_text(folder / f"{_stem(request)}.html", to_html(document))
+    stem = _stem(request)
+    figures = f"{stem}-figures"
+    with atomic_folder(folder / figures) as unfinished:
+        for picture in document.pictures:
+            (unfinished / f"{picture.name}.png").write_bytes(picture.png)
+    write_text(folder / f"{stem}.md", to_markdown(document, figures=figures))
+    write_text(folder / f"{stem}.html", to_html(document))
+
+
+def _breakdowns(request: Request, recommendation: Recommendation | None, folder: Path) -> list[Breakdown]:
+    """Scores of base, tuned and recommended encoder by class or, where a target is a sequence, by speaker."""
+    wanted = [request.base, TUNED, recommendation.label if recommendation else None]
+    labels = [label for label in dict.fromkeys(wanted) if label in request.hashes]
+    found = []
+    for job in request.jobs:
+        task = job.task
+        groups = {
+            each.id: target if task.is_pooled else each.speaker
+            for each, target in zip(job.splits.splits["test"], job.targets("test"), strict=True)
+        }
+        files = {label: f"{task.name}-{request.hashes[label][:16]}.jsonl" for label in labels if label}
+        found.append(
+            break_down(
+                {label: read_predictions(folder / "predictions" / file) for label, file in files.items()},
+                groups,
+                task=task.name,
+                kind="class" if task.is_pooled else "speaker",
+                metric=task.metrics[0],
+                score=task.score,
+            )
+        )
+    return [each for each in found if each is not None]
 
 
 def _task_facts(job: ProbeJob) -> TaskFacts:

@@ -78,21 +78,9 @@ def recommend(scores: Sequence[Score], *, base: str, target: Iterable[str]) -> R
     Returns:
         The choice; None when nothing was merged or there is no base to compare with.
     """
-    dev = {(score.label, score.task): score for score in scores if score.split == "dev"}
-    # a change relative to nothing is no number, so such a task has no say
-    tasks = [
-        task for (label, task), score in dev.items() if label == base and score.value and math.isfinite(score.value)
-    ]
-    wanted = tuple(task for task in tasks if task in set(target))
-    others = tuple(task for task in tasks if task not in wanted)
-    labels = [
-        label
-        for label in dict.fromkeys(label for label, _ in dev)
-        if all((label, task) in dev and math.isfinite(dev[label, task].value) for task in tasks)
-    ]
-    options = _with_pareto([_option(label, dev, base, wanted, others) for label in labels])
+    options, wanted, others = weigh(scores, split="dev", base=base, target=target)
     merged = [each for each in options if each.alpha is not None]
-    if not tasks or not merged:
+    if not (wanted or others) or not merged:
         return None
     rule = RETAIN if wanted and others else TARGET_ONLY if wanted else NO_TARGET
     able = [each for each in merged if not wanted or (each.gain or 0.0) > 0]
@@ -106,6 +94,27 @@ def recommend(scores: Sequence[Score], *, base: str, target: Iterable[str]) -> R
         reason=_reason(best, able, merged, wanted, others),
         options=tuple(options),
     )
+
+
+def weigh(
+    scores: Sequence[Score], *, split: str, base: str, target: Iterable[str]
+) -> tuple[list[Option], tuple[str, ...], tuple[str, ...]]:
+    """Returns every encoder's changes from the base on one split, and the target and other tasks they are over.
+
+    Tasks where the base scores 0 or nothing finite have no say: a change relative to them is no number. Encoders
+    without a finite score in every task are left out.
+    """
+    found = {(score.label, score.task): score for score in scores if score.split == split}
+    tasks = [task for (label, task), score in found.items() if label == base and score.value]
+    tasks = [task for task in tasks if math.isfinite(found[base, task].value)]
+    wanted = tuple(task for task in tasks if task in set(target))
+    others = tuple(task for task in tasks if task not in wanted)
+    labels = [
+        label
+        for label in dict.fromkeys(label for label, _ in found)
+        if tasks and all((label, task) in found and math.isfinite(found[label, task].value) for task in tasks)
+    ]
+    return _with_pareto([_option(label, found, base, wanted, others) for label in labels]), wanted, others
 
 
 def _rank(option: Option) -> tuple[float, float, Decimal]:

@@ -38,7 +38,7 @@ def score_table(
         heads.append(_heading(values[0].as_metric()))
         best |= {(row, len(heads) - 1) for row in _best_rows(values)}
         for row, score in zip(cells, values, strict=True):
-            row.append(f"{score.value:.2f}")
+            row.append(f"{score.value:.2f}" if score.interval is None else f"{score.value:.2f} ± {score.interval:.2f}")
         if reference is not None and len(labels) > 1:
             heads.append(f"Δ {base}")
             for row, score in zip(cells, values, strict=True):
@@ -50,13 +50,19 @@ def score_table(
 
 
 def markdown_table(table: Table) -> str:
-    """Returns a table in Markdown, its best cells in bold; only a table with best cells is one of numbers."""
-    rule = "---:" if table.best else "---"
-    lines = [list(table.columns), ["---", *([rule] * (len(table.columns) - 1))]]
+    """Returns a table in Markdown, its best cells in bold."""
+    rules = ["---:" if is_numeric(table, column) else "---" for column in range(len(table.columns))]
+    lines = [list(table.columns), rules]
     for number, row in enumerate(table.rows):
         cells = [escaped(cell) for cell in row]
         lines.append([f"**{cell}**" if (number, column) in table.best else cell for column, cell in enumerate(cells)])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def is_numeric(table: Table, column: int) -> bool:
+    """Whether a column holds numbers, which stand right; the first one never does."""
+    cells = [row[column] for row in table.rows if row[column]]
+    return column > 0 and all(cell[0] in "0123456789+-−" for cell in cells)
 
 
 def escaped(text: str) -> str:

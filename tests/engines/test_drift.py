@@ -70,6 +70,7 @@ def test_drift_needs_no_labels_and_grows_with_alpha(experiment: Path) -> None:
     assert "alpha to try by drift: 0.5" in result.summary
     assert [event.title for event in events if isinstance(event, Table)] == ["drift from base"]
     assert sorted(each.name for each in out.iterdir() if not each.name.startswith(".")) == [
+        "drift-figures",
         "drift.html",
         "drift.jsonl",
         "drift.md",

@@ -147,14 +147,16 @@ def test_the_report_says_what_was_done(experiment: Path) -> None:
         assert scores[0].weights_hash[:16] in page
         assert scores[0].manifest_hash in page
         assert "Best alpha by dev: " in page
-    assert "(alpha-curves.png)" in text
-    assert (out / "alpha-curves.png").read_bytes().startswith(b"\x89PNG")
-    assert set(re.findall(r'(?:src|href)="([^"]{0,22})', html)) == {"data:image/png;base64,"}
+    pictures = ["alpha-pr", "alpha-sid", "drift-cka", "drift-llfc", "drift-variance", "groups-pr", "groups-sid"]
+    assert sorted(each.stem for each in (out / "report-figures").iterdir()) == pictures
+    assert all(f"(report-figures/{name}.png)" in text and f'id="{name}-' in html for name in pictures)
+    outside = re.findall(r'(?:src|href)="(?!#|data:)([^"]*)', html)
+    assert outside == []
     assert sorted(each.name for each in out.iterdir() if not each.name.startswith(".")) == [
-        "alpha-curves.png",
         "cache",
         "drift.jsonl",
         "predictions",
+        "report-figures",
         "report.html",
         "report.md",
         "scores.jsonl",
@@ -242,7 +244,7 @@ def test_without_alphas_there_is_no_curve_and_no_recommendation(experiment: Path
     result = evaluate.run(config(experiment, evaluate__models={"mine": tiny_file}), ignore)
     assert result.summary == "1 encoder × 2 tasks scored"
     assert result.data["recommended"] is None
-    assert not (experiment / "evaluate" / "alpha-curves.png").exists()
+    assert list((experiment / "evaluate" / "report-figures").iterdir()) == []
 
 
 def test_speaker_disjoint_manifests_are_split_anew_and_it_is_said(experiment: Path, tiny_file: Path) -> None:

@@ -1,0 +1,142 @@
+"""Sections of what the results depend on, and of what they can't show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from speechft_cli.events import Table
+from speechft_cli.reporting.document import Section
+from speechft_cli.reporting.scores import Score
+
+_PROTOCOL = (
+    "Protocol: SUPERB's (Yang et al. 2021, arXiv 2105.01051). The encoder is frozen and in evaluation mode, every "
+    "utterance is encoded alone. A probe is a softmax-weighted sum of all hidden states, whose weights train with it, "
+    "and the task's probe head; Adam, gradient norm clipped to 1, no schedule.",
+    "Of all learning rates and updates the probe that is best on dev by the task's first metric is kept, of equals "
+    "the one with the lowest loss on dev. Test is scored once, with that probe; it takes part in no choice. The seed "
+    "depends on the experiment and the task only, so equal encoders get equal scores.",
+)
+
+#: Task → what its figure can't show.
+_CAVEATS = {
+    "sid": (
+        "Speaker identification: all utterances of a speaker of a read corpus often come from one session, so the "
+        "recording channel alone can give the speaker away (on whole LibriSpeech utterances simple channel "
+        "statistics reach 100 %). A high accuracy here does not prove that the features know voices; short crops "
+        "(evaluate.crop_seconds) and corpora with several sessions per speaker show more."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class EncoderFacts:
+    """One evaluated encoder: label, alpha if it was merged, file, and hash of the weights that were scored."""
+
+    label: str
+    alpha: str | None
+    path: str
+    weights_hash: str
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """One task as it was run.
+
+    Attributes:
+        name: The task.
+        rule: Where its splits come from, in words.
+        utterances: Split → count.
+        seconds: Split → audio [s].
+        left_out: Reason → utterances.
+        from_train: Test utterances that lie in the manifests' train split.
+        steps: Updates of each probe.
+        learning_rates: Tried.
+        crop_seconds: Longest stretch heard [s]; None for all.
+    """
+
+    name: str
+    rule: str
+    utterances: Mapping[str, int]
+    seconds: Mapping[str, float]
+    left_out: Mapping[str, int]
+    from_train: int
+    steps: int
+    learning_rates: Sequence[float]
+    crop_seconds: float | None
+
+
+def caveats_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Section:
+    """Returns what the figures can't show."""
+    smallest = min(tasks, key=lambda task: task.utterances["test"])
+    seeds = min(len(score.seeds) for score in scores)
+    size = (
+        f"The smallest test split has {smallest.utterances['test']} utterances ({smallest.name}), and every probe was "
+        f"trained with {'one seed' if seeds == 1 else f'{seeds} seeds'}. Differences that a few utterances or another "
+        "seed could turn around mean nothing."
+    )
+    heard = tuple(
+        f"{task.name}: {task.from_train} of {task.utterances['test']} test utterances lie in the manifests' train "
+        "split. An encoder that was fine-tuned on these manifests has heard them, though without their "
+        f"{task.name} labels unless it was tuned on {task.name} itself."
+        for task in tasks
+        if task.from_train
+    )
+    edges = tuple(
+        dict.fromkeys(
+            f"{score.task}, {score.label}: the best learning rate is at the edge of those tried "
+            f"({score.learning_rate:g}); a wider range may score better."
+            for score in scores
+            if score.is_edge
+        )
+    )
+    known = (_CAVEATS[task.name] for task in tasks if task.name in _CAVEATS)
+    return Section("What the figures can't show", (size, *edges, *heard, *known))
+
+
+def encoders_section(encoders: Sequence[EncoderFacts]) -> Section:
+    """Returns what was evaluated."""
+    rows = tuple((each.label, each.alpha or "", each.weights_hash[:16], each.path) for each in encoders)
+    text = "The hash is over the weights as they were loaded and scored (SHA-256, its first 16 digits)."
+    return Section("Encoders", (text,), tables=(Table("", ("encoder", "alpha", "weights", "file"), rows),))
+
+
+def data_section(tasks: Sequence[TaskFacts]) -> Section:
+    """Returns what it was evaluated on."""
+    rows = tuple(
+        (task.name, split, str(task.utterances[split]), f"{task.seconds[split] / 3600:.3f}")
+        for task in tasks
+        for split in task.utterances
+    )
+    rules = tuple(
+        f"{task.name}: {task.rule}."
+        + "".join(f" Left out: {count} utterances, {reason}." for reason, count in task.left_out.items())
+        for task in tasks
+    )
+    return Section("Data", rules, tables=(Table("", ("task", "split", "utterances", "hours"), rows),), is_folded=True)
+
+
+def probes_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Section:
+    """Returns how it was probed."""
+    settings = tuple(
+        (
+            task.name,
+            str(task.steps),
+            ", ".join(f"{rate:g}" for rate in task.learning_rates),
+            "all" if task.crop_seconds is None else f"middle {task.crop_seconds:g} s",
+        )
+        for task in tasks
+    )
+    chosen = dict.fromkeys(
+        (score.label, score.task, f"{score.learning_rate:g}", ", ".join(map(str, score.steps))) for score in scores
+    )
+    tables = (
+        Table("settings", ("task", "updates", "learning rates tried", "heard of each utterance"), settings),
+        Table("chosen on dev", ("encoder", "task", "learning rate", "update"), tuple(chosen)),
+    )
+    return Section("Probes", _PROTOCOL, tables=tables, is_folded=True)
+
+
+def facts_section(facts: Mapping[str, str]) -> Section:
+    """Returns anything else that is needed to get the same again."""
+    return Section("To reproduce this", tables=(Table("", ("what", "value"), tuple(facts.items())),))
