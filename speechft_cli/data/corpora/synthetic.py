@@ -12,7 +12,7 @@ from speechft_cli.data.synthesis.teamwork import speak
 from speechft_cli.data.synthesis.voices import VOICES
 from speechft_cli.data.utterance import SPLITS, Seconds, Utterance
 from speechft_cli.errors import RequestError
-from speechft_cli.io.atomic import atomic_folder
+from speechft_cli.io.atomic import atomic_folder, recover, remove_unfinished
 
 _DEFAULT_HOURS = 0.1
 _FEWEST_SPEAKERS = 40
@@ -37,6 +37,8 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     if audio.exists() and not (audio / _NOTICE_NAME).is_file():
         raise RequestError(f"{audio}: must be absent, or made by 'synthetic' before", "choose another --out")
     train_seconds = (_DEFAULT_HOURS if request.hours is None else request.hours) * 3600
+    recover(audio)  # a run may have been killed; the engine holds the folder's lock
+    remove_unfinished(audio)
     with atomic_folder(audio) as folder:
         (folder / _NOTICE_NAME).write_text(_NOTICE, encoding="utf-8")
         plan = Plan(request.seed, request.recipe, VOICES[: _speaker_count(request, train_seconds)], folder)

@@ -227,6 +227,13 @@ def test_a_generation_that_is_broken_off_leaves_the_old_audio(tmp_path: Path) ->
     assert contents(tmp_path) == before
 
 
+def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    (tmp_path / ".audio.killed" / "m1").mkdir(parents=True)
+    (tmp_path / ".audio.killed" / "m1" / "train-000000-digits.flac").touch()
+    generate(tmp_path, recipe=Recipe(("digits",)))
+    assert [path.name for path in tmp_path.iterdir()] == ["audio"]
+
+
 def test_somebody_elses_audio_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "audio").mkdir()
     (tmp_path / "audio" / "mine.wav").touch()
