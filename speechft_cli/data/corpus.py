@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from speechft_cli.data.archives import Archive
+from speechft_cli.data.synthesis.recipe import Recipe
 from speechft_cli.data.utterance import Utterance
 
 
@@ -42,12 +44,20 @@ class CorpusRequest:
         hours: Wanted size of a generated corpus's train split [h], None for its default; readers of existing audio
             ignore it.
         seed: Of everything random: generated speech, and a split that the corpus does not have.
+        order: Whether utterances come as the corpus has them or at random; what `hours` keeps depends on it.
+        lexicon: Where pronunciations are, for phonemes of the transcripts.
+        recipe: What a generated corpus is made of; readers of existing audio ignore it.
+        workers: How many processes generate it.
     """
 
     root: Path
     splits: Mapping[str, Sequence[str]] = field(default_factory=dict)
     hours: float | None = None
     seed: int = 0
+    order: Literal["corpus", "random"] = "corpus"
+    lexicon: Path | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    workers: int = 1
 
 
 #: What a reader yields: (split, utterance), or in its place what the layout itself shows to be broken, for example

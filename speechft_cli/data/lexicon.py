@@ -55,4 +55,7 @@ def with_phones(found: Iterable[Found], lexicon: Lexicon) -> Iterator[Found]:
             yield each
         else:
             split, utterance = each
-            yield split, replace(utterance, phones=pronounce(utterance.text or "", lexicon) or utterance.phones)
+            yield (
+                split,
+                replace(utterance, phones=pronounce(utterance.target("text") or "", lexicon) or utterance.phones),
+            )

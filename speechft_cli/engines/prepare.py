@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.metadata
+import os
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,8 @@ from speechft_cli.data.archives import obtain
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.inspection import inspect_utterance
 from speechft_cli.data.prepared import REJECTED, finished_record, forget_prepared, write_prepared
+from speechft_cli.data.source import read_corpus
+from speechft_cli.data.synthesis.recipe import Recipe
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
@@ -121,20 +124,37 @@ def _describe_request(section: PrepareSection, root: Path | None, *, seed: int) 
         "root": None if root is None else str(root),
         "splits": {split: list(parts) for split, parts in sorted(section.splits.items())},
         "hours": section.hours,
+        "order": section.order,
+        "lexicon": None if section.lexicon is None else str(section.lexicon.absolute()),
+        "synthetic": section.synthetic.model_dump(),
         "min_seconds": section.min_seconds,
         "max_seconds": section.max_seconds,
         "seed": seed,
     }
 
 
+def _wanted(section: PrepareSection, root: Path, *, seed: int) -> CorpusRequest:
+    synthetic = section.synthetic
+    return CorpusRequest(
+        root,
+        splits=section.splits,
+        hours=section.hours,
+        seed=seed,
+        order=section.order,
+        lexicon=section.lexicon,
+        recipe=Recipe(tuple(synthetic.contents), synthetic.speakers, synthetic.snr, synthetic.reverberation),
+        workers=len(os.sched_getaffinity(0)),
+    )
+
+
 def _read(
     corpus: Corpus, section: PrepareSection, root: Path | None, out: Path, *, seed: int, report: Report
 ) -> list[Found]:
     report(Started(f"reading {section.corpus}" if corpus.needs_root else f"generating {section.corpus}", None, "files"))
-    request = CorpusRequest(root or out, splits=section.splits, hours=section.hours, seed=seed)
+    request = _wanted(section, root or out, seed=seed)
     found: list[Found] = []
     try:
-        for each in corpus.read(request):
+        for each in read_corpus(corpus, request):
             if not found and not corpus.needs_root:
                 forget_prepared(out)  # the old manifests will not describe the new audio
             found.append(each)

@@ -7,9 +7,10 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def file_hash(path: Path) -> str:
@@ -46,5 +47,7 @@ def combined_hash(digests: Mapping[str, bytes]) -> str:
 
 def tensor_bytes(tensor: Tensor) -> memoryview:
     """Returns the bytes of a tensor in row-major order, without copying them where they lie so already."""
+    import torch  # catalogues need file_hash, and must not wait for torch
+
     flat = tensor.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().data

@@ -45,7 +45,7 @@ def test_labels_must_differ_and_paths_must_be_given(models: list[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["prepare", "synthetik"], "corpus: must be one of folder, librispeech, manifest, synthetic, got 'synthetik'"),
+        (["prepare", "synthetik"], "got 'synthetik'; did you mean 'synthetic'?"),
         (["prepare", "librispeech"], "root"),
         (["merge", "--base", "a.pt", "--tuned", "b.pt", "--alpha", "1", "--alphas", "0:1:1"], "got both"),
         (["evaluate", "--model", "a.pt", "--data", "d", "--crop-seconds", "0"], "evaluate.crop_seconds: must be great"),

@@ -29,6 +29,12 @@ def prepare(
     hours: Annotated[
         float | None, typer.Option("--hours", metavar="H", help="Keep at most this many hours of each split.")
     ] = None,
+    order: Annotated[
+        str | None, typer.Option("--order", metavar="corpus|random", help="Which utterances --hours keeps.")
+    ] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option("--lexicon", metavar="FILE", help="Pronunciations, for phonemes of the transcripts.")
+    ] = None,
     splits: Annotated[
         str | None,
         typer.Option("--splits", metavar="NAME=PART+PART,…", help="For example train=train-clean-100,dev=dev-clean."),
@@ -46,6 +52,8 @@ def prepare(
             "prepare.out": out,
             "prepare.download": download,
             "prepare.hours": hours,
+            "prepare.order": order,
+            "prepare.lexicon": lexicon,
             "prepare.splits": None if splits is None else parse_splits(splits),
             "seed": seed,
         },

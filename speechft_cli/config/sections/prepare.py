@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
 from speechft_cli.config.sections.base import Positive, Section
+from speechft_cli.config.sections.synthetic import SyntheticSection
 
 
 class PrepareSection(Section):
@@ -23,6 +25,12 @@ class PrepareSection(Section):
     """Whether to fetch the corpus into `root` first, what is not there yet; only those that need no account."""
     hours: Positive | None = None
     """Keep at most this many hours of each split [h], in corpus order; for `synthetic`: hours of the train split."""
+    order: Literal["corpus", "random"] = "corpus"
+    """Which utterances `hours` keeps: the first of the corpus, or some drawn by seed."""
+    lexicon: Path | None = None
+    """Pronunciations, for phonemes of the transcripts: CMUdict or any list of words and their phonemes."""
+    synthetic: SyntheticSection = Field(default_factory=SyntheticSection)
+    """What `synthetic` is made of."""
     splits: dict[str, list[str]] = Field(default_factory=dict)
     """Which parts of the corpus make up train, dev and test, for example `train: [train-clean-100]`; default: the
     corpus's own."""

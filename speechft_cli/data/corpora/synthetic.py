@@ -1,39 +1,34 @@
-"""The synthetic corpus: sentences of a small grammar, spoken by forty espeak-ng voices."""
+"""The synthetic corpus: sentences, keywords, digits and commands, spoken by up to 120 espeak-ng speakers."""
 
 from __future__ import annotations
 
 import contextlib
-import random
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import replace
 
-import numpy as np
-import soundfile
-import torch
-
-from speechft_cli.data.audio import SAMPLE_RATE, resample
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
-from speechft_cli.data.synthesis.espeak import Espeak
-from speechft_cli.data.synthesis.phonemes import to_arpabet
-from speechft_cli.data.synthesis.sentences import draw_sentence
-from speechft_cli.data.synthesis.voices import VOICES, Voice
+from speechft_cli.data.synthesis.chunks import CHUNK, Plan
+from speechft_cli.data.synthesis.teamwork import speak
+from speechft_cli.data.synthesis.voices import VOICES
 from speechft_cli.data.utterance import SPLITS, Seconds, Utterance
 from speechft_cli.errors import RequestError
-from speechft_cli.io.atomic import atomic_folder
+from speechft_cli.io.atomic import atomic_folder, recover, remove_unfinished
 
 _DEFAULT_HOURS = 0.1
-_RATE_SPREAD = 8  # words per minute, up and down
-_PITCH_SPREAD = 4  # of espeak-ng's 100 steps, up and down
+_FEWEST_SPEAKERS = 40
+_SPEAKER_SECONDS = 30.0  # of train that each speaker gets at least, from _FEWEST_SPEAKERS on [s]
+_UTTERANCE_SECONDS = 2.0  # about
 _NOTICE_NAME = "README.txt"
 _NOTICE = "Synthetic speech (espeak-ng), made by `speechft prepare synthetic`; the next run replaces this folder.\n"
 
 
 def read(request: CorpusRequest) -> Iterator[Found]:
-    """Generates the corpus; the same request gives the same bytes on the same machine.
+    """Generates the corpus; the same request gives the same bytes on the same machine, with any number of workers.
 
-    The speakers take turns, so train, dev and test have the same ones (speaker identification has its closed set and
-    needs no split of its own), but no sentence in common. Dev and test are a tenth of train each, and at least one
-    utterance of each of its speakers. A speaker's pitch and rate vary a little from utterance to utterance.
+    Sentences are for recognising speech, phonemes and speakers: train, dev and test have the same speakers, who take
+    turns, and no sentence in common. Keywords, digits and commands are for classes of what is said: no two splits have
+    a speaker in common. Dev and test are a tenth of train each. A speaker's pitch and rate vary a little from utterance
+    to utterance.
 
     Raises:
         RequestError: `audio` in the root is somebody else's.
@@ -42,56 +37,43 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     if audio.exists() and not (audio / _NOTICE_NAME).is_file():
         raise RequestError(f"{audio}: must be absent, or made by 'synthetic' before", "choose another --out")
     train_seconds = (_DEFAULT_HOURS if request.hours is None else request.hours) * 3600
-    speakers = 1
-    with atomic_folder(audio) as folder, Espeak(seed=request.seed) as espeak, _one_thread():
+    recover(audio)  # a run may have been killed; the engine holds the folder's lock
+    remove_unfinished(audio)
+    with atomic_folder(audio) as folder:
         (folder / _NOTICE_NAME).write_text(_NOTICE, encoding="utf-8")
+        plan = Plan(request.seed, request.recipe, VOICES[: _speaker_count(request, train_seconds)], folder)
+        least = 1
         for split in SPLITS:
-            wanted = train_seconds if split == "train" else train_seconds / 10
-            draw = random.Random(f"{request.seed} {split}")
-            total, spoken = 0.0, 0
-            while total < wanted or spoken < speakers:
-                voice = VOICES[spoken % len(VOICES)]
-                path = folder / voice.variant / f"{split}-{voice.variant}-{spoken:05d}.flac"
-                text = draw_sentence(draw, split)
-                total += _write_speech(espeak, text, voice, draw, path)
+            seconds = train_seconds if split == "train" else train_seconds / 10
+            spoken = 0
+            for utterance in _speak(plan, split, seconds, least=least, workers=request.workers):
                 spoken += 1
-                yield (
-                    split,
-                    Utterance(
-                        id=path.stem,
-                        audio=audio / path.relative_to(folder),
-                        text=text,
-                        phones=to_arpabet(espeak.phonemes(text, voice)),
-                        speaker=voice.variant,
-                    ),
-                )
+                yield split, replace(utterance, audio=audio / utterance.audio.relative_to(folder))
             if split == "train":
-                speakers = min(spoken, len(VOICES))
+                least = min(spoken, len(plan.voices))
 
 
-SYNTHETIC = Corpus(read, needs_root=False)
+SYNTHETIC = Corpus(read, needs_root=False, language="en", licence="yours to use")
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Lets torch work alone: for such short waves threads cost more than they bring, and may round differently."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
+def _speaker_count(request: CorpusRequest, train_seconds: Seconds) -> int:
+    if request.recipe.speakers is not None:
+        return request.recipe.speakers
+    return min(len(VOICES), max(_FEWEST_SPEAKERS, int(train_seconds / _SPEAKER_SECONDS)))
 
 
-def _write_speech(espeak: Espeak, text: str, voice: Voice, draw: random.Random, path: Path) -> Seconds:
-    """Writes `text` as 16 kHz FLAC and returns how long it is [s]."""
-    samples = espeak.speak(
-        text,
-        voice,
-        rate=voice.rate + draw.randint(-_RATE_SPREAD, _RATE_SPREAD),
-        pitch=voice.pitch + draw.randint(-_PITCH_SPREAD, _PITCH_SPREAD),
-    )
-    waveform = resample(torch.from_numpy(samples.astype(np.float32)), espeak.sample_rate, SAMPLE_RATE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, waveform.round().clamp(-(2**15), 2**15 - 1).to(torch.int16).numpy(), SAMPLE_RATE)
-    return len(waveform) / SAMPLE_RATE
+def _speak(plan: Plan, split: str, seconds: Seconds, *, least: int, workers: int) -> Iterator[Utterance]:
+    """Yields utterances until there are `seconds` of them, and `least`; removes what was spoken in excess."""
+    is_worth_it = seconds > workers * CHUNK * _UTTERANCE_SECONDS
+    total, count = 0.0, 0
+    with contextlib.closing(speak(plan, split, workers=workers if is_worth_it else 1)) as spoken:
+        for utterance, length in spoken:
+            if total >= seconds and count >= least:
+                break
+            total, count = total + length, count + 1
+            yield utterance
+    for path in plan.folder.glob(f"*/{split}-*.flac"):
+        if int(path.name.split("-")[1]) >= count:
+            path.unlink()
+            with contextlib.suppress(OSError):  # others are in it
+                path.parent.rmdir()

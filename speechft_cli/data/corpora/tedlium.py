@@ -27,8 +27,8 @@ _MIN_SECONDS, _MAX_SECONDS = 1.0, 60.0
 def read(request: CorpusRequest) -> Iterator[Found]:
     """Reads the legacy split, talks by name, segments in their order.
 
-    Text is normalised as the reference implementation of Speech-FT does; segments it does not use are rejected: of
-    less than 1 s or more than 60 s, with `<unk>`, and those that are not to be scored.
+    The normalised transcript is the one of the reference implementation of Speech-FT; segments it does not use are
+    rejected: of less than 1 s or more than 60 s, with `<unk>`, and those that are not to be scored.
     """
     folder = top_folder(request.root, "TEDLIUM_release-3")
     if not (folder / "legacy").is_dir():
@@ -94,7 +94,8 @@ def _read_segment(line: str, audio: Path, split: str, *, place: str) -> Found:
         audio,
         start=start,
         duration=round(end - start, 6),
-        text=normalise(text),
+        text=text.strip(),
+        normalised=normalise(text),
         speaker=speaker,
         labels={"gender": gender} if gender else {},
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+from speechft_cli.data.utterance import Seconds
 
 _STRESS = str.maketrans("", "", "ˈˌ")
 
@@ -17,7 +20,7 @@ _SYMBOLS = {
     "AH N": "n̩",
     "AO": "ɔː ɔ",
     "AO R": "ɔːɹ",
-    "AW": "aʊ ʌʉ",
+    "AW": "aʊ ʌʉ æʊ",
     "AY": "aɪ",
     "AY AH": "aɪə",
     "AY ER": "aɪɚ",
@@ -29,7 +32,7 @@ _SYMBOLS = {
     "EH AH": "eə",
     "EH R": "ɛɹ",
     "ER": "ɜː ɜ ɚ əɪ əɹ ʌɹ",
-    "EY": "eɪ eː",
+    "EY": "eɪ eː ei",
     "F": "f",
     "G": "ɡ",
     "HH": "h",
@@ -43,8 +46,8 @@ _SYMBOLS = {
     "M": "m",
     "N": "n",
     "NG": "ŋ",
-    "OW": "oʊ əʊ oː o",
-    "OY": "ɔɪ",
+    "OW": "oʊ əʊ oː o ʌʊ",
+    "OY": "ɔɪ oɪ",
     "P": "p",
     "R": "ɹ r",
     "S": "s",
@@ -54,7 +57,7 @@ _SYMBOLS = {
     "UH": "ʊ ʉ",
     "UH AH": "ʊə",
     "UH R": "ʊɹ ʉɹ",
-    "UW": "uː ʉː",
+    "UW": "uː ʉː əu",
     "V": "v",
     "W": "w ʍ",
     "Y": "j",
@@ -65,6 +68,34 @@ _ARPABET = {symbol: phonemes for phonemes, symbols in _SYMBOLS.items() for symbo
 
 #: The inventory.
 PHONEMES = tuple(sorted({phoneme for phonemes in _SYMBOLS for phoneme in phonemes.split()}))
+
+
+@dataclass(frozen=True)
+class Phone:
+    """A phoneme in time.
+
+    Attributes:
+        name: ARPAbet, or IPA as the synthesiser says it.
+        start: Where it begins [s].
+        end: Where the next one, or a pause, begins [s].
+    """
+
+    name: str
+    start: Seconds
+    end: Seconds
+
+
+def in_arpabet(phones: Iterable[Phone]) -> list[Phone]:
+    """Returns IPA phonemes as ARPAbet; of one that is two, each has its half of the time."""
+    found = []
+    for phone in phones:
+        names = _ARPABET[phone.name.translate(_STRESS)].split()
+        length = (phone.end - phone.start) / len(names)
+        found += [
+            Phone(name, phone.start + place * length, phone.start + (place + 1) * length)
+            for place, name in enumerate(names)
+        ]
+    return found
 
 
 def to_arpabet(symbols: Iterable[str]) -> str:

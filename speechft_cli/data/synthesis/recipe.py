@@ -1,0 +1,32 @@
+"""What a synthetic corpus is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from speechft_cli.data.utterance import Seconds
+
+#: Kind of utterance → what it has beside text, phonemes and speaker.
+CONTENTS = {
+    "sentences": "endless, of a small grammar",
+    "keywords": "keyword: ten words, _unknown_ and _silence_",
+    "digits": "digit: zero to nine",
+    "commands": "action, object, location and slots",
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a synthetic corpus is made of.
+
+    Attributes:
+        contents: Kinds of utterances, of `CONTENTS`.
+        speakers: How many; None for as many as fit its size.
+        snr: Signal-to-noise ratio of added noise [dB]; None for clean speech.
+        reverberation: Time in which the room's sound falls by 60 dB [s]; None for speech without a room.
+    """
+
+    contents: tuple[str, ...] = tuple(CONTENTS)
+    speakers: int | None = None
+    snr: float | None = None
+    reverberation: Seconds | None = None
