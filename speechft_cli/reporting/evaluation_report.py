@@ -71,8 +71,11 @@ class TaskFacts:
         left_out: Reason → utterances.
         from_train: Test utterances that lie in the manifests' train split.
         steps: Updates of each probe.
+        batch_size: Utterances per update.
         learning_rates: Tried.
         crop_seconds: Longest stretch heard [s]; None for all.
+        preset: How probes were trained, as a name and in words.
+        reading: How test was read where not greedily; None where it was.
     """
 
     name: str
@@ -82,8 +85,11 @@ class TaskFacts:
     left_out: Mapping[str, int]
     from_train: int
     steps: int
+    batch_size: int
     learning_rates: Sequence[float]
     crop_seconds: float | None
+    preset: tuple[str, str]
+    reading: str | None
 
 
 def evaluation_document(
@@ -115,7 +121,9 @@ def evaluation_document(
         figure: Scores over alpha, if there is something to draw.
         facts: Anything else to reproduce it: name → value.
     """
-    sections = [_scores(scores, base)] if scores else []
+    preset = tasks[0].preset[0] if tasks else "default"
+    suffix = "" if preset == "default" else f", preset {preset}"
+    sections = [_scores(scores, base, suffix)] if scores else []
     if recommendation is not None or suggestion is not None:
         sections.append(_recommended(recommendation, suggestion))
     if figure is not None:
@@ -138,15 +146,15 @@ def evaluation_document(
     if recommendation is not None:
         alpha = recommendation.alpha
         lead += f" Best alpha by dev: {'none' if alpha is None else f'{alpha.normalize():f}'}."
-    return Document(f"{name}: {'evaluation' if tasks else 'drift'}", lead, tuple(sections))
+    return Document(f"{name}: {'evaluation' if tasks else 'drift'}{suffix}", lead, tuple(sections))
 
 
-def _scores(scores: Sequence[Score], base: str | None) -> Section:
+def _scores(scores: Sequence[Score], base: str | None, suffix: str) -> Section:
     text = "The best of each column is marked; ↑ higher is better, ↓ lower is better."
     if base is not None:
         text += f" Δ is the difference from {base}, in the metric's own unit."
     text += " scores.jsonl beside this report has every figure with all that it depends on."
-    tables = tuple(score_table(scores, title=split, split=split, base=base) for split in ("test", "dev"))
+    tables = tuple(score_table(scores, title=split + suffix, split=split, base=base) for split in ("test", "dev"))
     return Section("Scores", (text,), tables)
 
 
@@ -227,6 +235,7 @@ def _probes(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Section:
         (
             task.name,
             str(task.steps),
+            str(task.batch_size),
             ", ".join(f"{rate:g}" for rate in task.learning_rates),
             "all" if task.crop_seconds is None else f"middle {task.crop_seconds:g} s",
         )
@@ -236,7 +245,13 @@ def _probes(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Section:
         (score.label, score.task, f"{score.learning_rate:g}", ", ".join(map(str, score.steps))) for score in scores
     )
     tables = (
-        Table("settings", ("task", "updates", "learning rates tried", "heard of each utterance"), settings),
+        Table(
+            "settings",
+            ("task", "updates", "utterances per update", "learning rates tried", "heard of each utterance"),
+            settings,
+        ),
         Table("chosen on dev", ("encoder", "task", "learning rate", "update"), tuple(chosen)),
     )
-    return Section("Probes", _PROTOCOL, tables)
+    name, text = tasks[0].preset
+    read = tuple(f"Test of {task.name} is read by {task.reading}." for task in tasks if task.reading)
+    return Section("Probes", (*_PROTOCOL, f"Preset {name}: {text}", *read), tables)
