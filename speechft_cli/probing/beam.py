@@ -24,7 +24,7 @@ from speechft_cli.tasks.characters import CHARACTERS, SPECIAL, WORD_BOUNDARY, no
 
 @dataclass(frozen=True)
 class BeamSettings:
-    """How the search weighs things; SUPERB's values.
+    """How the search weighs things; weight, score and threshold are fairseq's usual ones.
 
     Attributes:
         size: Hypotheses kept at each frame.
