@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from speechft_cli.cli.names import registry
+from speechft_cli.tasks import TASKS
+from speechft_cli.tasks.presets.base import Preset
 
 _EXAMPLES = {
     "encoders": "speechft finetune --encoder CHECKPOINT --set encoder.family={name} --data data --task asr --out run",
     "tasks": "speechft finetune --encoder CHECKPOINT --data data --task {name} --out run",
     "corpora": "speechft prepare {name} --root FOLDER --out data",
     "methods": "speechft merge --base BASE --tuned TUNED --method {name} --alphas 0:1:0.25 --out merged",
+    "presets": "speechft evaluate -c speechft.yaml --preset {name}",
     "scores": "speechft evaluate -c speechft.yaml --set evaluate.score={name}",
 }
 
@@ -64,6 +67,8 @@ def details(group: str, name: str) -> Details:
     documented = kind if kind.__module__ == module.__name__ else module
     paragraphs = [" ".join(each.split()) for each in _docstrings(group, documented, thing).split("\n\n")]
     facts = {title: _shown(getattr(thing, key)) for key, title in _FACTS.get(group, {}).items()}
+    if isinstance(thing, Preset):
+        facts = {task: thing.plan(TASKS.get(task)).text() for task in thing.tasks or TASKS}
     return Details(
         text=tuple(each for each in paragraphs if not each.startswith(("Attributes:", "Raises:", "Source:"))),
         facts={title: fact for title, fact in facts.items() if fact},
@@ -74,6 +79,8 @@ def details(group: str, name: str) -> Details:
 
 def _docstrings(group: str, documented: object, thing: object) -> str:
     """Returns what describes a thing, and for a corpus what its reader does."""
+    if isinstance(thing, Preset):
+        return thing.text
     described = [documented, *([getattr(thing, "read", None)] if group == "corpora" else [])]
     return "\n\n".join(inspect.getdoc(each) or "" for each in described)
 

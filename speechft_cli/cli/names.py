@@ -18,13 +18,14 @@ GROUPS = {
     "merge.formats": "formats",
     "evaluate.tasks": "tasks",
     "evaluate.target": "tasks",
+    "evaluate.preset": "presets",
     "evaluate.score": "scores",
 }
 """Dotted key → the catalogue its value, or each of its values, must be in."""
 
 
 def registry(group: str) -> Registry[Any]:
-    """Returns a catalogue: encoders, formats, tasks, corpora, methods or scores."""
+    """Returns a catalogue: encoders, formats, tasks, presets, corpora, methods or scores."""
     if group == "encoders":
         from speechft_cli.encoders import ENCODERS
 
@@ -41,6 +42,10 @@ def registry(group: str) -> Registry[Any]:
         from speechft_cli.data import CORPORA
 
         return CORPORA
+    if group == "presets":
+        from speechft_cli.tasks.presets import PRESETS
+
+        return PRESETS
     if group == "scores":
         from speechft_cli.reporting.superb import CONSTANTS
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from speechft_cli.data.subset import Most, subset
 from speechft_cli.data.utterance import SPLITS, Seconds, Utterance
 from speechft_cli.errors import RequestError
 
@@ -52,6 +53,7 @@ def split_for_task(
     field: str,
     is_closed_set: bool,
     normalise: Callable[[str], str] = str.strip,
+    most: Most | None = None,
 ) -> TaskSplits:
     """Chooses the utterances of a task.
 
@@ -65,6 +67,7 @@ def split_for_task(
         field: The field that holds its target: text, phones, speaker, or the name of a label.
         is_closed_set: Whether every class of dev and test must occur in train.
         normalise: Target → what is trained on and scored; an utterance of which nothing is left is not used.
+        most: Utterances to keep; None for all.
 
     Raises:
         RequestError: One of train, dev and test has no utterance with the field.
@@ -88,6 +91,11 @@ def split_for_task(
         labelled, rare = _derive(everything, field)
         left_out |= _count(f"{field} with fewer than {_LEAST_PER_CLASS} utterances", rare)
     _check_not_empty(manifests, labelled, task=task, field=field)
+    if most is not None:
+        few = subset(labelled, most, field=field, is_closed_set=is_closed_set)
+        gone = sum(map(len, labelled.values())) - sum(map(len, few.values()))
+        left_out |= _count("beyond the preset's subset", gone)
+        labelled = few
     splits = {split: tuple(sorted(labelled[split], key=lambda each: each.id)) for split in SPLITS}
     trained_on = {each.id for each in manifests.get("train", ())}
     return TaskSplits(rule, splits, left_out, sum(each.id in trained_on for each in splits["test"]))

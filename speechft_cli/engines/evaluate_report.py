@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from speechft_cli import __version__
 from speechft_cli.config.alphas import alpha_name
 from speechft_cli.data.task_splits import RULES
 from speechft_cli.engines.evaluate_request import Request
-from speechft_cli.events import Report, Result
+from speechft_cli.events import Report, Result, Table
 from speechft_cli.io.atomic import atomic_folder, write_text
 from speechft_cli.probing.candidates import BASE, TUNED
 from speechft_cli.probing.evaluation import ProbeJob
@@ -29,6 +29,7 @@ from speechft_cli.reporting.suggestion import Suggestion, suggest
 from speechft_cli.reporting.superb.score import SuperbScore
 from speechft_cli.reporting.superb.table import superb_scores, superb_table
 from speechft_cli.reporting.tables import score_table
+from speechft_cli.tasks.presets import PRESETS
 
 _ANCHORS = {BASE: 0.0, TUNED: 1.0}
 _CONSOLE_WIDTH = 80
@@ -55,9 +56,13 @@ def report_on(
     superb = superb_scores(scores, request.constants, split="test")
     _write(name, request, scores, drift, superb, recommendation, suggestion, folder)
     if scores:
-        report(score_table(scores, title="test", split="test", base=request.base, width=_CONSOLE_WIDTH))
+        report(
+            score_table(
+                scores, title=f"test{request.preset_suffix}", split="test", base=request.base, width=_CONSOLE_WIDTH
+            )
+        )
     if superb:
-        report(superb_table(superb, request.constants, base=request.base))
+        report(_superb_table(request, superb))
     if drift:
         report(drift_table(drift))
     return _result(request, scores, drift, superb, recommendation, suggestion, folder)
@@ -84,8 +89,8 @@ def _write(
         first_metrics={job.task.name: job.task.metrics[0].name for job in request.jobs},
         base=request.base,
         anchors=_ANCHORS,
-        superb=superb_table(superb, request.constants, base=request.base) if superb else None,
         breakdowns=_breakdowns(request, recommendation, folder),
+        superb=_superb_table(request, superb) if superb else None,
         encoders=[
             EncoderFacts(
                 each.label,
@@ -146,6 +151,11 @@ def _breakdowns(request: Request, recommendation: Recommendation | None, folder:
     return [each for each in found if each is not None]
 
 
+def _superb_table(request: Request, superb: Mapping[str, SuperbScore]) -> Table:
+    table = superb_table(superb, request.constants, base=request.base)
+    return replace(table, title=table.title + request.preset_suffix)
+
+
 def _task_facts(job: ProbeJob) -> TaskFacts:
     splits = job.splits
     return TaskFacts(
@@ -156,8 +166,11 @@ def _task_facts(job: ProbeJob) -> TaskFacts:
         left_out=splits.left_out,
         from_train=splits.from_train,
         steps=job.steps,
+        batch_size=job.batch_size,
         learning_rates=job.learning_rates,
         crop_seconds=job.crop_seconds,
+        preset=(job.preset, PRESETS.get(job.preset).text),
+        reading=None if job.reading is None else job.reading.name,
     )
 
 
@@ -171,7 +184,11 @@ def _result(
     folder: Path,
 ) -> Result:
     encoders = _count(len(request.candidates), "encoder")
-    parts = [f"{encoders} × {_count(len(request.jobs), 'task')} scored" if scores else f"drift of {encoders}"]
+    parts = [
+        f"{encoders} × {_count(len(request.jobs), 'task')} scored{request.preset_suffix}"
+        if scores
+        else f"drift of {encoders}"
+    ]
     best = guess = None
     if recommendation is not None:
         alpha = None if recommendation.alpha is None else alpha_name(recommendation.alpha)

@@ -13,7 +13,6 @@ from speechft_cli.config.sections.evaluate import EvaluateSection
 from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import data_hash
-from speechft_cli.data.task_splits import RULES, split_for_task
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
@@ -21,6 +20,7 @@ from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
+from speechft_cli.engines.evaluate_jobs import probe_jobs
 from speechft_cli.engines.lineage import target_tasks
 from speechft_cli.engines.ranks import own_device
 from speechft_cli.errors import ConfigError, RequestError
@@ -30,7 +30,6 @@ from speechft_cli.io.run_folder import read_run
 from speechft_cli.probing.candidates import BASE, TUNED, Candidate, named, of_experiment, read_candidate
 from speechft_cli.probing.evaluation import ProbeJob
 from speechft_cli.probing.features import Keeping
-from speechft_cli.probing.probe import probe_seeds
 from speechft_cli.registry import unknown_name
 from speechft_cli.reporting.superb import CONSTANTS
 from speechft_cli.reporting.superb.own import read_constants
@@ -82,6 +81,12 @@ class Request:
         return BASE if BASE in self.hashes else None
 
     @property
+    def preset_suffix(self) -> str:
+        """What is said beside every figure of another preset than the default one: `, preset quick`."""
+        preset = self.jobs[0].preset if self.jobs else "default"
+        return "" if preset == "default" else f", preset {preset}"
+
+    @property
     def pairs(self) -> list[tuple[Candidate, str, ProbeJob]]:
         """Every (encoder, its weights hash, task), in the order of the tables."""
         return [(each, self.hashes[each.label], job) for each in self.candidates for job in self.jobs]
@@ -103,6 +108,7 @@ def read_request(config: Config, report: Report) -> Request:
     constants = CONSTANTS.get(section.score) if section.score_file is None else read_constants(section.score_file)
     names = list(dict.fromkeys(section.tasks))
     asked = {"tasks": names, "steps": list(section.steps), "learning_rates": list(section.learning_rates)}
+    asked["labels"] = list(section.labels)
     problems = [
         f"evaluate.{key}: {unknown_name(name, list(TASKS))}"
         for key, tasks in asked.items()
@@ -123,7 +129,7 @@ def read_request(config: Config, report: Report) -> Request:
     data = section.data or config.data_dir
     if not available_splits(data):
         list(read_manifest(data, "train"))  # says what is missing and how to make it
-    jobs = () if section.drift_only else _jobs(data, section, names, seed=config.seed, report=report)
+    jobs = () if section.drift_only else probe_jobs(data, section, names, seed=config.seed, report=report)
     base = next((each.path for each in candidates if each.label == BASE), None)
     hashes = {}
     for each in candidates:
@@ -189,39 +195,6 @@ def _of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], 
         else:
             kept.append(each)
     return kept
-
-
-def _jobs(
-    data: Path, section: EvaluateSection, names: Sequence[str], *, seed: int, report: Report
-) -> tuple[ProbeJob, ...]:
-    manifests = {split: list(read_manifest(data, split)) for split in available_splits(data)}
-    manifest = data_hash(data)
-    jobs = []
-    for name in names:
-        task = TASKS.get(name)
-        splits = split_for_task(
-            manifests, task=name, field=task.needs, is_closed_set=task.is_closed_set, normalise=task.normalise
-        )
-        if splits.rule != "manifest":
-            report(Note(f"{name}: splits are {RULES[splits.rule]}"))
-        for reason, count in splits.left_out.items():
-            report(Note(f"{name}: {count} utterances left out, {reason}"))
-        jobs.append(
-            ProbeJob(
-                task=task,
-                preset="default",
-                splits=splits,
-                manifest_hash=manifest,
-                learning_rates=tuple(section.learning_rates.get(name, task.probe_learning_rates)),
-                extensions=section.extend_learning_rates,
-                steps=section.steps.get(name, task.probe_steps),
-                crop_seconds=section.crop_seconds if task.is_pooled else None,
-                seeds=probe_seeds(seed, name, section.seeds),
-                batching=section.batching,
-                precision="fp32" if task.is_pooled else section.frame_precision,
-            )
-        )
-    return tuple(jobs)
 
 
 def _family(config: Config, candidates: Sequence[Candidate]) -> EncoderFamily:

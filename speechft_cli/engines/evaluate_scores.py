@@ -79,7 +79,11 @@ def settings_of(job: ProbeJob) -> dict[str, object]:
     return {
         "protocol": PROTOCOL,
         "preset": job.preset,
+        "reading": None if job.reading is None else job.reading.name,
         "steps": job.steps,
+        "batch_size": job.batch_size,
+        "evaluations": job.evaluations,
+        "needs": job.task.needs,
         "learning_rates": list(job.learning_rates),
         "extensions": job.extensions,
         "seeds": len(job.seeds),

@@ -13,11 +13,24 @@ from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.events import Advanced, Finished, Report, Started
 from speechft_cli.probing.encoding import Batching, crop_middle
 from speechft_cli.probing.features import Features
-from speechft_cli.probing.frames import FrameExamples, predict_frames, train_frame_probes
+from speechft_cli.probing.frames import FrameExamples, Predict, predict_frames, train_frame_probes
 from speechft_cli.probing.pooled import PooledExamples, predict_pooled, train_pooled_probes
 from speechft_cli.probing.probe import Trained
 from speechft_cli.probing.sweep import Swept, Train, sweep_learning_rates
 from speechft_cli.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Another way to predict from logits than the task's own.
+
+    Attributes:
+        name: All that it depends on, in one line.
+        predict: As `Task.predict`.
+    """
+
+    name: str
+    predict: Predict
 
 
 @dataclass(frozen=True)
@@ -27,11 +40,14 @@ class ProbeJob:
     Attributes:
         task: The task.
         preset: Name of the protocol.
+        reading: How test is read where not as `task` predicts, for example by beam search with an n-gram; and its name.
         splits: Its utterances.
         manifest_hash: Hash of the manifest folder.
         learning_rates: To try.
         extensions: How often the range is extended where the best one lies at its edge.
         steps: Optimizer updates of each probe.
+        batch_size: Utterances per update.
+        evaluations: How often dev is scored.
         crop_seconds: Longest stretch heard of each utterance [s]; None for all of it.
         seeds: Of the probes.
         batching: How utterances share a batch when they are encoded.
@@ -40,11 +56,14 @@ class ProbeJob:
 
     task: Task
     preset: str
+    reading: Reading | None
     splits: TaskSplits
     manifest_hash: str
     learning_rates: tuple[float, ...]
     extensions: int
     steps: int
+    batch_size: int
+    evaluations: int
     crop_seconds: Seconds | None
     seeds: tuple[int, ...]
     batching: Batching
@@ -112,6 +131,8 @@ def evaluate_pooled(
             learning_rates=learning_rates,
             seeds=job.seeds,
             steps=job.steps,
+            batch_size=job.batch_size,
+            evaluations=job.evaluations,
             device=device,
             advance=lambda done: report(Advanced(done)),
         )
@@ -152,6 +173,8 @@ def evaluate_frames(job: ProbeJob, label: str, features: Features, *, device: to
             learning_rates=learning_rates,
             seeds=job.seeds,
             steps=job.steps,
+            batch_size=job.batch_size,
+            evaluations=job.evaluations,
             device=device,
             advance=lambda done: report(Advanced(done)),
         )
@@ -161,7 +184,9 @@ def evaluate_frames(job: ProbeJob, label: str, features: Features, *, device: to
     (swept,) = _sweep(job, train, 1)
     vocabulary = job.task.vocabulary(splits["train"].targets)
     weights = [probe.weights for probe in swept.probes]
-    return _outcome(job, swept, predict_frames(job.task, weights, splits["test"], vocabulary, device=device))
+    predict = None if job.reading is None else job.reading.predict
+    test = predict_frames(job.task, weights, splits["test"], vocabulary, predict=predict, device=device)
+    return _outcome(job, swept, test)
 
 
 def _frames(job: ProbeJob, split: str, features: Features) -> FrameExamples:

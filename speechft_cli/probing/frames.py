@@ -22,10 +22,11 @@ from speechft_cli.probing.probe import (
 )
 from speechft_cli.tasks.base import Task, Vocabulary
 
-#: Utterances per update.
-BATCH_SIZE = 16
-#: How often dev is scored.
-EVALUATIONS = 8
+#: (logits, frame counts, vocabulary) → what each utterance is taken for; see `Task.predict`.
+Predict = Callable[[Tensor, Tensor, Vocabulary], list[str]]
+
+#: Utterances scored at once.
+_SCORING_BATCH = 16
 #: Batches whose utterances are sorted by length together: little padding, and still other batches in each epoch.
 _BUCKET = 8
 
@@ -53,6 +54,8 @@ def train_frame_probes(
     learning_rates: Sequence[float],
     seeds: Sequence[int],
     steps: int,
+    batch_size: int,
+    evaluations: int,
     device: torch.device,
     advance: Advance,
 ) -> dict[float, list[Trained]]:
@@ -69,6 +72,8 @@ def train_frame_probes(
         learning_rates: Of Adam.
         seeds: Of the probes.
         steps: Optimizer updates of each probe.
+        batch_size: Utterances per update.
+        evaluations: How often dev is scored.
         device: Where to train.
         advance: Told the updates done.
 
@@ -92,8 +97,8 @@ def train_frame_probes(
         for rate in learning_rates
         for seed in seeds
     ]
-    to_score = evaluation_steps(steps, EVALUATIONS)
-    for step, places in zip(range(1, steps + 1), _batches(lengths, seed=seeds[0]), strict=False):
+    to_score = evaluation_steps(steps, evaluations)
+    for step, places in zip(range(1, steps + 1), _batches(lengths, seed=seeds[0], batch_size=batch_size), strict=False):
         batch = [learnable[place] for place in places]
         hidden_states, counts = _collate([train.features(row) for row in batch], device)
         truth = [targets[row] or [] for row in batch]
@@ -118,6 +123,7 @@ def predict_frames(
     vocabulary: Vocabulary,
     *,
     device: torch.device,
+    predict: Predict | None = None,
 ) -> list[list[str]]:
     """Returns what each of several trained probes predicts for every utterance.
 
@@ -127,6 +133,7 @@ def predict_frames(
         examples: What to predict; only its features are looked at.
         vocabulary: Of the train split.
         device: Where to compute.
+        predict: How logits are read; as the task does by default.
     """
     layers, _, width = examples.features(0).shape
     probes = []
@@ -135,7 +142,9 @@ def predict_frames(
         probe.load_state_dict(dict(each))
         probes.append(probe)
     unknown = [None] * len(examples.lengths)
-    return [predictions for predictions, _ in _hear(task, probes, examples, unknown, vocabulary, device)]
+    return [
+        predictions for predictions, _ in _hear(task, probes, examples, unknown, vocabulary, device, predict=predict)
+    ]
 
 
 class _Training:
@@ -166,15 +175,15 @@ class _Training:
         self._adam.step()
 
 
-def _batches(lengths: Sequence[float], *, seed: int) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[float], *, seed: int, batch_size: int) -> Iterator[list[int]]:
     """Yields batches of rows without end, every row once per epoch, rows of similar length together."""
     generator = torch.Generator().manual_seed(seed)
     while True:
         rows = torch.randperm(len(lengths), generator=generator).tolist()
         batches = []
-        for start in range(0, len(rows), BATCH_SIZE * _BUCKET):
-            bucket = sorted(rows[start : start + BATCH_SIZE * _BUCKET], key=lambda row: lengths[row])
-            batches += [bucket[first : first + BATCH_SIZE] for first in range(0, len(bucket), BATCH_SIZE)]
+        for start in range(0, len(rows), batch_size * _BUCKET):
+            bucket = sorted(rows[start : start + batch_size * _BUCKET], key=lambda row: lengths[row])
+            batches += [bucket[first : first + batch_size] for first in range(0, len(bucket), batch_size)]
         for number in torch.randperm(len(batches), generator=generator).tolist():
             yield batches[number]
 
@@ -194,19 +203,22 @@ def _hear(
     targets: Sequence[Sequence[int] | None],
     vocabulary: Vocabulary,
     device: torch.device,
+    *,
+    predict: Predict | None = None,
 ) -> list[tuple[list[str], float]]:
     """Returns per probe its predictions for a whole split, and its mean loss over the utterances with a target."""
+    read = predict or task.predict
     predictions = [[""] * len(targets) for _ in probes]
     losses = [0.0] * len(probes)
     rows = sorted(range(len(targets)), key=lambda row: examples.lengths[row])
-    for first in range(0, len(rows), BATCH_SIZE):
-        batch = rows[first : first + BATCH_SIZE]
+    for first in range(0, len(rows), _SCORING_BATCH):
+        batch = rows[first : first + _SCORING_BATCH]
         hidden_states, counts = _collate([examples.features(row) for row in batch], device)
         known = {place: target for place, row in enumerate(batch) if (target := targets[row]) is not None}
         places = list(known)
         for turn, probe in enumerate(probes):
             logits = probe.eval()(hidden_states, counts)
-            for row, prediction in zip(batch, task.predict(logits, counts, vocabulary), strict=True):
+            for row, prediction in zip(batch, read(logits, counts, vocabulary), strict=True):
                 predictions[turn][row] = prediction
             if known:
                 losses[turn] += len(known) * float(

@@ -21,10 +21,6 @@ from speechft_cli.probing.probe import (
 )
 from speechft_cli.tasks.base import Task, Vocabulary
 
-#: Utterances per update, SUPERB's effective batch.
-BATCH_SIZE = 32
-#: How often dev is scored.
-EVALUATIONS = 20
 #: Utterances scored at once.
 _SCORING_BATCH = 1024
 
@@ -57,6 +53,8 @@ def train_pooled_probes(
     learning_rates: Sequence[float],
     seeds: Sequence[int],
     steps: int,
+    batch_size: int,
+    evaluations: int,
     device: torch.device,
     advance: Advance,
 ) -> list[dict[float, list[Trained]]]:
@@ -72,6 +70,8 @@ def train_pooled_probes(
         learning_rates: Of Adam.
         seeds: Of the probes.
         steps: Optimizer updates of each probe.
+        batch_size: Utterances per update.
+        evaluations: How often dev is scored.
         device: Where to train.
         advance: Told the updates done.
 
@@ -92,9 +92,9 @@ def train_pooled_probes(
     optimizer = _Adam(stack, learning_rates)
     features = train.features.to(device)
     heard = torch.tensor([encoder for encoder, _ in groups], device=device)[:, None]  # (G, 1)
-    orders = [_batches(count, seed) for seed in seeds]
+    orders = [_batches(count, seed, batch_size) for seed in seeds]
     best: list[list[Trained | None]] = [[None] * len(groups) for _ in learning_rates]
-    to_score = evaluation_steps(steps, EVALUATIONS)
+    to_score = evaluation_steps(steps, evaluations)
     for step in range(1, steps + 1):
         rows = [next(order) for order in orders]  # one batch per seed, all of the same size
         batch = torch.stack([rows[seed] for _, seed in groups]).to(device)  # (G, B)
@@ -182,11 +182,11 @@ def _first_weights(
     return probes[0].to(device), stack
 
 
-def _batches(count: int, seed: int) -> Iterator[Tensor]:
+def _batches(count: int, seed: int, batch_size: int) -> Iterator[Tensor]:
     """Yields batches of rows without end, every row once per epoch."""
     generator = torch.Generator().manual_seed(seed)
     while True:
-        yield from torch.split(torch.randperm(count, generator=generator), BATCH_SIZE)
+        yield from torch.split(torch.randperm(count, generator=generator), batch_size)
 
 
 def _logits(probe: Probe, stack: Stack, features: Tensor) -> Tensor:

@@ -14,21 +14,26 @@ class RecurrentHead(nn.Module):
     Source: the ASR head of Speech-FT's released configuration: projection 256, three layers of 256, dropout 0.2.
     """
 
-    def __init__(self, width: int, classes: int) -> None:
+    def __init__(self, width: int, classes: int, *, hidden: int = 256, layers: int = 3) -> None:
         super().__init__()
         self.augment = SpecAugment(width)
-        self.project = nn.Linear(width, 256)
-        self.recurrent = BidirectionalLSTM(256, 256, layers=3, dropout=0.2)
-        self.classify = nn.Linear(2 * 256, classes)
+        self.project = nn.Linear(width, hidden)
+        self.recurrent = BidirectionalLSTM(hidden, hidden, layers=layers, dropout=0.2)
+        self.classify = nn.Linear(2 * hidden, classes)
 
     def forward(self, features: Tensor, frame_counts: Tensor) -> Tensor:
         """Returns logits (B, T, C) for features (B, T, D); frames past an utterance's own are meaningless."""
         if self.training:
             features = self.augment(features, frame_counts)
-        projected = self.project(features)  # (B, T, D) -> (B, T, 256)
-        hidden = self.recurrent(projected, frame_counts)  # (B, T, 256) -> (B, T, 512)
+        projected = self.project(features)  # (B, T, D) -> (B, T, H)
+        hidden = self.recurrent(projected, frame_counts)  # (B, T, H) -> (B, T, 2 H)
         logits: Tensor = self.classify(hidden)
         return logits
+
+
+def large_recurrent_head(width: int, classes: int) -> RecurrentHead:
+    """Returns SUPERB's head for recognition and slot filling: projection 1024, two layers of 1024 (42 M weights)."""
+    return RecurrentHead(width, classes, hidden=1024, layers=2)
 
 
 class BidirectionalLSTM(nn.Module):

@@ -28,6 +28,7 @@ def test_without_a_group_everything_is_listed(speechft) -> None:
         "encoders",
         "formats",
         "tasks",
+        "presets",
         "corpora",
         "methods",
         "scores",

@@ -40,6 +40,8 @@ def train(
         learning_rates=rates,
         seeds=seeds,
         steps=steps,
+        batch_size=16,
+        evaluations=8,
         device=CPU,
         advance=lambda _: None,
     )
@@ -69,7 +71,7 @@ def train_alone(task: Task, rate: float, seed: int, *, first: int, steps: int) -
     """One probe by a plain loop over the batches of the first seed."""
     data, dev = examples(40, seed=0), examples(8, seed=1)
     vocabulary = task.vocabulary(data.targets)
-    batches = frames._batches(data.lengths, seed=first)
+    batches = frames._batches(data.lengths, seed=first, batch_size=16)
     best: list[Trained] = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -94,7 +96,7 @@ def train_alone(task: Task, rate: float, seed: int, *, first: int, steps: int) -
 
 def test_every_utterance_is_in_one_batch_per_epoch_with_others_of_its_length() -> None:
     lengths = [float(number) for number in range(100)]
-    batches = frames._batches(lengths, seed=0)
+    batches = frames._batches(lengths, seed=0, batch_size=16)
     epoch = [next(batches) for _ in range(7)]
     assert sorted(row for batch in epoch for row in batch) == list(range(100))
     assert all(max(batch) - min(batch) < 100 / 4 for batch in epoch)
@@ -116,6 +118,8 @@ def test_features_are_made_once_per_update_for_all_probes() -> None:
         learning_rates=[1e-2, 1e-3, 1e-4],
         seeds=[1, 2],
         steps=2,
+        batch_size=16,
+        evaluations=8,
         device=CPU,
         advance=seen.append,
     )

@@ -34,7 +34,16 @@ def train(
     steps: int = 40,
 ) -> list[dict[float, list[Trained]]]:
     return train_pooled_probes(
-        SID, train, dev, learning_rates=rates, seeds=seeds, steps=steps, device=CPU, advance=lambda _: None
+        SID,
+        train,
+        dev,
+        learning_rates=rates,
+        seeds=seeds,
+        steps=steps,
+        batch_size=32,
+        evaluations=20,
+        device=CPU,
+        advance=lambda _: None,
     )
 
 

@@ -25,6 +25,13 @@ def evaluate(
         list[str] | None,
         typer.Option("--task", metavar="NAME", help="See `speechft list tasks`; repeatable."),
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option("--preset", metavar="NAME", help="How probes train; see `speechft list presets`.")
+    ] = None,
+    language_model: Annotated[
+        Path | None,
+        typer.Option("--language-model", metavar="FILE", help="ARPA n-gram: asr's test is read by beam search."),
+    ] = None,
     data: Data = None,
     out: Out = None,
     crop_seconds: Annotated[
@@ -55,6 +62,8 @@ def evaluate(
         flags={
             "evaluate.models": label_models(model) if model else None,
             "evaluate.tasks": task or None,
+            "evaluate.preset": preset,
+            "evaluate.language_model": language_model,
             "evaluate.data": data,
             "evaluate.out": out,
             "evaluate.crop_seconds": crop_seconds,

@@ -21,10 +21,15 @@ class EvaluateSection(Section):
     """Label → checkpoint; default: the base, the tuned encoder and every merged alpha."""
     tasks: list[str] = Field(default_factory=lambda: ["sid", "asr"], min_length=1)
     """Probing tasks; `speechft list tasks` shows them."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Task → the field of the manifests that holds its target, where it has another name than the task's own, for
+    example `ks: label`."""
+    preset: str = "default"
+    """How probes are trained; `speechft list presets` shows them. Steps and learning rates given here come first."""
     steps: dict[str, PositiveInt] = Field(default_factory=dict)
-    """Task → optimizer updates of its probe; default: the task's own."""
+    """Task → optimizer updates of its probe; default: the preset's."""
     learning_rates: dict[str, list[Positive]] = Field(default_factory=dict)
-    """Task → learning rates to try; the best on dev is scored on test. Default: the task's own."""
+    """Task → learning rates to try; the best on dev is scored on test. Default: the preset's."""
     extend_learning_rates: Annotated[int, Field(ge=0)] = 2
     """How often the learning rates are extended where the best one is the smallest or the largest of several."""
     seeds: PositiveInt = 3
@@ -38,6 +43,15 @@ class EvaluateSection(Section):
     """Speech without labels, from dev, that drift from the base is measured on [s]; 0 leaves drift out."""
     drift_only: bool = False
     """Measure drift and nothing else: needs no labels and no tasks."""
+    language_model: Path | None = None
+    """An n-gram in ARPA format, plain or gzip: the test transcripts of `asr` are then found by beam search over its
+    words. Needs flashlight-text. Probes are chosen by greedy transcripts of dev all the same."""
+    beam_size: PositiveInt = 50
+    """Hypotheses that beam search keeps at each frame."""
+    language_weight: Annotated[float, Field(ge=0)] = 2.0
+    """Weight of the n-gram's log10 probability."""
+    word_score: float = -1.0
+    """Added to a hypothesis for each word."""
     batching: Literal["exact", "stock"] = "exact"
     """`exact`: every utterance is encoded as if alone. `stock`: padded batches as s3prl makes them, which change most
     encoders' features, for parity with figures made so."""

@@ -51,8 +51,11 @@ class TaskFacts:
         left_out: Reason → utterances.
         from_train: Test utterances that lie in the manifests' train split.
         steps: Updates of each probe.
+        batch_size: Utterances per update.
         learning_rates: Tried.
         crop_seconds: Longest stretch heard [s]; None for all.
+        preset: How probes were trained, as a name and in words.
+        reading: How test was read where not greedily; None where it was.
     """
 
     name: str
@@ -62,8 +65,11 @@ class TaskFacts:
     left_out: Mapping[str, int]
     from_train: int
     steps: int
+    batch_size: int
     learning_rates: Sequence[float]
     crop_seconds: float | None
+    preset: tuple[str, str]
+    reading: str | None
 
 
 def caveats_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Section:
@@ -122,6 +128,7 @@ def probes_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Secti
         (
             task.name,
             str(task.steps),
+            str(task.batch_size),
             ", ".join(f"{rate:g}" for rate in task.learning_rates),
             "all" if task.crop_seconds is None else f"middle {task.crop_seconds:g} s",
         )
@@ -131,10 +138,16 @@ def probes_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Secti
         (score.label, score.task, f"{score.learning_rate:g}", ", ".join(map(str, score.steps))) for score in scores
     )
     tables = (
-        Table("settings", ("task", "updates", "learning rates tried", "heard of each utterance"), settings),
+        Table(
+            "settings",
+            ("task", "updates", "utterances per update", "learning rates tried", "heard of each utterance"),
+            settings,
+        ),
         Table("chosen on dev", ("encoder", "task", "learning rate", "update"), tuple(chosen)),
     )
-    return Section("Probes", _PROTOCOL, tables=tables, is_folded=True)
+    name, text = tasks[0].preset
+    read = tuple(f"Test of {task.name} is read by {task.reading}." for task in tasks if task.reading)
+    return Section("Probes", (*_PROTOCOL, f"Preset {name}: {text}", *read), tables=tables, is_folded=True)
 
 
 def facts_section(facts: Mapping[str, str]) -> Section:

@@ -1,0 +1,94 @@
+"""Which tasks are probed, on which utterances, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from speechft_cli.config.sections.evaluate import EvaluateSection
+from speechft_cli.data.manifests import available_splits, read_manifest
+from speechft_cli.data.prepared import data_hash
+from speechft_cli.data.subset import Most
+from speechft_cli.data.task_splits import RULES, split_for_task
+from speechft_cli.events import Note, Report
+from speechft_cli.io.hashes import file_hash
+from speechft_cli.probing.beam import BeamSettings, beam_decoder
+from speechft_cli.probing.evaluation import ProbeJob, Reading
+from speechft_cli.probing.probe import probe_seeds
+from speechft_cli.tasks import TASKS
+from speechft_cli.tasks.labels import with_label
+from speechft_cli.tasks.presets import PRESETS
+
+
+def probe_jobs(
+    data: Path, section: EvaluateSection, names: Sequence[str], *, seed: int, report: Report
+) -> tuple[ProbeJob, ...]:
+    """Returns a job per task, its utterances chosen.
+
+    Args:
+        data: Folder of the manifests.
+        section: What is asked for.
+        names: The tasks.
+        seed: The experiment's.
+        report: Told which splits are used and what is left out.
+
+    Raises:
+        RequestError: The preset is unknown or has no plan for a task, the manifests lack what a task needs, or the
+            n-gram can't be used.
+    """
+    manifests = {split: list(read_manifest(data, split)) for split in available_splits(data)}
+    manifest = data_hash(data)
+    preset = PRESETS.get(section.preset)
+    if preset.name != "default":
+        report(Note(f"preset {preset.name}: {preset.text}", important=True))
+    reading = _reading(section) if "asr" in names else None
+    jobs = []
+    for name in names:
+        task = with_label(TASKS.get(name), section.labels.get(name), key=f"evaluate.labels.{name}")
+        plan = preset.plan(task)
+        splits = split_for_task(
+            manifests,
+            task=name,
+            field=task.needs,
+            is_closed_set=task.is_closed_set,
+            normalise=task.normalise,
+            most=None if plan.most is None else Most(*plan.most),
+        )
+        if splits.rule != "manifest":
+            report(Note(f"{name}: splits are {RULES[splits.rule]}"))
+        for reason, count in splits.left_out.items():
+            report(Note(f"{name}: {count} utterances left out, {reason}"))
+        jobs.append(
+            ProbeJob(
+                task=plan.task(task),
+                preset=preset.name,
+                reading=reading if name == "asr" else None,
+                splits=splits,
+                manifest_hash=manifest,
+                learning_rates=tuple(section.learning_rates.get(name, plan.learning_rates)),
+                extensions=section.extend_learning_rates,
+                steps=section.steps.get(name, plan.steps),
+                batch_size=plan.batch_size,
+                evaluations=plan.evaluations,
+                crop_seconds=section.crop_seconds if task.is_pooled else None,
+                seeds=probe_seeds(seed, name, section.seeds),
+                batching=section.batching,
+                precision="fp32" if task.is_pooled else section.frame_precision,
+            )
+        )
+    return tuple(jobs)
+
+
+def _reading(section: EvaluateSection) -> Reading | None:
+    """Returns how test transcripts are read where an n-gram is given.
+
+    Raises:
+        RequestError: The n-gram can't be used.
+    """
+    if section.language_model is None:
+        return None
+    settings = BeamSettings(
+        size=section.beam_size, language_weight=section.language_weight, word_score=section.word_score
+    )
+    decode = beam_decoder(section.language_model, settings)
+    return Reading(f"beam search, {settings}, n-gram SHA-256 {file_hash(section.language_model)}", decode)

@@ -1,0 +1,34 @@
+"""A task whose target goes by another name in the manifests."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass, replace
+
+from speechft_cli.errors import RequestError
+from speechft_cli.tasks.base import Task
+from speechft_cli.tasks.classification import Classification
+
+
+def with_label(task: Task, field: str | None, *, key: str) -> Task:
+    """Returns the task with its target in another field of the manifests; the task itself where none is given.
+
+    Args:
+        task: One whose target is a single field, or a classification, whose slots may be any fields joined by `+`.
+        field: Where its target is.
+        key: What to call the setting in a message.
+
+    Raises:
+        RequestError: The task's target is made of fields that can't be exchanged for one.
+    """
+    if field is None:
+        return task
+    if "+" in (field if not isinstance(task, Classification) else "") or (
+        "+" in task.needs and not isinstance(task, Classification)
+    ):
+        raise RequestError(
+            f"{key}: must be of a task with one field, {task.name} needs {task.needs}, got {field!r}",
+            "name the fields so when you prepare the manifests",
+        )
+    assert is_dataclass(task)
+    assert not isinstance(task, type)
+    return replace(task, needs=field)

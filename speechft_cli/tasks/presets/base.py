@@ -1,0 +1,73 @@
+"""What a preset is: per task, how a probe is trained. Plain data; nothing here imports torch."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speechft_cli.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """How the probes of one task are trained.
+
+    Attributes:
+        steps: Optimizer updates.
+        batch_size: Utterances per update.
+        learning_rates: To try; the best on dev is taken.
+        evaluations: How often dev is scored, evenly spread over the updates.
+        head: SUPERB's head instead of the task's own smaller one, as `module:function`.
+        most: Most utterances of train, and of dev and of test; None for all.
+        data: What the published figures are made from, in words.
+    """
+
+    steps: int
+    batch_size: int
+    learning_rates: tuple[float, ...]
+    evaluations: int
+    head: str = ""
+    most: tuple[int, int] | None = None
+    data: str = ""
+
+    def text(self) -> str:
+        """Returns the plan as one line."""
+        parts = [
+            f"{self.steps} updates of {self.batch_size} utterances",
+            f"learning rates {', '.join(f'{rate:g}' for rate in self.learning_rates)}",
+            f"dev scored {self.evaluations} times",
+            *(["SUPERB's large head"] if self.head else []),
+            *([f"at most {self.most[0]} utterances of train, {self.most[1]} of dev and of test"] if self.most else []),
+            *([f"data: {self.data}"] if self.data else []),
+        ]
+        return "; ".join(parts)
+
+    def task(self, task: Task) -> Task:
+        """Returns the task with the plan's head for its probe."""
+        if not self.head:
+            return task
+        from speechft_cli.tasks.transcription import Transcription
+
+        assert isinstance(task, Transcription)  # heads of other tasks are SUPERB's already
+        module, _, name = self.head.partition(":")
+        return replace(task, make_probe=getattr(importlib.import_module(module), name))
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named way to probe.
+
+    Attributes:
+        name: Its name in the catalogue.
+        text: What it is, and what figures made with it can't be compared with.
+        plan: Task → plan.
+        tasks: The tasks it has a plan for; none means all.
+    """
+
+    name: str
+    text: str
+    plan: Callable[[Task], ProbePlan]
+    tasks: tuple[str, ...] = ()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from speechft_cli.data.subset import Most, subset
+from speechft_cli.data.task_splits import split_for_task
+from speechft_cli.data.utterance import Utterance
+
+
+def corpus(classes: int, each: int) -> dict[str, list[Utterance]]:
+    return {
+        split: [
+            Utterance(f"{split}-{name}-{take}", Path("a.wav"), duration=1.0, speaker=f"s{name}")
+            for name in range(classes)
+            for take in range(count)
+        ]
+        for split, count in (("train", each), ("dev", 2), ("test", 2))
+    }
+
+
+def test_a_subset_has_at_most_so_many_and_is_always_the_same() -> None:
+    splits = corpus(10, 8)
+    few = subset(splits, Most(30, 7), field="speaker", is_closed_set=False)
+
+    assert {split: len(members) for split, members in few.items()} == {"train": 30, "dev": 7, "test": 7}
+    assert few == subset(splits, Most(30, 7), field="speaker", is_closed_set=False)
+    shorter = {split: members[:-1] for split, members in splits.items()}
+    gone = {members[-1].id for members in splits.values()}
+    again = subset(shorter, Most(30, 7), field="speaker", is_closed_set=False)
+    assert {each.id for each in few["train"]} - gone <= {each.id for each in again["train"]}
+
+
+def test_classes_of_a_closed_set_are_dropped_before_they_are_too_thin() -> None:
+    few = subset(corpus(100, 8), Most(50, 20), field="speaker", is_closed_set=True)
+
+    train = {each.speaker for each in few["train"]}
+    assert len(few["train"]) == 50
+    assert len(train) == 10
+    assert {each.speaker for each in [*few["dev"], *few["test"]]} <= train
+
+
+def test_a_small_corpus_stays_whole() -> None:
+    splits = corpus(3, 4)
+
+    assert {
+        split: len(each) for split, each in subset(splits, Most(500, 200), field="speaker", is_closed_set=True).items()
+    } == {
+        "train": 12,
+        "dev": 6,
+        "test": 6,
+    }
+
+
+def test_splits_of_a_task_may_be_subsets_and_say_how_many_are_gone() -> None:
+    splits = split_for_task(
+        corpus(4, 8), task="sid", field="speaker", is_closed_set=True, most=Most(train=10, others=3)
+    )
+
+    assert {split: len(members) for split, members in splits.splits.items()} == {"train": 10, "dev": 3, "test": 3}
+    assert splits.left_out == {"beyond the preset's subset": 32 - 10 + 8 - 3 + 8 - 3}
+    assert list(splits.splits["train"]) == sorted(splits.splits["train"], key=lambda each: each.id)

@@ -1,0 +1,85 @@
+"""Every task of the catalogue that has labels, from manifests through fine-tuning and probing of a tiny encoder."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from speechft_cli.data.manifests import read_manifest, write_manifest
+from speechft_cli.engines import evaluate, finetune
+from speechft_cli.events import ignore
+from speechft_cli.reporting.scores import read_scores
+from speechft_cli.tasks import TASKS
+from tests.conftest import make_config
+
+#: `hubert` makes its own targets, and is fine-tuned only.
+LABELLED = [name for name in TASKS if TASKS.get(name).needs != "units"]
+
+
+@pytest.fixture(scope="module")
+def everything(manifests: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The recordings of two pitches with all that any task needs."""
+    folder = tmp_path_factory.mktemp("everything")
+    for split in ("train", "dev", "test"):
+        utterances = []
+        for each in read_manifest(manifests, split):
+            pitch = each.speaker or ""
+            labels = {
+                "emotion": pitch,
+                "keyword": pitch,
+                "action": "play",
+                "object": pitch,
+                "location": "none",
+                "slots": "word",
+                "segments": f"{pitch} 0 {each.duration / 2:.3f};other 0.3 0.9",
+            }
+            utterances.append(replace(each, labels=labels))
+        write_manifest(folder, split, utterances)
+    return folder
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_a_task_can_be_fine_tuned_on(name: str, everything: Path, tiny_file: Path, tmp_path: Path) -> None:
+    config = make_config(
+        output_dir=tmp_path,
+        encoder__checkpoint=tiny_file,
+        finetune__data=everything,
+        finetune__task=name,
+        finetune__steps=2,
+        finetune__evaluate_every=2,
+        finetune__log_every=1,
+        finetune__batch_seconds=8,
+        finetune__workers=0,
+        finetune__device="cpu",
+    )
+
+    result = finetune.run(config, ignore)
+
+    assert (tmp_path / "finetune" / "best" / "encoder.pt").is_file()
+    assert TASKS.get(name).metrics[0].title in result.summary
+
+
+def test_all_tasks_are_probed_in_one_run(everything: Path, tiny_file: Path, tmp_path: Path) -> None:
+    config = make_config(
+        output_dir=tmp_path,
+        evaluate__models={"base": tiny_file},
+        evaluate__data=everything,
+        evaluate__tasks=LABELLED,
+        evaluate__steps={name: 20 if TASKS.get(name).is_pooled else 1 for name in LABELLED},
+        evaluate__learning_rates={name: [1e-2] for name in LABELLED},
+        evaluate__seeds=1,
+        evaluate__drift_seconds=0,
+        evaluate__device="cpu",
+    )
+
+    evaluate.run(config, ignore)
+
+    scores = read_scores(tmp_path / "evaluate" / "scores.jsonl")
+    values = {(each.task, each.metric): each.value for each in scores if each.split == "test"}
+    assert {task for task, _ in values} == set(LABELLED)
+    assert all(math.isfinite(value) for value in values.values())
+    # two pitches are told apart by every utterance task
+    assert [values[task, "acc"] for task in ("sid", "er", "ks", "ic")] == [100.0] * 4
