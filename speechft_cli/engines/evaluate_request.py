@@ -26,6 +26,7 @@ from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
+from speechft_cli.probing.apart import require_apart
 from speechft_cli.probing.candidates import BASE, TUNED, Candidate, named, of_experiment, read_candidate
 from speechft_cli.probing.evaluation import ProbeJob
 from speechft_cli.probing.features import Keeping
@@ -201,6 +202,7 @@ def _jobs(
         splits = split_for_task(
             manifests, task=name, field=task.needs, is_closed_set=task.is_closed_set, normalise=task.normalise
         )
+        require_apart(name, splits.splits)
         if splits.rule != "manifest":
             report(Note(f"{name}: splits are {RULES[splits.rule]}"))
         for reason, count in splits.left_out.items():
