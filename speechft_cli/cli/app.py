@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from speechft_cli import __version__
-from speechft_cli.cli.commands import config, convert, demo, doctor, evaluate, finetune, init, merge, prepare
+from speechft_cli.cli.commands import config, convert, demo, doctor, evaluate, extract, finetune, init, merge, prepare
 from speechft_cli.cli.commands import list as list_command
 from speechft_cli.errors import SpeechftError
 
@@ -75,6 +75,7 @@ app.command()(finetune.finetune)
 app.command()(merge.merge)
 app.command()(evaluate.evaluate)
 app.command()(convert.convert)
+app.command()(extract.extract)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command("list")(list_command.list_names)

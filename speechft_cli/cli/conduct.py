@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechft_cli.errors import ConfigError, RequestError
+from speechft_cli.errors import ConfigError, InterruptedRunError, RequestError
 
 if TYPE_CHECKING:
     import typer
@@ -74,7 +75,17 @@ def conduct(
 
     talk = talk_of(context)
     with Progress(talk, as_json=as_json) as report:
-        result = job(report)
+        try:
+            result = job(report)
+        except InterruptedRunError as error:
+            if error.hint:
+                raise
+            raise InterruptedRunError(error.message, _same_command(), exit_code=error.exit_code) from error
     if config is not None and then:
         result = replace(result, next_command=shlex.join(["speechft", then, "-c", str(config)]))
     talk.result(result, as_json=as_json)
+
+
+def _same_command() -> str:
+    """The command line as it was typed, to be pasted."""
+    return shlex.join(["speechft", *sys.argv[1:]])

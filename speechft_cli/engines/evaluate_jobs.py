@@ -12,6 +12,7 @@ from speechft_cli.data.subset import Most
 from speechft_cli.data.task_splits import RULES, split_for_task
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import file_hash
+from speechft_cli.probing.apart import require_apart
 from speechft_cli.probing.beam import BeamSettings, beam_decoder
 from speechft_cli.probing.evaluation import ProbeJob, Reading
 from speechft_cli.probing.probe import probe_seeds
@@ -54,6 +55,7 @@ def probe_jobs(
             normalise=task.normalise,
             most=None if plan.most is None else Most(*plan.most),
         )
+        require_apart(name, splits.splits)
         if splits.rule != "manifest":
             report(Note(f"{name}: splits are {RULES[splits.rule]}"))
         for reason, count in splits.left_out.items():

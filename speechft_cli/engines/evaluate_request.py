@@ -20,6 +20,7 @@ from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
+from speechft_cli.engines.evaluate_grid import grid_candidates
 from speechft_cli.engines.evaluate_jobs import probe_jobs
 from speechft_cli.engines.lineage import target_tasks
 from speechft_cli.engines.ranks import own_device
@@ -131,11 +132,8 @@ def read_request(config: Config, report: Report) -> Request:
         list(read_manifest(data, "train"))  # says what is missing and how to make it
     jobs = () if section.drift_only else probe_jobs(data, section, names, seed=config.seed, report=report)
     base = next((each.path for each in candidates if each.label == BASE), None)
-    hashes = {}
-    for each in candidates:
-        encoder = build_encoder(read_candidate(each, family, base=base), device=torch.device("cpu"))
-        hashes[each.label] = weights_hash(encoder.weights())
-    if not section.models:
+    hashes = {each.label: _loaded_hash(each, family, base) for each in candidates}
+    if not section.models and not section.interpolate:
         candidates = _of_one_lineage(candidates, hashes, report)
     target, target_source = target_tasks(config, candidates)
     return Request(
@@ -161,6 +159,16 @@ def read_request(config: Config, report: Report) -> Request:
             precision=_PRECISIONS[section.frame_precision],
         ),
     )
+
+
+def _loaded_hash(candidate: Candidate, family: EncoderFamily, base: Path | None) -> str:
+    """Returns the hash of an encoder's weights as they load.
+
+    Raises:
+        RequestError: It does not load.
+    """
+    encoder = build_encoder(read_candidate(candidate, family, base=base), device=torch.device("cpu"))
+    return weights_hash(encoder.weights())
 
 
 def _drift(section: EvaluateSection, data: Path, candidates: Sequence[Candidate]) -> tuple[Utterance, ...]:
@@ -206,8 +214,15 @@ def _family(config: Config, candidates: Sequence[Candidate]) -> EncoderFamily:
 
 
 def _candidates(config: Config, section: EvaluateSection, report: Report) -> list[Candidate]:
-    if section.models:
-        return [named(label, path) for label, path in section.models.items()]
+    models = [named(label, path) for label, path in section.models.items()]
+    if section.interpolate:
+        found = grid_candidates(config)
+        twice = sorted({each.label for each in found} & section.models.keys())
+        if twice:
+            raise RequestError(f"evaluate.models: must have other labels than the grid's, got {', '.join(twice)}")
+        return [*found, *models]
+    if models:
+        return models
     merge = config.merge
     base = (merge.base if merge else None) or (config.encoder.checkpoint if config.encoder else None)
     if base is None and (config.run_dir / "run.json").is_file():

@@ -166,7 +166,8 @@ def _needs(work: Work) -> Needs:
 def _builder(work: Work, request: Request) -> Callable[[], Encoder]:
     def build() -> Encoder:
         checkpoint = read_candidate(work.candidate, request.family, base=request.base_path)
-        encoder = build_encoder(checkpoint, device=request.device)
+        is_exact = request.keeping.batching == "exact"
+        encoder = build_encoder(checkpoint, device=request.device, exact_padding=is_exact)
         # of the weights in the network itself: this is what is scored
         if weights_hash(encoder.weights()) != work.weights_hash:
             raise RequestError(

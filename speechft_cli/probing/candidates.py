@@ -75,12 +75,12 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, fil
     return candidates
 
 
-def read_candidate(candidate: Candidate, family: EncoderFamily, *, base: Path | None) -> EncoderCheckpoint:
+def read_candidate(candidate: Candidate, family: EncoderFamily | None, *, base: Path | None) -> EncoderCheckpoint:
     """Reads an encoder so that it can be built.
 
     Args:
         candidate: The encoder.
-        family: What it must be.
+        family: What it must be; told by the file when None.
         base: Lends its configuration to a checkpoint that has none, as an s3prl downstream run.
 
     Raises:

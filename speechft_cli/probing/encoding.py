@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
+from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.encoders.s3prl import Encoder
 from speechft_cli.errors import SpeechftError
 
-#: `exact`: an utterance's features are those it has alone. `stock`: padded batches as s3prl makes them, whose padding
-#: changes the features of most families; for parity with figures made so.
+#: `exact`: an utterance's features are those it has alone. `stock`: batches padded as s3prl pads them, which changes
+#: the features of most families; for parity with figures made so.
 Batching = Literal["exact", "stock"]
 
 #: Counts up whenever features would come out differently.
@@ -24,6 +23,8 @@ VERSION = 2
 
 #: Most utterances and most audio [s] encoded at once.
 _MOST, _MOST_SECONDS = 32, 64.0
+#: Most of an utterance's batch that is padding [1].
+_MOST_PADDING = 0.2
 
 #: Utterance → waveform (N,), 16 kHz.
 ReadWaveform = Callable[[Utterance], Tensor]
@@ -42,29 +43,31 @@ def stretch_name(utterance: Utterance) -> str:
 
 
 def plan_batches(utterances: Sequence[Utterance], batching: Batching) -> list[list[Utterance]]:
-    """Groups utterances into batches; the plan depends on nothing but the utterances.
+    """Groups utterances into batches of neighbours in length; the plan depends on nothing but the utterances.
 
     Args:
         utterances: What to encode.
-        batching: `exact` puts only utterances of one length together, so nothing is padded; `stock` puts neighbours
-            in length together.
+        batching: With `exact` no utterance is padded by more than a fifth: padding costs time, though it changes
+            nothing.
     """
-    by_length = sorted(utterances, key=lambda each: (each.duration, each.id))
-    if batching == "stock":
-        return _split(by_length)
-    return [batch for _, same in groupby(by_length, key=_samples) for batch in _split(list(same))]
+    batches: list[list[Utterance]] = []
+    for each in sorted(utterances, key=lambda each: (each.duration, each.id)):
+        last = batches[-1] if batches else []
+        has_room = last and len(last) < _MOST and each.duration * (len(last) + 1) <= _MOST_SECONDS
+        if has_room and (batching == "stock" or last[0].duration >= (1 - _MOST_PADDING) * each.duration):
+            last.append(each)
+        else:
+            batches.append([each])
+    return batches
 
 
 @torch.no_grad()
-def encode_batch(
-    encoder: Encoder, batch: Sequence[Utterance], *, batching: Batching, read: ReadWaveform
-) -> list[Tensor]:
+def encode_batch(encoder: Encoder, batch: Sequence[Utterance], *, read: ReadWaveform) -> list[Tensor]:
     """Encodes a planned batch.
 
     Args:
-        encoder: Frozen, in evaluation mode.
+        encoder: Frozen, in evaluation mode, with exact padding unless the batch was planned as `stock`.
         batch: From `plan_batches`.
-        batching: What it was planned with.
         read: Utterance → waveform.
 
     Returns:
@@ -74,15 +77,9 @@ def encode_batch(
         SpeechftError: A recording can't be read or is too short for a frame; the message names the utterance.
     """
     device = next(encoder.parameters()).device
-    waveforms = [_read(encoder, each, read).to(device) for each in batch]
-    encoded: list[Tensor] = [torch.empty(0)] * len(batch)
-    together = [list(range(len(batch)))] if batching == "stock" else _of_one_length(waveforms)
-    for places in together:
-        result = encoder([waveforms[place] for place in places])
-        states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
-        for place, own, count in zip(places, states, result.frame_counts.tolist(), strict=True):
-            encoded[place] = own[:, :count]
-    return encoded
+    result = encoder([_read(encoder, each, read).to(device) for each in batch])
+    states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
+    return [own[:, :count] for own, count in zip(states, result.frame_counts.tolist(), strict=True)]
 
 
 class Waveforms:
@@ -118,27 +115,3 @@ def _read(encoder: Encoder, utterance: Utterance, read: ReadWaveform) -> Tensor:
             f"utterance {utterance.id}: must give at least one frame, got {len(waveform)} samples at 16 kHz"
         )
     return waveform
-
-
-def _of_one_length(waveforms: Sequence[Tensor]) -> list[list[int]]:
-    """Returns the places of waveforms of equal length together: a file may be a sample off its manifest."""
-    places: dict[int, list[int]] = {}
-    for place, waveform in enumerate(waveforms):
-        places.setdefault(len(waveform), []).append(place)
-    return list(places.values())
-
-
-def _samples(utterance: Utterance) -> int:
-    return round(utterance.duration * SAMPLE_RATE)
-
-
-def _split(utterances: Sequence[Utterance]) -> list[list[Utterance]]:
-    """Splits utterances of rising length into batches that are not too large."""
-    batches: list[list[Utterance]] = []
-    for each in utterances:
-        last = batches[-1] if batches else []
-        if last and len(last) < _MOST and each.duration * (len(last) + 1) <= _MOST_SECONDS:
-            last.append(each)
-        else:
-            batches.append([each])
-    return batches

@@ -91,7 +91,8 @@ class Features:
     ) -> None:
         """
         Args:
-            build: Returns the encoder, frozen and in evaluation mode; called at most once, and only when needed.
+            build: Returns the encoder, frozen, in evaluation mode, with exact padding unless batching is stock;
+                called at most once, and only when needed.
             weights_hash: Of its weights.
             needs: What will be asked for.
             keeping: Where features are kept.
@@ -205,7 +206,7 @@ class Features:
         if self._encoder is None:
             self._encoder = self._build()
         encoded = {}
-        states = encode_batch(self._encoder, batch, batching=self._keeping.batching, read=self._read)
+        states = encode_batch(self._encoder, batch, read=self._read)
         for utterance, own in zip(batch, states, strict=True):
             name = stretch_name(utterance)
             if name in self._pooled_names and name not in self._pooled_store:

@@ -301,6 +301,14 @@ def test_a_wrong_request_is_refused_before_anything_is_written(experiment: Path,
     assert not (experiment / "evaluate").exists()
 
 
+def test_a_test_utterance_that_is_in_dev_too_is_refused(experiment: Path) -> None:
+    dev, test = (list(read_manifest(experiment / "data", split)) for split in ("dev", "test"))
+    write_manifest(experiment / "data", "dev", [*dev, replace(test[0], id="smuggled")])
+    with pytest.raises(RequestError, match=r"is in dev \(smuggled\) and in test \(test-00\)"):
+        evaluate.run(config(experiment), ignore)
+    assert not (experiment / "evaluate").exists()
+
+
 def test_all_unknown_tasks_are_named_at_once(experiment: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         evaluate.run(config(experiment, evaluate__tasks=["sidd", "pr", "asrr"]), ignore)

@@ -21,6 +21,21 @@ def evaluate(
         list[str] | None,
         typer.Option("--model", metavar="[LABEL=]PATH", help="Encoder to score; repeatable."),
     ] = None,
+    base: Annotated[
+        Path | None, typer.Option("--base", metavar="PATH", help="Base of a grid that is merged in memory.")
+    ] = None,
+    tuned: Annotated[
+        list[Path] | None, typer.Option("--tuned", metavar="PATH", help="Fine-tuned encoder of the grid; repeatable.")
+    ] = None,
+    alphas: Annotated[
+        str | None, typer.Option("--alphas", metavar="START:STOP:STEP", help="Alphas of the grid; default 0.25.")
+    ] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method", metavar="NAME", help="Merge method of the grid, see `speechft list methods`; repeatable."
+        ),
+    ] = None,
     task: Annotated[
         list[str] | None,
         typer.Option("--task", metavar="NAME", help="See `speechft list tasks`; repeatable."),
@@ -56,10 +71,16 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Score frozen encoders on tasks and write a report."""
+    is_grid = bool(base or tuned or alphas or method)
     loaded = read_config(
         config,
         sets,
         flags={
+            "merge.base": base,
+            "merge.tuned": tuned or None,
+            "merge.alphas": alphas,
+            "merge.method": method or None,
+            "evaluate.interpolate": True if is_grid else None,
             "evaluate.models": label_models(model) if model else None,
             "evaluate.tasks": task or None,
             "evaluate.preset": preset,
@@ -74,7 +95,8 @@ def evaluate(
             "evaluate.device": device,
             "seed": seed,
         },
-        needs={"--model PATH": bool(model), "--data DIR": data is not None},
+        needs={"--model PATH, or --base PATH and --tuned PATH": bool(model or is_grid), "--data DIR": data is not None},
+        replaced=["merge.alpha"] if alphas is not None else [],
     )
     from speechft_cli.engines import evaluate as engine
 

@@ -19,6 +19,9 @@ class EvaluateSection(Section):
     """Output folder; default `<output_dir>/evaluate`."""
     models: dict[str, Path] = Field(default_factory=dict)
     """Label → checkpoint; default: the base, the tuned encoder and every merged alpha."""
+    interpolate: bool = False
+    """Make the merged encoders of the `merge` section in memory instead of reading what `merge` wrote; `models` then
+    come in addition."""
     tasks: list[str] = Field(default_factory=lambda: ["sid", "asr"], min_length=1)
     """Probing tasks; `speechft list tasks` shows them."""
     labels: dict[str, str] = Field(default_factory=dict)

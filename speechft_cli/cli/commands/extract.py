@@ -1,0 +1,99 @@
+"""`speechft extract`."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from speechft_cli.cli.conduct import conduct
+from speechft_cli.cli.options import AsJson, Device
+from speechft_cli.errors import RequestError
+
+
+class _Format(StrEnum):
+    safetensors = "safetensors"
+    npy = "npy"
+
+
+class _Precision(StrEnum):
+    fp32 = "fp32"
+    fp16 = "fp16"
+    bf16 = "bf16"
+
+
+class _Batching(StrEnum):
+    exact = "exact"
+    stock = "stock"
+
+
+def extract(
+    context: typer.Context,
+    encoder: Annotated[Path, typer.Argument(metavar="ENCODER", help="Checkpoint, run folder or merged folder.")],
+    audio: Annotated[
+        Path, typer.Argument(metavar="AUDIO", help="Folder of manifests, folder of recordings, or a recording.")
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
+    split: Annotated[
+        list[str] | None, typer.Option("--split", metavar="NAME", help="Split of the manifests; repeatable.")
+    ] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option("--layers", metavar="LIST", help="As 0,6,-1 or 4:8; 0 is the first layer's input. Default: all."),
+    ] = None,
+    file_format: Annotated[
+        _Format, typer.Option("--format", help="A file per ten minutes, or a file per utterance.")
+    ] = _Format.safetensors,
+    precision: Annotated[_Precision, typer.Option("--precision", help="Of what is written.")] = _Precision.fp32,
+    pool: Annotated[bool, typer.Option("--pool", help="Write the mean over frames, one vector per layer.")] = False,
+    batching: Annotated[
+        _Batching, typer.Option("--batching", help="Each utterance as if alone, or s3prl's own padding.")
+    ] = _Batching.exact,
+    family: Annotated[
+        str | None, typer.Option("--family", metavar="NAME", help="Encoder family; default: what the file says.")
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option("--base", metavar="PATH", help="Lends its configuration to a checkpoint without.")
+    ] = None,
+    device: Device = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write an encoder's features of every layer."""
+    numbers = parse_layers(layers) if layers is not None else ()
+    if precision is _Precision.bf16 and file_format is _Format.npy:
+        raise RequestError("--precision: must be fp32 or fp16 with --format npy, which has no bf16, got bf16")
+    from speechft_cli.engines import extract as engine
+
+    request = engine.ExtractRequest(
+        encoder=encoder,
+        audio=audio,
+        out=out,
+        splits=tuple(split or ()),
+        layers=numbers,
+        file_format=file_format.value,
+        precision=precision.value,
+        is_pooled=pool,
+        batching=batching.value,
+        family=family,
+        base=base,
+        device=device or "auto",
+    )
+    conduct(context, lambda report: engine.run(request, report), as_json=as_json)
+
+
+def parse_layers(text: str) -> tuple[int, ...]:
+    """Reads `0,6,-1` or `4:8`, both ends included.
+
+    Raises:
+        RequestError: It is something else.
+    """
+    layers: list[int] = []
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*(-?\d+)(?::(\d+))?\s*", part)
+        if found is None or (found[2] is not None and not 0 <= int(found[1]) <= int(found[2])):
+            raise RequestError(f"--layers: must be numbers and ranges such as 0,6,-1 or 4:8, got {text!r}")
+        layers += [int(found[1])] if found[2] is None else range(int(found[1]), int(found[2]) + 1)
+    return tuple(layers)

@@ -1,0 +1,89 @@
+"""The merged encoders of a grid, made in memory when their turn comes instead of being read from files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+
+from torch import Tensor
+
+from speechft_cli.config.alphas import alpha_name
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.merge import MergeSection
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.engines.merge_sources import Sources, read_sources
+from speechft_cli.engines.merge_variants import Variant, variants
+from speechft_cli.errors import SpeechftError
+from speechft_cli.merging.weights import draw, not_finite
+from speechft_cli.probing.candidates import BASE, TUNED, Candidate
+
+
+def grid_candidates(config: Config) -> list[Candidate]:
+    """Returns the base, the tuned encoders, and what `merge` would make of them.
+
+    Args:
+        config: Its `merge` section says what is merged and how, as for `speechft merge`.
+
+    Raises:
+        RequestError: Something can't be read or does not fit together.
+        ConfigError: A method or a parameter is wrong.
+    """
+    section = config.merge or MergeSection()
+    sources = read_sources(config)
+    tuned = [_path(each) for each in sources.tuned]
+    found = [Candidate(BASE, _path(sources.base))]
+    for number, path in enumerate(tuned, start=1):
+        found.append(Candidate(TUNED if len(tuned) == 1 else f"{TUNED}-{number}", path))
+    for variant in variants(section, len(sources.tuned), seed=config.seed):
+        curve = _Curve(variant, sources, whole_kernels=section.weight_norm == "effective")
+        way = "".join(f"{part}/" for part in variant.folder.parts)
+        found += [
+            Candidate(
+                label=f"{way}alpha-{alpha_name(alpha)}",
+                path=_path(sources.base),
+                alpha=alpha,
+                method=variant.method.name,
+                make=partial(curve.at, alpha),
+            )
+            for alpha in sorted(section.chosen_alphas)
+        ]
+    return found
+
+
+class _Curve:
+    """One way from base to tuned through weight space, drawn when it is first needed."""
+
+    def __init__(self, variant: Variant, sources: Sources, *, whole_kernels: bool) -> None:
+        self._variant = variant
+        self._sources = sources
+        self._whole_kernels = whole_kernels
+        self._weights_at: Callable[[float], Mapping[str, Tensor]] | None = None
+
+    def at(self, alpha: Decimal) -> EncoderCheckpoint:
+        """Returns the merged encoder.
+
+        Raises:
+            SpeechftError: It has a NaN or an infinity.
+        """
+        base = self._sources.base
+        if self._weights_at is None:
+            self._weights_at = draw(
+                self._variant.method,
+                base.weights,
+                [each.weights for each in self._sources.tuned],
+                self._sources.plan,
+                filters=self._variant.filters,
+                whole_kernels=self._whole_kernels,
+            )
+        weights = self._weights_at(float(alpha))
+        broken = not_finite(weights, weights)
+        if broken:
+            raise SpeechftError(f"alpha {alpha_name(alpha)}: must be finite, has NaN or Inf in {', '.join(broken[:5])}")
+        return base.with_weights(weights)
+
+
+def _path(checkpoint: EncoderCheckpoint) -> Path:
+    assert checkpoint.path is not None  # it was read from there
+    return checkpoint.path
