@@ -25,6 +25,7 @@ from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_path
 
 _PACKED = "packed"  # fact of an index: the hash of the files it belongs to
+_LINES = 256  # written at once
 _CONTENT = "content"  # fact of an index: the hash of what they hold
 
 
@@ -57,14 +58,13 @@ def available_splits(folder: Path) -> tuple[str, ...]:
     return tuple(split for split in SPLITS if manifest_files(folder, split))
 
 
-def write_manifest(folder: Path, split: str, utterances: Iterable[Utterance], *, home: Path | None = None) -> Path:
+def write_manifest(folder: Path, split: str, utterances: Iterable[Utterance]) -> Path:
     """Writes one split whole or not at all, sorted by id; the same utterances give the same bytes.
 
     Args:
         folder: The manifest folder; made when missing.
         split: train, dev or test.
         utterances: Opened and checked: duration and sample rate are known.
-        home: Where the manifest is going to be moved to; `folder` when it stays.
 
     Returns:
         The manifest's path.
@@ -72,26 +72,23 @@ def write_manifest(folder: Path, split: str, utterances: Iterable[Utterance], *,
     folder.mkdir(parents=True, exist_ok=True)
     with manifest_writer(folder, split) as add:
         for utterance in sorted(utterances, key=lambda each: each.id):
-            add(row_of(utterance, audio_name(utterance.audio, home or folder)))
+            add(row_of(utterance, os.path.abspath(utterance.audio)))  # noqa: PTH100  # Path.absolute keeps `..`
     return manifest_path(folder, split)
 
 
-def audio_name(audio: Path, folder: Path) -> str:
-    """Returns what to call a recording in the manifests of `folder`.
-
-    Audio inside the folder is named relative to it, so that a folder that holds its own audio can be moved.
-    """
-    if audio.is_relative_to(folder):
-        return audio.relative_to(folder).as_posix()
-    return os.path.abspath(audio)  # noqa: PTH100  # Path.absolute keeps `..`
-
-
 @contextlib.contextmanager
-def manifest_writer(folder: Path, split: str) -> Iterator[Callable[[Row], None]]:
+def manifest_writer(folder: Path, split: str, *, home: Path | None = None) -> Iterator[Callable[[Row], None]]:
     """Gives a function that adds a row to a manifest and its index; they appear when the block ends well.
 
-    Rows come sorted by id. Memory does not grow with their number.
+    Rows come sorted by id, with absolute paths. Audio inside the folder is named relative to it, so that a folder that
+    holds its own audio can be moved. Memory does not grow with the number of rows.
+
+    Args:
+        folder: The manifest folder.
+        split: train, dev or test.
+        home: Where the manifest is going to be moved to; `folder` when it stays.
     """
+    inside = f"{os.path.abspath(home or folder)}/"  # noqa: PTH100  # Path.absolute keeps `..`
     with contextlib.ExitStack() as stack:
         spools = stack.enter_context(_spools(folder))
         path = stack.enter_context(atomic_path(manifest_path(folder, split)))
@@ -100,10 +97,16 @@ def manifest_writer(folder: Path, split: str) -> Iterator[Callable[[Row], None]]
         packed = stack.enter_context(gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0))
         index = IndexWriter(spools)
 
+        lines: list[bytes] = []
+
         def add(row: Row) -> None:
-            packed.write(index.add(row))
+            lines.append(index.add(row._replace(audio=row.audio.removeprefix(inside))))
+            if len(lines) == _LINES:
+                packed.write(b"".join(lines))
+                lines.clear()
 
         yield add
+        packed.write(b"".join(lines))
         packed.close()
         file.close()
         index.write(folder, split, [path])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # naming a file must not cost a second and 300 MB
+    from torch import Tensor
 
 
 def file_hash(path: Path) -> str:
@@ -21,6 +22,8 @@ def weights_hash(weights: Mapping[str, Tensor]) -> str:
 
     The same weights have the same hash in whatever file format they lie.
     """
+    import torch
+
     digest = hashlib.sha256()
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()

@@ -33,6 +33,18 @@ def prepare(
         str | None,
         typer.Option("--splits", metavar="NAME=PART+PART,…", help="For example train=train-clean-100,dev=dev-clean."),
     ] = None,
+    decode: Annotated[
+        bool | None, typer.Option("--decode", help="Decode every sample, not only headers.", show_default=False)
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="TASK", help="Reject targets outside the vocabulary of this task.")
+    ] = None,
+    strict: Annotated[
+        bool | None, typer.Option("--strict", help="End with an error when anything is rejected.", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Processes that open recordings.")
+    ] = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -47,6 +59,10 @@ def prepare(
             "prepare.download": download,
             "prepare.hours": hours,
             "prepare.splits": None if splits is None else parse_splits(splits),
+            "prepare.decode": decode,
+            "prepare.task": task,
+            "prepare.strict": strict,
+            "prepare.workers": workers,
             "seed": seed,
         },
         needs={"CORPUS": corpus is not None},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from speechft_cli.config.sections.base import Positive, Section
+from speechft_cli.config.sections.base import Positive, PositiveInt, Section
 
 
 class PrepareSection(Section):
@@ -30,3 +30,16 @@ class PrepareSection(Section):
     """Shorter utterances are rejected [s]."""
     max_seconds: Positive = 60.0
     """Longer utterances are rejected [s]."""
+    sample_rates: list[PositiveInt] = Field(default_factory=list)
+    """Sample rates that recordings may have [Hz]; others are rejected. Default: any; reading resamples."""
+    decode: bool = False
+    """Decode every sample too: finds damage in the middle, silence, clipping, NaN. Without it the header is read, and
+    whether the file is as long as it says."""
+    task: str | None = None
+    """Reject transcripts with symbols outside the vocabulary of this task, for example `asr` or `pr`."""
+    keep_duplicates: bool = False
+    """Keep utterances with the same audio as another one; else one of them stays, before all one that is tested on."""
+    strict: bool = False
+    """End with an error, and write nothing, when anything is rejected."""
+    workers: PositiveInt | None = None
+    """Processes that open recordings; default: one per core."""
