@@ -59,6 +59,11 @@ class Utterances(Sequence[Utterance]):
             for labels in self._texts("labels"):
                 yield None if labels is None else parse_labels(labels).get(field)
 
+    def labels(self) -> Iterator[Mapping[str, str]]:
+        """Yields the labels of each utterance."""
+        for labels in self._texts("labels"):
+            yield {} if labels is None else parse_labels(labels)
+
     def select(self, rows: Sequence[int] | NDArray[np.int64]) -> Utterances:
         """Returns the utterances at some places of this sequence."""
         return Utterances(self._columns, self._folder, self._rows[np.asarray(rows, dtype=np.int64)])
