@@ -186,9 +186,8 @@ class _Spool:
 
 def _parse(line: bytes) -> Entry:
     place, _, verdict = line.partition(b"\t")
-    (good,) = unpack_verdicts(verdict)
-    assert isinstance(good, Good)
-    return Entry(int(place), *good)
+    split, row, length, checksum = orjson.loads(verdict)
+    return Entry(int(place), split, Row._make(row), length, checksum)
 
 
 def _sort(

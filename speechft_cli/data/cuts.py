@@ -18,21 +18,32 @@ def cut_line(row: Row) -> bytes:
     is_archived = row.size > 0
     archive = row.audio.rpartition("/")[2]  # it lies beside the line
     sample_count = round((row.start + row.duration) * row.sample_rate)
-    custom: dict[str, object] = {
-        name: value for name in ("normalised", "phones", "licence") if (value := getattr(row, name)) is not None
-    }
-    custom |= {
-        name: orjson.Fragment(value) for name in ("labels", "task_splits") if (value := getattr(row, name)) is not None
-    }
-    supervision = {
+    custom: dict[str, object] = {}
+    if row.normalised is not None:
+        custom["normalised"] = row.normalised
+    if row.phones is not None:
+        custom["phones"] = row.phones
+    if row.licence is not None:
+        custom["licence"] = row.licence
+    if row.labels is not None:
+        custom["labels"] = orjson.Fragment(row.labels)
+    if row.task_splits is not None:
+        custom["task_splits"] = orjson.Fragment(row.task_splits)
+    supervision: dict[str, object] = {
         "id": row.id,
         "recording_id": row.id,
         "start": 0.0,
         "duration": row.duration,
         "channel": 0,
-        **{name: value for name in ("text", "language", "speaker") if (value := getattr(row, name)) is not None},
-        **({"custom": custom} if custom else {}),
     }
+    if row.text is not None:
+        supervision["text"] = row.text
+    if row.language is not None:
+        supervision["language"] = row.language
+    if row.speaker is not None:
+        supervision["speaker"] = row.speaker
+    if custom:
+        supervision["custom"] = custom
     source = {
         "type": "shar" if is_archived else "file",
         "channels": [0],

@@ -218,16 +218,15 @@ def as_item(found: Found, *, language: str | None = None, licence: str | None = 
     if isinstance(found, Rejected):
         return Bad(found.split, found.id, audio, found.reason, found.detail, found.by_rule)
     split, utterance = found
-    row = row_of(utterance, audio)
-    if language is not None or licence is not None:
-        row = row._replace(language=row.language or language, licence=row.licence or licence)
-    return split, row
+    return split, row_of(utterance, audio, language=language, licence=licence)
 
 
 def _pack(items: list[Item]) -> bytes:
     try:
         return pack(items)
-    except TypeError:
+    except TypeError as error:
+        if "UTF-8" not in str(error):
+            raise
         return pack([_printable(item) for item in items])
 
 

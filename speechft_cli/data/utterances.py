@@ -115,8 +115,15 @@ class Utterances(Sequence[Utterance]):
             yield from self._columns.some_texts(name, piece)
 
 
-def row_of(utterance: Utterance, audio: str) -> Row:
-    """Returns an utterance as a row of columns; `audio` is what to call its recording."""
+def row_of(utterance: Utterance, audio: str, *, language: str | None = None, licence: str | None = None) -> Row:
+    """Returns an utterance as a row of columns.
+
+    Args:
+        utterance: The utterance.
+        audio: What to call its recording.
+        language: When it does not say its own.
+        licence: The same.
+    """
     return Row(
         utterance.start,
         utterance.duration,
@@ -129,8 +136,8 @@ def row_of(utterance: Utterance, audio: str) -> Row:
         utterance.normalised,
         utterance.phones,
         utterance.speaker,
-        utterance.language,
-        utterance.licence,
+        utterance.language or language,
+        utterance.licence or licence,
         labels_text(utterance.labels),
         labels_text(utterance.task_splits),
     )

@@ -40,7 +40,7 @@ class _Layout:
     """What the fields of a line are; the lines of a list have few different layouts.
 
     Attributes:
-        names: Our field → its name here.
+        names: Our field → its name here, of those that are there.
         labels: Names of the labels.
         task_splits: Names of the fields that hold a task's split.
     """
@@ -52,7 +52,8 @@ class _Layout:
 
 @functools.lru_cache(maxsize=256)
 def _layout(fields: tuple[str, ...]) -> _Layout:
-    names = {ours: next((name for name in theirs if name in fields), theirs[0]) for ours, theirs in FIELDS.items()}
+    there = {ours: [name for name in theirs if name in fields] for ours, theirs in FIELDS.items()}
+    names = {ours: theirs[0] for ours, theirs in there.items() if theirs}
     others = [name for name in fields if name not in names.values()]
     return _Layout(
         names,
@@ -67,12 +68,15 @@ class _Fields:
     def __init__(self, fields: Mapping[str, object]) -> None:
         self.values = fields
         self.layout = _layout(tuple(fields))
+        self.names = self.layout.names
         self.problems: list[str] = []
 
     def text(self, field: str) -> str | None:
         """Returns a text field, None when absent; whole numbers are taken as text."""
-        name = self.layout.names[field]
-        value = self.values.get(name)
+        name = self.names.get(field)
+        if name is None:
+            return None
+        value = self.values[name]
         if isinstance(value, str):
             return value or None
         if value is None or is_text(value):
@@ -82,8 +86,8 @@ class _Fields:
 
     def seconds(self, field: str, *, least: float) -> float:
         """Returns a time [s] above or at `least`, 0 when absent."""
-        name = self.layout.names[field]
-        value = self.values.get(name)
+        name = self.names.get(field)
+        value = None if name is None else self.values[name]
         if value is None or value == "":
             return 0.0
         try:
@@ -141,6 +145,8 @@ def _name(audio: str, start: float) -> str:
 
 
 def _labels(known: _Fields) -> dict[str, str]:
+    if not known.layout.labels:
+        return {}
     values = ((name, known.values[name]) for name in known.layout.labels)
     return {name: str(value) for name, value in values if value != "" and is_text(value)}
 
