@@ -47,7 +47,7 @@ class Collation:
         examples: The same → the first one.
         by_rule: Why the corpus's own rule leaves utterances out → how often.
         duplicates: How many utterances have the audio of another one.
-        shared_recordings: How many recordings lie in several splits, in different stretches.
+        shared_recordings: How many recordings lie in several splits, in different stretches; None when nobody knows.
     """
 
     splits: dict[str, SplitFacts] = field(default_factory=lambda: {split: SplitFacts() for split in SPLITS})
@@ -55,7 +55,7 @@ class Collation:
     examples: dict[str, Bad] = field(default_factory=dict)
     by_rule: Counter[str] = field(default_factory=Counter)
     duplicates: int = 0
-    shared_recordings: int = 0
+    shared_recordings: int | None = 0
 
     @property
     def utterances(self) -> int:

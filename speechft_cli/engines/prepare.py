@@ -20,7 +20,9 @@ from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data import CORPORA
 from speechft_cli.data.archives import obtain
 from speechft_cli.data.collation import Collation, collate, facts_of
+from speechft_cli.data.corpora.joined import joined
 from speechft_cli.data.corpus import Corpus, CorpusRequest
+from speechft_cli.data.division import division
 from speechft_cli.data.inspection import Item, Limits
 from speechft_cli.data.journal import Journal
 from speechft_cli.data.manifests import manifest_writer
@@ -55,12 +57,13 @@ def run(config: Config, report: Report) -> Result:
     section = config.prepare
     if section is None:
         raise RequestError("prepare: must be a section of the config, is absent", "prepare: {corpus: synthetic}")
-    corpus = CORPORA.get(section.corpus)
+    corpus = joined([folder.absolute() for folder in section.join]) if section.join else CORPORA.get(section.corpus)
     root = None if section.root is None else section.root.absolute()
     if section.download and (root is not None or not corpus.needs_root):
         parts = [part for parts in section.splits.values() for part in parts]
         obtain(corpus.archives, root or config.data_dir, parts=parts, page=corpus.page, report=report)
     _check_request(section, corpus, root)
+    _check_split(section)
     out = config.data_dir.absolute()
     request = _describe_request(section, root, seed=config.seed)
     wanted = CorpusRequest(root or out, splits=section.splits, hours=section.hours, seed=config.seed)
@@ -75,11 +78,20 @@ def run(config: Config, report: Report) -> Result:
         found = _found(corpus, wanted)
         first = list(itertools.islice(found, 1))  # a wrong request says so before anything is written
         with _work_folder(out) as work:
-            return _prepare(section, itertools.chain(first, found), out, work, request, workers=workers, report=report)
+            found = itertools.chain(first, found)
+            return _prepare(section, found, out, work, request, seed=config.seed, workers=workers, report=report)
     with _work_folder(out) as work:
         generated = _generate(section.corpus, corpus, wanted, out, report)
         return _prepare(
-            section, generated, out, work, request, workers=workers, report=report, audio_files=len(generated)
+            section,
+            generated,
+            out,
+            work,
+            request,
+            seed=config.seed,
+            workers=workers,
+            report=report,
+            audio_files=len(generated),
         )
 
 
@@ -90,6 +102,7 @@ def _prepare(
     work: Path,
     request: Mapping[str, object],
     *,
+    seed: int,
     workers: int,
     report: Report,
     audio_files: int = 0,
@@ -97,11 +110,15 @@ def _prepare(
     limits = Limits(section.min_seconds, section.max_seconds, tuple(section.sample_rates), section.decode)
     # a generated corpus has its size already
     hours = None if audio_files else section.hours
-    checks = [] if section.task is None else [vocabulary_check(TASKS.get(section.task))]
+    checks = []
+    if section.split:
+        checks.append(division(section.split, by=section.split_by, stratify=section.stratify, seed=seed))
+    if section.task is not None:
+        checks.append(vocabulary_check(TASKS.get(section.task)))
     with Journal(work / "journal", request_hash(asdict(limits))) as journal, staging(out) as unfinished:
         if len(journal):
             report(Note("going on where an earlier run was stopped"))
-        report(Started(f"reading {section.corpus}", None, "checked"))
+        report(Started(f"reading {_name(section)}", None, "checked"))
         sweep = Sweep(
             found,
             journal,
@@ -121,6 +138,8 @@ def _prepare(
             rejected=unfinished / REJECTED,
         )
         report(Finished(f"{result.utterances} good, {result.reasons.total()} rejected"))
+        if section.split:
+            result.shared_recordings = None  # it was counted in the splits of before
         _check_result(result, section)
         versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
         record = publish(
@@ -139,12 +158,12 @@ def _check_result(result: Collation, section: PrepareSection) -> None:
     hint = "nothing was written; correct the recordings or prepare.min_seconds and max_seconds"
     if not result.utterances:
         raise UnusableCorpusError(
-            "\n".join([f"{section.corpus}: not a single utterance can be used", *_reasons(result)]), hint
+            "\n".join([f"{_name(section)}: not a single utterance can be used", *_reasons(result)]), hint
         )
     if section.strict and result.reasons:
         raise UnusableCorpusError(
             "\n".join(
-                [f"{section.corpus}: {result.reasons.total()} utterances can't be used (strict)", *_reasons(result)]
+                [f"{_name(section)}: {result.reasons.total()} utterances can't be used (strict)", *_reasons(result)]
             ),
             f"{hint}; without --strict they are listed in {REJECTED} and left out",
         )
@@ -235,7 +254,11 @@ def _cores() -> int:
 
 
 def _check_request(section: PrepareSection, corpus: Corpus, root: Path | None) -> None:
-    if corpus.needs_root and (root is None or not root.exists()):
+    if section.join:
+        if root is not None or section.splits:
+            key = "root" if root is not None else "splits"
+            raise RequestError(f"prepare.{key}: must be absent beside prepare.join")
+    elif corpus.needs_root and (root is None or not root.exists()):
         raise RequestError(
             f"prepare.root: must be where the corpus {section.corpus!r} lies, "
             f"got {'nothing' if root is None else f'{root}, which does not exist'}",
@@ -265,10 +288,28 @@ def _check_request(section: PrepareSection, corpus: Corpus, root: Path | None) -
         )
 
 
+def _check_split(section: PrepareSection) -> None:
+    for split in section.split:
+        if split not in SPLITS:
+            raise RequestError(f"prepare.split: {unknown_name(split, list(SPLITS))}")
+    if section.split and abs(sum(section.split.values()) - 1) > 1e-6:
+        raise RequestError(
+            f"prepare.split: must have shares that sum to 1, sum to {sum(section.split.values()):g}",
+            "prepare.split: {train: 0.8, dev: 0.1, test: 0.1}",
+        )
+    if not section.split and (section.stratify is not None or section.split_by != "utterance"):
+        key = "stratify" if section.stratify is not None else "split_by"
+        raise RequestError(f"prepare.{key}: must come with prepare.split", "prepare.split: {train: 0.9, dev: 0.1}")
+
+
 def _describe_request(section: PrepareSection, root: Path | None, *, seed: int) -> dict[str, object]:
     """Everything the manifests depend on."""
     return {
-        "corpus": section.corpus,
+        "corpus": _name(section),
+        "join": [str(folder.absolute()) for folder in section.join],
+        "split": dict(section.split),
+        "split_by": section.split_by,
+        "stratify": section.stratify,
         "root": None if root is None else str(root),
         "splits": {split: list(parts) for split, parts in sorted(section.splits.items())},
         "hours": section.hours,
@@ -280,6 +321,10 @@ def _describe_request(section: PrepareSection, root: Path | None, *, seed: int) 
         "task": section.task,
         "seed": seed,
     }
+
+
+def _name(section: PrepareSection) -> str:
+    return "join" if section.join else section.corpus
 
 
 def _reasons(result: Collation) -> list[str]:
@@ -334,11 +379,11 @@ def _result(record: Mapping[str, object], out: Path, section: PrepareSection, *,
     assert isinstance(splits, Mapping)
     sizes = ", ".join(f"{split} {fact['utterances']} ({fact['hours']:.2f} h)" for split, fact in splits.items())
     return Result(
-        summary=f"{section.corpus}: {'already prepared, skipped' if is_skipped else 'prepared'}: {sizes}",
+        summary=f"{_name(section)}: {'already prepared, skipped' if is_skipped else 'prepared'}: {sizes}",
         output=str(out),
         next_command=shlex.join(["speechft", "finetune", "--data", str(out), "--encoder", "CHECKPOINT"]),
         data={
-            "corpus": section.corpus,
+            "corpus": _name(section),
             "skipped": is_skipped,
             "splits": splits,
             "rejected": record["rejected"],

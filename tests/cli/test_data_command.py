@@ -78,3 +78,13 @@ def test_a_recording_that_is_gone_is_named(speechft, manifests: Path, tmp_path: 
     assert result.exit_code == 1
     assert "dev-1.wav: can't be read as audio" in result.stderr
     assert not (tmp_path / "x.png").exists()
+
+
+def test_prepare_joins_and_divides_from_the_command_line(speechft, manifests: Path, tmp_path: Path) -> None:
+    shares = ("--split", "train=0.5,test=0.5", "--by", "speaker")
+    result = speechft("prepare", "--join", manifests, "--out", tmp_path / "out", *shares)
+    assert result.exit_code == 0, result.stderr
+    assert "join: prepared: train 10 (0.00 h), test 10 (0.00 h)" in result.stdout.replace("\n", " ")
+    wrong = speechft("prepare", "--join", manifests, "--out", tmp_path / "wrong", "--split", "train:1")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "--split: must be NAME=SHARE" in wrong.stderr

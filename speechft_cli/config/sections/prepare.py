@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
-from speechft_cli.config.sections.base import Positive, PositiveInt, Section
+from speechft_cli.config.sections.base import Positive, PositiveInt, Section, Share
 
 
 class PrepareSection(Section):
@@ -26,6 +27,14 @@ class PrepareSection(Section):
     splits: dict[str, list[str]] = Field(default_factory=dict)
     """Which parts of the corpus make up train, dev and test, for example `train: [train-clean-100]`; default: the
     corpus's own."""
+    join: list[Path] = Field(default_factory=list)
+    """Manifest folders to read in place of a corpus: several become one."""
+    split: dict[str, Share] = Field(default_factory=dict)
+    """Divide all utterances anew, for example `{train: 0.8, dev: 0.1, test: 0.1}`; after `hours` has been filled."""
+    split_by: Literal["utterance", "speaker"] = "utterance"
+    """What `split` keeps together: nothing, or all utterances of a speaker (then the shares are of the time)."""
+    stratify: str | None = None
+    """Field or label that has the same shares of its values in every split of `split`."""
     min_seconds: Positive = 0.1
     """Shorter utterances are rejected [s]."""
     max_seconds: Positive = 60.0
