@@ -10,39 +10,27 @@ import contextlib
 import gzip
 import hashlib
 import os
-import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from speechft_cli.data.columns import Columns, ColumnsBuilder, Row, read_columns
-from speechft_cli.data.cuts import cut_line, parse_cut
+from speechft_cli.data.cuts import parse_cut
+from speechft_cli.data.index import CONTENT, PACKED, IndexWriter, index_path, open_spools, packed_hash
+from speechft_cli.data.shards import locate, shard_folder
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.data.utterances import Utterances, row_of
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_path
 
-_PACKED = "packed"  # fact of an index: the hash of the files it belongs to
 _LINES = 256  # written at once
-_CONTENT = "content"  # fact of an index: the hash of what they hold
 
 
 def manifest_path(folder: Path, split: str) -> Path:
     """Returns where the manifest of `split` lies in `folder`, unless it is in shards."""
     return folder / f"cuts-{split}.jsonl.gz"
-
-
-def shard_folder(folder: Path, split: str) -> Path:
-    """Returns where the Shar archives of `split` lie in `folder`."""
-    return folder / f"shar-{split}"
-
-
-def index_path(folder: Path, split: str) -> Path:
-    """Returns where the index of `split` lies in `folder`."""
-    return folder / f"cuts-{split}.index"
 
 
 def manifest_files(folder: Path, split: str) -> list[Path]:
@@ -91,7 +79,7 @@ def manifest_writer(folder: Path, split: str, *, home: Path | None = None) -> It
     """
     inside = f"{os.path.abspath(home or folder)}/"  # noqa: PTH100  # Path.absolute keeps `..`
     with contextlib.ExitStack() as stack:
-        spools = stack.enter_context(_spools(folder))
+        spools = stack.enter_context(open_spools(folder))
         path = stack.enter_context(atomic_path(manifest_path(folder, split)))
         file = stack.enter_context(path.open("wb"))
         # no name, no time: reproducible bytes; level 1 takes a fifth of the time for a tenth more bytes
@@ -127,35 +115,6 @@ def manifest_writer(folder: Path, split: str, *, home: Path | None = None) -> It
         packed.close()
         file.close()
         index.write(folder, split, [path])
-
-
-class IndexWriter:
-    """Makes the lines of a manifest and, from the same rows, its index."""
-
-    def __init__(self, open_spool: Callable[[], IO[bytes]]) -> None:
-        self._columns = ColumnsBuilder(open_spool)
-        self._content = hashlib.sha256()
-
-    def add(self, row: Row) -> bytes:
-        """Adds an utterance and returns its line."""
-        self._columns.add(row)
-        return cut_line(row)
-
-    def hash(self, lines: bytes) -> None:
-        """Takes all lines once, in order."""
-        self._content.update(lines)
-
-    def write(self, folder: Path, split: str, files: Sequence[Path]) -> None:
-        """Writes the index of the files that all lines went into."""
-        with atomic_path(index_path(folder, split)) as path:
-            self._columns.write(path, {_PACKED: _packed_hash(files), _CONTENT: self._content.hexdigest()})
-
-
-@contextlib.contextmanager
-def _spools(folder: Path) -> Iterator[Callable[[], IO[bytes]]]:
-    """Gives a function that makes nameless files on the disk of `folder`."""
-    with contextlib.ExitStack() as stack:
-        yield lambda: stack.enter_context(tempfile.TemporaryFile(dir=folder))
 
 
 def read_manifest(folder: Path, split: str) -> Utterances:
@@ -196,8 +155,8 @@ def _read(folder: Path, split: str) -> _Manifest:
         )
     columns = read_columns(index_path(folder, split))
     try:
-        if columns is not None and columns.facts[_PACKED] == _packed_hash(files):
-            return _Manifest(columns, columns.facts[_CONTENT])
+        if columns is not None and columns.facts[PACKED] == packed_hash(files):
+            return _Manifest(columns, columns.facts[CONTENT])
     except OSError as error:
         raise _damaged(files[0], 1, error) from error
     builder = ColumnsBuilder()
@@ -206,21 +165,21 @@ def _read(folder: Path, split: str) -> _Manifest:
         done = 0
         try:
             with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+                places: dict[str, tuple[int, int]] = {}
                 for line in lines:
-                    builder.add(parse_cut(line, path.parent.name))
+                    row = parse_cut(line)
+                    if not row.audio:  # an archive that lhotse wrote
+                        archive = path.parent / f"recording.{path.name.split('.')[1]}.tar"
+                        places = places or locate(archive)
+                        offset, size = places[row.id]
+                        audio = archive.relative_to(folder).as_posix()
+                        row = row._replace(audio=audio, start=0.0, offset=offset, size=size)
+                    builder.add(row)
                     digest.update(line)
                     done += 1
-        except (OSError, EOFError, zlib.error, ValueError) as error:
+        except (OSError, EOFError, zlib.error, ValueError, LookupError) as error:
             raise _damaged(path, done + 1, error) from error
     return _Manifest(builder.columns(), digest.hexdigest())
-
-
-def _packed_hash(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def _damaged(path: Path, number: int, error: Exception) -> RequestError:

@@ -27,6 +27,7 @@ from speechft_cli.data.inspection import Item, Limits
 from speechft_cli.data.journal import Journal
 from speechft_cli.data.manifests import manifest_writer
 from speechft_cli.data.prepared import REJECTED, finished_record, forget_prepared, publish, request_hash, staging
+from speechft_cli.data.shards import shard_writer
 from speechft_cli.data.sweep import Sweep, as_item
 from speechft_cli.data.utterance import SPLITS
 from speechft_cli.engines.prepare_checks import vocabulary_check
@@ -134,7 +135,11 @@ def _prepare(
             hours=hours,
             keep_duplicates=section.keep_duplicates,
             checks=checks,
-            open_manifest=lambda split: manifest_writer(unfinished, split, home=out),
+            open_manifest=lambda split: (
+                shard_writer(unfinished, split, per_shard=section.shard_size)
+                if section.shards
+                else manifest_writer(unfinished, split, home=out)
+            ),
             rejected=unfinished / REJECTED,
         )
         report(Finished(f"{result.utterances} good, {result.reasons.total()} rejected"))
@@ -317,6 +322,7 @@ def _describe_request(section: PrepareSection, root: Path | None, *, seed: int) 
         "max_seconds": section.max_seconds,
         "sample_rates": list(section.sample_rates),
         "decode": section.decode,
+        "shards": section.shard_size if section.shards else None,
         "keep_duplicates": section.keep_duplicates,
         "task": section.task,
         "seed": seed,

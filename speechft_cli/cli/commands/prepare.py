@@ -46,6 +46,9 @@ def prepare(
     stratify: Annotated[
         str | None, typer.Option("--stratify", metavar="FIELD", help="Field with the same shares in every split.")
     ] = None,
+    shards: Annotated[
+        bool | None, typer.Option("--shards", help="Write Shar archives that hold the audio.", show_default=False)
+    ] = None,
     decode: Annotated[
         bool | None, typer.Option("--decode", help="Decode every sample, not only headers.", show_default=False)
     ] = None,
@@ -76,6 +79,7 @@ def prepare(
             "prepare.split": None if split is None else parse_shares(split),
             "prepare.split_by": split_by,
             "prepare.stratify": stratify,
+            "prepare.shards": shards,
             "prepare.decode": decode,
             "prepare.task": task,
             "prepare.strict": strict,

@@ -48,6 +48,10 @@ class PrepareSection(Section):
     """Reject transcripts with symbols outside the vocabulary of this task, for example `asr` or `pr`."""
     keep_duplicates: bool = False
     """Keep utterances with the same audio as another one; else one of them stays, before all one that is tested on."""
+    shards: bool = False
+    """Write lhotse Shar archives, cuts and audio in large files, in place of manifests that name recordings."""
+    shard_size: PositiveInt = 1000
+    """Utterances per archive."""
     strict: bool = False
     """End with an error, and write nothing, when anything is rejected."""
     workers: PositiveInt | None = None
