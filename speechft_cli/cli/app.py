@@ -8,7 +8,19 @@ import typer
 from typer.core import TyperGroup
 
 from speechft_cli import __version__
-from speechft_cli.cli.commands import config, convert, demo, doctor, evaluate, extract, finetune, init, merge, prepare
+from speechft_cli.cli.commands import (
+    config,
+    convert,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    extract,
+    finetune,
+    init,
+    merge,
+    prepare,
+)
 from speechft_cli.cli.commands import list as list_command
 from speechft_cli.errors import SpeechftError
 
@@ -79,4 +91,5 @@ app.command()(extract.extract)
 app.command()(demo.demo)
 app.command()(doctor.doctor)
 app.command("list")(list_command.list_names)
+app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")

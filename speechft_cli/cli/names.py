@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "encoder.family": "encoders",
     "prepare.corpus": "corpora",
+    "prepare.task": "tasks",
     "finetune.task": "tasks",
     "merge.method": "methods",
     "merge.formats": "formats",

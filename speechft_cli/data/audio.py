@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 from pathlib import Path
 
 import numpy as np
@@ -31,17 +32,28 @@ def read_waveform(utterance: Utterance, *, sample_rate: int = SAMPLE_RATE) -> Te
     Raises:
         SpeechftError: The file can't be read; the message names it.
     """
-    return read_stretch(utterance.audio, start=utterance.start, duration=utterance.duration, sample_rate=sample_rate)
+    return read_stretch(
+        utterance.audio,
+        start=utterance.start,
+        duration=utterance.duration,
+        sample_rate=sample_rate,
+        offset=utterance.offset,
+        size=utterance.size,
+    )
 
 
-def read_stretch(path: Path, *, start: Seconds, duration: Seconds, sample_rate: int) -> Tensor:
+def read_stretch(
+    path: Path, *, start: Seconds, duration: Seconds, sample_rate: int, offset: int = 0, size: int = 0
+) -> Tensor:
     """Reads `duration` seconds from `start` on as mono at `sample_rate`; channels are averaged.
+
+    With a size the recording is that many bytes from `offset` on of an archive.
 
     Raises:
         SpeechftError: The file can't be read; the message names it.
     """
     try:
-        with soundfile.SoundFile(path) as audio:
+        with _open(path, offset, size) as audio:
             rate = audio.samplerate
             audio.seek(round(start * rate))
             samples = audio.read(round(duration * rate), dtype="float32", always_2d=True)
@@ -53,6 +65,14 @@ def read_stretch(path: Path, *, start: Seconds, duration: Seconds, sample_rate: 
         raise SpeechftError(f"{path}: must have finite samples, has NaN or Inf", "take it out of the corpus or mend it")
     waveform = torch.from_numpy(samples).mean(dim=1)  # (N, channels) -> (N,)
     return resample(waveform, rate, sample_rate)
+
+
+def _open(path: Path, offset: int, size: int) -> soundfile.SoundFile:
+    if not size:
+        return soundfile.SoundFile(path)
+    with path.open("rb") as archive:
+        archive.seek(offset)
+        return soundfile.SoundFile(io.BytesIO(archive.read(size)))
 
 
 def resample(waveform: Tensor, rate: int, sample_rate: int) -> Tensor:

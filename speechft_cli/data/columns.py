@@ -134,7 +134,11 @@ class ColumnsBuilder:
         for name, kind in NUMBERS.items():
             self._spools[name].write(np.array(columns[name], dtype=kind).tobytes())
         for name in TEXTS:
-            values = [_ABSENT if value is None else cast(str, value).encode() for value in columns[name]]
+            column = columns[name]
+            if column.count(None) == len(column):  # as most columns of most corpora are
+                values = [_ABSENT] * len(column)
+            else:
+                values = [_ABSENT if value is None else cast(str, value).encode() for value in column]
             self._spools[name].write(b"".join(values))
             ends = np.cumsum([len(value) for value in values], dtype="<i8") + self._sizes[name]
             self._ends[name].write(ends.astype("<i8").tobytes())

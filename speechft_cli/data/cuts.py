@@ -16,23 +16,33 @@ def cut_line(row: Row) -> bytes:
     An utterance in an archive gets lhotse Shar's placeholder for its recording, and where it lies in its `custom`.
     """
     is_archived = row.size > 0
-    archive = row.audio.rpartition("/")[2]  # it lies beside the line
     sample_count = round((row.start + row.duration) * row.sample_rate)
-    custom: dict[str, object] = {
-        name: value for name in ("normalised", "phones", "licence") if (value := getattr(row, name)) is not None
-    }
-    custom |= {
-        name: orjson.Fragment(value) for name in ("labels", "task_splits") if (value := getattr(row, name)) is not None
-    }
-    supervision = {
+    custom: dict[str, object] = {}
+    if row.normalised is not None:
+        custom["normalised"] = row.normalised
+    if row.phones is not None:
+        custom["phones"] = row.phones
+    if row.licence is not None:
+        custom["licence"] = row.licence
+    if row.labels is not None:
+        custom["labels"] = orjson.Fragment(row.labels)
+    if row.task_splits is not None:
+        custom["task_splits"] = orjson.Fragment(row.task_splits)
+    supervision: dict[str, object] = {
         "id": row.id,
         "recording_id": row.id,
         "start": 0.0,
         "duration": row.duration,
         "channel": 0,
-        **{name: value for name in ("text", "language", "speaker") if (value := getattr(row, name)) is not None},
-        **({"custom": custom} if custom else {}),
     }
+    if row.text is not None:
+        supervision["text"] = row.text
+    if row.language is not None:
+        supervision["language"] = row.language
+    if row.speaker is not None:
+        supervision["speaker"] = row.speaker
+    if custom:
+        supervision["custom"] = custom
     source = {
         "type": "shar" if is_archived else "file",
         "channels": [0],
@@ -51,18 +61,14 @@ def cut_line(row: Row) -> bytes:
             "num_samples": sample_count,
             "duration": sample_count / row.sample_rate,
         },
-        **({"custom": {"archive": archive, "offset": row.offset, "size": row.size}} if is_archived else {}),
+        **({"custom": {"archive": row.audio, "offset": row.offset, "size": row.size}} if is_archived else {}),
         "type": "MonoCut",
     }
     return orjson.dumps(cut, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def parse_cut(line: bytes, archive_folder: str = "") -> Row:
-    """Returns the utterance of a line.
-
-    Args:
-        line: JSON.
-        archive_folder: Where the archives lie that the line may name; relative like the paths of recordings.
+def parse_cut(line: bytes) -> Row:
+    """Returns the utterance of a line; without audio when it lies in an archive and the line does not say where.
 
     Raises:
         ValueError: It is not JSON, or no cut of one recording with one supervision.
@@ -83,7 +89,7 @@ def parse_cut(line: bytes, archive_folder: str = "") -> Row:
             int(place.get("offset", 0)),
             int(place.get("size", 0)),
             _text(cut, "id") or "",
-            f"{archive_folder}/{place.get('archive', '')}" if source["type"] == "shar" else str(source["source"]),
+            str(place.get("archive", "") if source["type"] == "shar" else source["source"]),
             *(_text(supervision, "text"), _text(custom, "normalised"), _text(custom, "phones")),
             *(_text(supervision, "speaker"), _text(supervision, "language"), _text(custom, "licence")),
             *(_labels(custom, "labels"), _labels(custom, "task_splits")),

@@ -10,37 +10,27 @@ import contextlib
 import gzip
 import hashlib
 import os
-import tempfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from speechft_cli.data.columns import Columns, ColumnsBuilder, Row, read_columns
-from speechft_cli.data.cuts import cut_line, parse_cut
+from speechft_cli.data.cuts import parse_cut
+from speechft_cli.data.index import CONTENT, PACKED, IndexWriter, index_path, open_spools, packed_hash
+from speechft_cli.data.shards import locate, shard_folder
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.data.utterances import Utterances, row_of
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_path
 
-_PACKED = "packed"  # fact of an index: the hash of the files it belongs to
-_CONTENT = "content"  # fact of an index: the hash of what they hold
+_LINES = 256  # written at once
 
 
 def manifest_path(folder: Path, split: str) -> Path:
     """Returns where the manifest of `split` lies in `folder`, unless it is in shards."""
     return folder / f"cuts-{split}.jsonl.gz"
-
-
-def shard_folder(folder: Path, split: str) -> Path:
-    """Returns where the Shar archives of `split` lie in `folder`."""
-    return folder / f"shar-{split}"
-
-
-def index_path(folder: Path, split: str) -> Path:
-    """Returns where the index of `split` lies in `folder`."""
-    return folder / f"cuts-{split}.index"
 
 
 def manifest_files(folder: Path, split: str) -> list[Path]:
@@ -57,14 +47,13 @@ def available_splits(folder: Path) -> tuple[str, ...]:
     return tuple(split for split in SPLITS if manifest_files(folder, split))
 
 
-def write_manifest(folder: Path, split: str, utterances: Iterable[Utterance], *, home: Path | None = None) -> Path:
+def write_manifest(folder: Path, split: str, utterances: Iterable[Utterance]) -> Path:
     """Writes one split whole or not at all, sorted by id; the same utterances give the same bytes.
 
     Args:
         folder: The manifest folder; made when missing.
         split: train, dev or test.
         utterances: Opened and checked: duration and sample rate are known.
-        home: Where the manifest is going to be moved to; `folder` when it stays.
 
     Returns:
         The manifest's path.
@@ -72,68 +61,60 @@ def write_manifest(folder: Path, split: str, utterances: Iterable[Utterance], *,
     folder.mkdir(parents=True, exist_ok=True)
     with manifest_writer(folder, split) as add:
         for utterance in sorted(utterances, key=lambda each: each.id):
-            add(row_of(utterance, audio_name(utterance.audio, home or folder)))
+            add(row_of(utterance, os.path.abspath(utterance.audio)))  # noqa: PTH100  # Path.absolute keeps `..`
     return manifest_path(folder, split)
 
 
-def audio_name(audio: Path, folder: Path) -> str:
-    """Returns what to call a recording in the manifests of `folder`.
-
-    Audio inside the folder is named relative to it, so that a folder that holds its own audio can be moved.
-    """
-    if audio.is_relative_to(folder):
-        return audio.relative_to(folder).as_posix()
-    return os.path.abspath(audio)  # noqa: PTH100  # Path.absolute keeps `..`
-
-
 @contextlib.contextmanager
-def manifest_writer(folder: Path, split: str) -> Iterator[Callable[[Row], None]]:
+def manifest_writer(folder: Path, split: str, *, home: Path | None = None) -> Iterator[Callable[[Row], None]]:
     """Gives a function that adds a row to a manifest and its index; they appear when the block ends well.
 
-    Rows come sorted by id. Memory does not grow with their number.
+    Rows come sorted by id, with absolute paths. Audio inside the folder is named relative to it, so that a folder that
+    holds its own audio can be moved. Memory does not grow with the number of rows.
+
+    Args:
+        folder: The manifest folder.
+        split: train, dev or test.
+        home: Where the manifest is going to be moved to; `folder` when it stays.
     """
+    inside = f"{os.path.abspath(home or folder)}/"  # noqa: PTH100  # Path.absolute keeps `..`
     with contextlib.ExitStack() as stack:
-        spools = stack.enter_context(_spools(folder))
+        spools = stack.enter_context(open_spools(folder))
         path = stack.enter_context(atomic_path(manifest_path(folder, split)))
         file = stack.enter_context(path.open("wb"))
         # no name, no time: reproducible bytes; level 1 takes a fifth of the time for a tenth more bytes
         packed = stack.enter_context(gzip.GzipFile("", "wb", compresslevel=1, fileobj=file, mtime=0))
+        thread = stack.enter_context(ThreadPoolExecutor(1))  # packing and hashing let go of the interpreter's lock
         index = IndexWriter(spools)
+        lines: list[bytes] = []
+        last: Future[None] | None = None
+
+        def pack(block: bytes) -> None:
+            index.hash(block)
+            packed.write(block)
+
+        def write() -> None:
+            nonlocal last
+            if last is not None:
+                last.result()
+            block = b"".join(lines)
+            lines.clear()
+            last = thread.submit(pack, block)
 
         def add(row: Row) -> None:
-            packed.write(index.add(row))
+            if row.audio.startswith(inside):
+                row = row._replace(audio=row.audio.removeprefix(inside))
+            lines.append(index.add(row))
+            if len(lines) == _LINES:
+                write()
 
         yield add
+        write()
+        assert last is not None
+        last.result()
         packed.close()
         file.close()
         index.write(folder, split, [path])
-
-
-class IndexWriter:
-    """Makes the lines of a manifest and, from the same rows, its index."""
-
-    def __init__(self, open_spool: Callable[[], IO[bytes]]) -> None:
-        self._columns = ColumnsBuilder(open_spool)
-        self._content = hashlib.sha256()
-
-    def add(self, row: Row) -> bytes:
-        """Adds an utterance and returns its line."""
-        line = cut_line(row)
-        self._content.update(line)
-        self._columns.add(row)
-        return line
-
-    def write(self, folder: Path, split: str, files: Sequence[Path]) -> None:
-        """Writes the index of the files that all lines went into."""
-        with atomic_path(index_path(folder, split)) as path:
-            self._columns.write(path, {_PACKED: _packed_hash(files), _CONTENT: self._content.hexdigest()})
-
-
-@contextlib.contextmanager
-def _spools(folder: Path) -> Iterator[Callable[[], IO[bytes]]]:
-    """Gives a function that makes nameless files on the disk of `folder`."""
-    with contextlib.ExitStack() as stack:
-        yield lambda: stack.enter_context(tempfile.TemporaryFile(dir=folder))
 
 
 def read_manifest(folder: Path, split: str) -> Utterances:
@@ -174,8 +155,8 @@ def _read(folder: Path, split: str) -> _Manifest:
         )
     columns = read_columns(index_path(folder, split))
     try:
-        if columns is not None and columns.facts[_PACKED] == _packed_hash(files):
-            return _Manifest(columns, columns.facts[_CONTENT])
+        if columns is not None and columns.facts[PACKED] == packed_hash(files):
+            return _Manifest(columns, columns.facts[CONTENT])
     except OSError as error:
         raise _damaged(files[0], 1, error) from error
     builder = ColumnsBuilder()
@@ -184,21 +165,21 @@ def _read(folder: Path, split: str) -> _Manifest:
         done = 0
         try:
             with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+                places: dict[str, tuple[int, int]] = {}
                 for line in lines:
-                    builder.add(parse_cut(line, path.parent.name))
+                    row = parse_cut(line)
+                    if not row.audio:  # an archive that lhotse wrote
+                        archive = path.parent / f"recording.{path.name.split('.')[1]}.tar"
+                        places = places or locate(archive)
+                        offset, size = places[row.id]
+                        audio = archive.relative_to(folder).as_posix()
+                        row = row._replace(audio=audio, start=0.0, offset=offset, size=size)
+                    builder.add(row)
                     digest.update(line)
                     done += 1
-        except (OSError, EOFError, zlib.error, ValueError) as error:
+        except (OSError, EOFError, zlib.error, ValueError, LookupError) as error:
             raise _damaged(path, done + 1, error) from error
     return _Manifest(builder.columns(), digest.hexdigest())
-
-
-def _packed_hash(files: Sequence[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 def _damaged(path: Path, number: int, error: Exception) -> RequestError:

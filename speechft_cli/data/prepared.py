@@ -7,14 +7,15 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from speechft_cli.data.corpus import Rejected
-from speechft_cli.data.manifests import manifest_hash, manifest_path, write_manifest
-from speechft_cli.data.utterance import SPLITS, Utterance
+from speechft_cli.data.index import index_path
+from speechft_cli.data.manifests import manifest_hash, manifest_path
+from speechft_cli.data.shards import shard_folder
+from speechft_cli.data.utterance import SPLITS
 from speechft_cli.errors import SpeechftError
-from speechft_cli.io.atomic import write_json, write_text
+from speechft_cli.io.atomic import write_json
 from speechft_cli.io.hashes import file_hash
 
 #: The record of a finished `prepare`; a folder without it is unfinished.
@@ -32,21 +33,25 @@ def finished_record(folder: Path, request: Mapping[str, object]) -> Mapping[str,
     """Returns the record in `folder` when it answers `request` and all files it names are there and unchanged."""
     try:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        is_same = record["request_hash"] == request_hash(request)
+        is_same = request_hash(record["request"]) == request_hash(request)
         files = record["files"]
         audio_files = record["audio_files"]
+        record["listing"], record["rejected"], record["splits"]
     except (OSError, ValueError, KeyError, TypeError):  # absent or not written by us: do the work
         return None
     if not is_same or audio_files != sum(1 for _ in (folder / "audio").rglob("*.flac")) * bool(audio_files):
         return None
-    is_whole = all((folder / name).is_file() and file_hash(folder / name) == hash_ for name, hash_ in files.items())
+    is_whole = all((folder / name).is_file() and _state(folder / name) == state for name, state in files.items())
     return dict(record) if is_whole else None
 
 
 def forget_prepared(folder: Path) -> None:
     """Removes the record and the manifests of `folder`, the record first: nothing may describe what is no more."""
-    for path in (folder / RECORD, *(manifest_path(folder, split) for split in SPLITS)):
+    paths = [path for split in SPLITS for path in (manifest_path(folder, split), index_path(folder, split))]
+    for path in (folder / RECORD, *paths):
         path.unlink(missing_ok=True)
+    for split in SPLITS:
+        shutil.rmtree(shard_folder(folder, split), ignore_errors=True)
 
 
 def data_hash(folder: Path) -> str:
@@ -63,72 +68,66 @@ def data_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def write_prepared(
-    folder: Path,
-    kept: Mapping[str, Sequence[Utterance]],
-    rejected: Sequence[Rejected],
-    *,
-    request: Mapping[str, object],
-    facts: Mapping[str, object],
-    audio_files: int,
-) -> Mapping[str, object]:
-    """Replaces all manifests of `folder` and returns the record.
-
-    Everything is written beside the old files first, so a full disk leaves these as they were. The record goes first
-    and comes last: whoever finds one finds the manifests that belong to it.
-
-    Args:
-        folder: The manifest folder; made when missing.
-        kept: Split → its utterances; a split without any gets no manifest.
-        rejected: What was left out.
-        request: What was asked for; the same request is recognised by `finished_record`.
-        facts: What else the record says.
-        audio_files: How many recordings were generated into `folder / "audio"`.
+@contextlib.contextmanager
+def staging(folder: Path) -> Iterator[Path]:
+    """Gives a folder beside the old manifests to write the new ones into; it vanishes in the end.
 
     Raises:
         SpeechftError: The disk is full or the folder can't be written to.
     """
-    with _staging(folder) as staging:
-        for split, utterances in kept.items():
-            if utterances:
-                write_manifest(staging, split, utterances, home=folder)
-        write_text(staging / REJECTED, "".join(_rejected_line(each) for each in rejected))
-        record = {
-            "request": dict(request),
-            "request_hash": request_hash(request),
-            "manifest_hash": manifest_hash(staging),
-            **facts,
-            "audio_files": audio_files,
-            "files": {path.name: file_hash(path) for path in sorted(staging.iterdir())},
-        }
-        write_json(staging / RECORD, record)
-        forget_prepared(folder)
-        for path in sorted(staging.iterdir(), key=lambda path: path.name == RECORD):
-            path.replace(folder / path.name)
-    return record
-
-
-@contextlib.contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".prepare.", dir=folder))
+        for left in folder.glob(".staging.*"):  # by a kill; whoever is here holds the folder's lock
+            shutil.rmtree(left, ignore_errors=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".staging.", dir=folder))
     except OSError as error:
         raise SpeechftError(f"{folder}: can't be written to: {error}", "choose another --out") from error
     try:
-        yield staging
+        yield unfinished
     except OSError as error:
         raise SpeechftError(f"{folder}: can't be written: {error}", "check the disk space and permissions") from error
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _rejected_line(each: Rejected) -> str:
-    line = {
-        "id": each.id,
-        "audio": str(each.audio),
-        "split": each.split,
-        "reason": each.reason,
-        "detail": each.detail,
+def publish(
+    unfinished: Path,
+    folder: Path,
+    *,
+    request: Mapping[str, object],
+    listing: str,
+    facts: Mapping[str, object],
+    audio_files: int,
+) -> Mapping[str, object]:
+    """Replaces all manifests of `folder` by those in `unfinished` and returns the record.
+
+    The record goes first and comes last: whoever finds one finds the manifests that belong to it.
+
+    Args:
+        unfinished: Holds the manifests and the list of what was rejected.
+        folder: The manifest folder.
+        request: What was asked for; the same request is recognised by `finished_record`.
+        listing: Names what lay there and its state.
+        facts: What else the record says.
+        audio_files: How many recordings were generated into `folder / "audio"`.
+    """
+    files = sorted(path for path in unfinished.rglob("*") if path.is_file())
+    record = {
+        "request": dict(request),
+        "listing": listing,
+        "request_hash": request_hash({**request, "listing": listing}),
+        "manifest_hash": manifest_hash(unfinished),
+        **facts,
+        "audio_files": audio_files,
+        "files": {path.relative_to(unfinished).as_posix(): _state(path) for path in files},
     }
-    return json.dumps(line, ensure_ascii=False) + "\n"
+    write_json(unfinished / RECORD, record)
+    forget_prepared(folder)
+    for path in sorted(unfinished.iterdir(), key=lambda path: path.name == RECORD):
+        path.replace(folder / path.name)
+    return record
+
+
+def _state(path: Path) -> str:
+    """Names a file by its content, an archive of audio by its length: nobody waits for a terabyte to be hashed."""
+    return f"{path.stat().st_size} bytes" if path.suffix == ".tar" else file_hash(path)

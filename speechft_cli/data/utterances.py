@@ -42,7 +42,11 @@ class Utterances(Sequence[Utterance]):
         return columns[0] if len(columns) == 1 else map(join_targets, zip(*columns, strict=True))
 
     def _targets(self, field: str) -> Iterator[str | None]:
-        if field == "text":
+        if field.endswith("?"):
+            yield from (value or "" for value in self._targets(field.removesuffix("?")))
+        elif field == "duration":
+            yield from map(duration_text, self.durations.tolist())
+        elif field == "text":
             pairs = zip(self._texts("text"), self._texts("normalised"), strict=True)
             yield from (text if normalised is None else normalised for text, normalised in pairs)
         elif field.endswith("?"):
@@ -54,6 +58,11 @@ class Utterances(Sequence[Utterance]):
         else:
             for labels in self._texts("labels"):
                 yield None if labels is None else parse_labels(labels).get(field)
+
+    def labels(self) -> Iterator[Mapping[str, str]]:
+        """Yields the labels of each utterance."""
+        for labels in self._texts("labels"):
+            yield {} if labels is None else parse_labels(labels)
 
     def select(self, rows: Sequence[int] | NDArray[np.int64]) -> Utterances:
         """Returns the utterances at some places of this sequence."""
@@ -107,7 +116,7 @@ class Utterances(Sequence[Utterance]):
 
 
 def row_of(utterance: Utterance, audio: str) -> Row:
-    """Returns an utterance as a row of columns; `audio` is what to call its recording."""
+    """Returns an utterance as a row of columns, its recording called `audio`."""
     return Row(
         utterance.start,
         utterance.duration,
@@ -125,6 +134,24 @@ def row_of(utterance: Utterance, audio: str) -> Row:
         labels_text(utterance.labels),
         labels_text(utterance.task_splits),
     )
+
+
+def row_target(row: Row, field: str) -> str | None:
+    """Returns what `Utterance.target(field)` gives for the utterance of a row."""
+    return join_targets([_one_target(row, name) for name in field.split("+")])
+
+
+def _one_target(row: Row, field: str) -> str | None:
+    if field.endswith("?"):
+        return _one_target(row, field.removesuffix("?")) or ""
+    if field == "duration":
+        return duration_text(row.duration)
+    if field == "text" and row.normalised is not None:
+        return row.normalised
+    if field in TARGETS:
+        value: str | None = getattr(row, field)
+        return value
+    return parse_labels(row.labels).get(field) if row.labels else None
 
 
 def labels_text(labels: Mapping[str, str]) -> str | None:

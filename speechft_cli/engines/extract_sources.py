@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from speechft_cli.data.corpora.layout import SUFFIXES
-from speechft_cli.data.corpus import Rejected
-from speechft_cli.data.inspection import inspect_utterance
+from speechft_cli.data.inspection import Bad, Good, Limits, Task, inspect, pack, unpack_verdicts
 from speechft_cli.data.manifests import available_splits, read_manifest
+from speechft_cli.data.sweep import as_item
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
@@ -40,13 +41,18 @@ def read_audio(path: Path, splits: Sequence[str], report: Report) -> list[Uttera
     files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES)
     home = path.parent if path.is_file() else path
     named = [Utterance(file.relative_to(home).with_suffix("").as_posix(), file) for file in files]
-    found = [inspect_utterance(each, "", min_seconds=0.0, max_seconds=float("inf")) for each in named]
-    rejected = [each for each in found if isinstance(each, Rejected)]
+    task = Task(pack([as_item(("", each)) for each in named]), Limits(0.0, float("inf")))
+    verdicts = unpack_verdicts(inspect(task).verdicts or b"")
+    rejected = [each for each in verdicts if isinstance(each, Bad)]
     for each in rejected[:_SHOWN]:
         report(Note(f"{each.audio}: is left out: {each.reason} {each.detail}".rstrip(), important=True))
     if len(rejected) > _SHOWN:
         report(Note(f"{len(rejected) - _SHOWN} more recordings are left out", important=True))
-    utterances = [each for each in found if isinstance(each, Utterance)]
+    utterances = [
+        replace(each, duration=verdict.row.duration, sample_rate=verdict.row.sample_rate)
+        for each, verdict in zip(named, verdicts, strict=True)
+        if isinstance(verdict, Good)
+    ]
     if not utterances:
         raise RequestError(
             f"{path}: must hold manifests or recordings ({', '.join(sorted(SUFFIXES))}), has none to use"

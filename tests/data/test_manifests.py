@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from lhotse import CutSet, Recording, SupervisionSegment
 
+from speechft_cli.data.index import index_path
 from speechft_cli.data.manifests import (
     available_splits,
-    index_path,
     manifest_hash,
     manifest_path,
     read_manifest,

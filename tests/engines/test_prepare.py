@@ -17,7 +17,7 @@ from speechft_cli.events import Advanced, Event, Finished, Note, Started, Table,
 
 def write_wave(path: Path, *, seconds: float = 0.5, sample_rate: int = 16_000, channels: int = 1) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (round(seconds * sample_rate), channels))
+    noise = np.random.default_rng(list(path.name.encode())).uniform(-0.5, 0.5, (round(seconds * sample_rate), channels))
     soundfile.write(path, noise, sample_rate)
     return path
 
@@ -129,11 +129,14 @@ def test_every_bad_recording_is_listed_with_its_reason_and_the_good_ones_stay(tm
 def test_progress_is_told_and_ends_in_a_table(small: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     run(request(small, tmp_path / "out"), events.append)
-    assert [type(event) for event in events] == [Started, Finished, Started, Advanced, Finished, Table]
-    assert events[2] == Started("checking recordings", 2, "utterances")
-    assert events[3] == Advanced(2)
-    assert isinstance(events[5], Table)
-    assert events[5].rows == (("train", "1", "0.000", "1", "44100", "0"), ("dev", "1", "0.000", "1", "16000", "0"))
+    kinds = [Started, Finished, Started, Advanced, Finished, Started, Finished, Table]
+    assert [type(event) for event in events] == kinds
+    assert events[1:3] == [Finished("2 found"), Started("checking recordings", 2, "utterances")]
+    assert isinstance(events[3], Advanced)
+    assert events[3].done == 2
+    assert events[6] == Finished("2 good, 0 rejected")
+    assert isinstance(events[-1], Table)
+    assert events[-1].rows == (("train", "1", "0.000", "1", "44100", "0"), ("dev", "1", "0.000", "1", "16000", "0"))
 
 
 def test_a_second_run_is_skipped_and_says_so(small: Path, tmp_path: Path) -> None:

@@ -39,6 +39,34 @@ def prepare(
         str | None,
         typer.Option("--splits", metavar="NAME=PART+PART,…", help="For example train=train-clean-100,dev=dev-clean."),
     ] = None,
+    join: Annotated[
+        list[Path] | None,
+        typer.Option("--join", metavar="DIR", help="Manifest folder to read in place of a corpus; repeatable."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option("--split", metavar="NAME=SHARE,…", help="Divide anew: train=0.8,dev=0.1,test=0.1.")
+    ] = None,
+    split_by: Annotated[
+        str | None, typer.Option("--by", metavar="UNIT", help="What --split keeps together: utterance or speaker.")
+    ] = None,
+    stratify: Annotated[
+        str | None, typer.Option("--stratify", metavar="FIELD", help="Field with the same shares in every split.")
+    ] = None,
+    shards: Annotated[
+        bool | None, typer.Option("--shards", help="Write Shar archives that hold the audio.", show_default=False)
+    ] = None,
+    decode: Annotated[
+        bool | None, typer.Option("--decode", help="Decode every sample, not only headers.", show_default=False)
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="TASK", help="Reject targets outside the vocabulary of this task.")
+    ] = None,
+    strict: Annotated[
+        bool | None, typer.Option("--strict", help="End with an error when anything is rejected.", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="N", help="Processes that open recordings.")
+    ] = None,
     seed: Seed = None,
     as_json: AsJson = False,
 ) -> None:
@@ -55,9 +83,18 @@ def prepare(
             "prepare.order": order,
             "prepare.lexicon": lexicon,
             "prepare.splits": None if splits is None else parse_splits(splits),
+            "prepare.join": join or None,
+            "prepare.split": None if split is None else parse_shares(split),
+            "prepare.split_by": split_by,
+            "prepare.stratify": stratify,
+            "prepare.shards": shards,
+            "prepare.decode": decode,
+            "prepare.task": task,
+            "prepare.strict": strict,
+            "prepare.workers": workers,
             "seed": seed,
         },
-        needs={"CORPUS": corpus is not None},
+        needs={"CORPUS": corpus is not None or bool(join)},
     )
     from speechft_cli.engines import prepare as engine
 
@@ -81,3 +118,19 @@ def parse_splits(text: str) -> dict[str, list[str]]:
             raise RequestError(f"--splits: must name {name!r} once, got it twice; join its parts with +")
         splits[name] = parts.split("+")
     return splits
+
+
+def parse_shares(text: str) -> dict[str, float]:
+    """Reads `train=0.8,dev=0.2` as train: 0.8, dev: 0.2.
+
+    Raises:
+        RequestError: It is not of that form.
+    """
+    try:
+        pairs = [item.split("=") for item in text.split(",")]
+        shares = {name.strip(): float(share) for name, share in pairs}
+    except ValueError:
+        shares = {}
+    if not shares or len(shares) < text.count(",") + 1:
+        raise RequestError(f"--split: must be NAME=SHARE,…, got {text!r}", "--split train=0.8,dev=0.1,test=0.1")
+    return shares

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from speechft_cli.config.sections.base import Positive, Section
+from speechft_cli.config.sections.base import Positive, PositiveInt, Section, Share
 from speechft_cli.config.sections.synthetic import SyntheticSection
 
 
@@ -34,7 +34,32 @@ class PrepareSection(Section):
     splits: dict[str, list[str]] = Field(default_factory=dict)
     """Which parts of the corpus make up train, dev and test, for example `train: [train-clean-100]`; default: the
     corpus's own."""
+    join: list[Path] = Field(default_factory=list)
+    """Manifest folders to read in place of a corpus: several become one."""
+    split: dict[str, Share] = Field(default_factory=dict)
+    """Divide all utterances anew, for example `{train: 0.8, dev: 0.1, test: 0.1}`; after `hours` has been filled."""
+    split_by: Literal["utterance", "speaker"] = "utterance"
+    """What `split` keeps together: nothing, or all utterances of a speaker (then the shares are of the time)."""
+    stratify: str | None = None
+    """Field or label that has the same shares of its values in every split of `split`."""
     min_seconds: Positive = 0.1
     """Shorter utterances are rejected [s]."""
     max_seconds: Positive = 60.0
     """Longer utterances are rejected [s]."""
+    sample_rates: list[PositiveInt] = Field(default_factory=list)
+    """Sample rates that recordings may have [Hz]; others are rejected. Default: any; reading resamples."""
+    decode: bool = False
+    """Decode every sample too: finds damage in the middle, silence, clipping, NaN. Without it the header is read, and
+    whether the file is as long as it says."""
+    task: str | None = None
+    """Reject transcripts with symbols outside the vocabulary of this task, for example `asr` or `pr`."""
+    keep_duplicates: bool = False
+    """Keep utterances with the same audio as another one; else one of them stays, before all one that is tested on."""
+    shards: bool = False
+    """Write lhotse Shar archives, cuts and audio in large files, in place of manifests that name recordings."""
+    shard_size: PositiveInt = 1000
+    """Utterances per archive."""
+    strict: bool = False
+    """End with an error, and write nothing, when anything is rejected."""
+    workers: PositiveInt | None = None
+    """Processes that open recordings; default: one per core."""

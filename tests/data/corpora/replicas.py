@@ -11,9 +11,9 @@ import soundfile
 
 
 def noise(path: Path, *, seconds: float = 0.4, sample_rate: int = 16_000) -> Path:
-    """Writes noise that is its own for every file name; the format follows the suffix."""
+    """Writes noise that is its own for every file; the format follows the suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw = np.random.default_rng(zlib.crc32(path.name.encode()))
+    draw = np.random.default_rng(zlib.crc32("/".join(path.parts[-4:]).encode()))
     samples = (draw.normal(scale=1500, size=round(seconds * sample_rate))).astype("<i2")
     if path.suffix.lower() == ".sph":
         path.write_bytes(_sphere_header(len(samples), sample_rate) + samples.tobytes())

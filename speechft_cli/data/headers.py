@@ -1,0 +1,158 @@
+"""What the header of a recording promises, and whether the file keeps it."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from typing import NamedTuple
+
+import soundfile
+
+#: How much of a file's beginning is read to recognise it [bytes].
+HEAD = 4096
+#: Sizes that programs write which do not know the length yet: a pipe was the output.
+_UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_PLAIN = struct.Struct("<HHIIHH4sI")
+_PLAIN_FORMAT = b"fmt \x10\0\0\0"
+
+
+class UnreadableError(Exception):
+    """A recording can't be used: a fixed phrase, and what is special about this one."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Header(NamedTuple):
+    """What a header says.
+
+    Attributes:
+        sample_rate: [Hz].
+        frames: Samples per channel that the file holds.
+        promised: Samples per channel that the header promises.
+    """
+
+    sample_rate: int
+    frames: int
+    promised: int
+
+
+#: A recording as soundfile opens it: a file descriptor, or its bytes out of an archive.
+RecordingFile = int | io.BytesIO
+
+
+def open_recording(path: str, *, offset: int = 0, size: int = 0) -> RecordingFile:
+    """Opens a recording, or reads it out of an archive when it has a size.
+
+    Raises:
+        OSError: It can't be opened.
+    """
+    # without O_NONBLOCK a named pipe would wait for its writer for ever
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not size:
+        return descriptor
+    try:
+        return io.BytesIO(os.pread(descriptor, size, offset))
+    finally:
+        os.close(descriptor)
+
+
+def close_recording(file: RecordingFile) -> None:
+    """Closes what `open_recording` opened."""
+    if isinstance(file, int):
+        os.close(file)
+
+
+def read_header(file: RecordingFile, head: bytes, size: int) -> Header:
+    """Returns what the header of a recording says.
+
+    Args:
+        file: The recording.
+        head: Its first `HEAD` bytes.
+        size: Its length [bytes].
+
+    Raises:
+        UnreadableError: It can't be decoded.
+    """
+    wave = parse_wave(head, size)
+    if wave is not None:
+        return wave
+    try:
+        with open_audio(file) as audio:
+            rate, frames = audio.samplerate, audio.frames
+            is_whole = frames == 0 or _can_read(audio, frames - 1)
+        return Header(rate, frames if is_whole else _readable(file, frames), frames)
+    except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError) as error:
+        raise UnreadableError("can't be decoded", str(error)) from error
+
+
+def open_audio(file: RecordingFile) -> soundfile.SoundFile:
+    """Opens a recording; the descriptor stays open."""
+    if isinstance(file, int):
+        os.lseek(file, 0, os.SEEK_SET)
+    return soundfile.SoundFile(file, closefd=False)
+
+
+def parse_wave(head: bytes, size: int) -> Header | None:
+    """Reads a plain RIFF WAVE header without libsndfile, six times as fast and stricter.
+
+    libsndfile takes what is there of a file that was cut short for the whole.
+
+    Returns:
+        None when it is no WAVE file with linear PCM or floats, or an unusual one.
+    """
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    rate = block = 0
+    place = 12
+    if head[36:40] == b"data" and head[12:20] == _PLAIN_FORMAT:  # as nearly all are
+        kind, channels, rate, _, block, bits, _, length = _PLAIN.unpack_from(head, 20)
+        if kind == _PCM and bits in (8, 16, 24, 32) and rate and block == channels * bits // 8 and block:
+            return _held(rate, block, length, size - 44)
+    while place + 8 <= len(head):
+        name = head[place : place + 4]
+        (length,) = struct.unpack_from("<I", head, place + 4)
+        place += 8
+        if name == b"fmt " and length >= 16 and place + length <= len(head):
+            kind, channels, rate, _, block, bits = struct.unpack_from("<HHIIHH", head, place)
+            if kind == _EXTENSIBLE and length >= 40:
+                (kind,) = struct.unpack_from("<H", head, place + 24)
+            is_plain = (kind == _PCM and bits in (8, 16, 24, 32)) or (kind == _FLOAT and bits in (32, 64))
+            if not is_plain or not channels or not rate or block != channels * bits // 8:
+                return None
+        elif name == b"data":
+            if not block:
+                return None
+            return _held(rate, block, length, size - place)
+        place += length + length % 2
+    return None
+
+
+def _held(rate: int, block: int, length: int, there: int) -> Header:
+    """Compares the length that a data chunk claims with what is there, both in bytes."""
+    frames = max(0, there) // block
+    promised = frames if length in _UNKNOWN_SIZES else length // block
+    return Header(rate, min(frames, promised), promised)
+
+
+def _readable(file: RecordingFile, promised: int) -> int:
+    """Returns how many frames are there: a FLAC file that was cut short still promises all of them."""
+    low, high = 0, promised - 1  # frames below `low` can be read, `high` can't
+    while high - low > 1:
+        middle = (low + high) // 2
+        with open_audio(file) as audio:  # anew: a decoder that failed goes on failing
+            is_there = _can_read(audio, middle)
+        low, high = (middle, high) if is_there else (low, middle)
+    return low
+
+
+def _can_read(audio: soundfile.SoundFile, frame: int) -> bool:
+    try:
+        audio.seek(frame)
+        return len(audio.read(1)) == 1
+    except (soundfile.LibsndfileError, RuntimeError):
+        return False

@@ -1,0 +1,17 @@
+"""A transcript as every task may expect it, whatever the corpus's hand was."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_TYPOGRAPHY = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "–": "-", "—": "-", "‑": "-"})
+
+
+def normalise_transcript(text: str) -> str:
+    """Returns composed characters (NFC), plain quotes and hyphens, single blanks.
+
+    Case, punctuation and digits stay: what of them is to be learned is the task's to say.
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text).translate(_TYPOGRAPHY)
+    return " ".join(text.split())

@@ -1,0 +1,45 @@
+"""What only a task can say of an utterance: is its target one that the task can learn?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from speechft_cli.data.collation import Check, Judge, ReadRows
+from speechft_cli.data.columns import Row
+from speechft_cli.data.utterances import row_target
+
+if TYPE_CHECKING:  # without a task nothing here needs torch
+    from speechft_cli.tasks.base import Task
+
+
+def vocabulary_check(task: Task) -> Check:
+    """Returns a check that leaves out targets with symbols that are not in the task's vocabulary.
+
+    An utterance without a target passes: the task leaves it alone.
+    """
+
+    def check(rows: ReadRows) -> Judge:
+        def targets() -> Iterator[str]:
+            for split, row in rows():
+                if split == "train" and (target := row_target(row, task.needs)) is not None:
+                    yield task.normalise(target)
+
+        vocabulary = task.vocabulary(targets())
+
+        def judge(split: str, row: Row) -> str | tuple[str, str]:
+            raw = row_target(row, task.needs)
+            if raw is None:
+                return split
+            target = task.normalise(raw)
+            if not target:
+                return f"empty {task.needs}", repr(raw)
+            try:
+                task.encode(target, vocabulary)
+            except KeyError as error:
+                return f"outside the vocabulary of {task.name}", repr(error.args[0])
+            return split
+
+        return judge
+
+    return check

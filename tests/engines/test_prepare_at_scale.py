@@ -1,0 +1,235 @@
+"""Several processes, kills in the middle, corpora that mean harm."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.prepare import PrepareSection
+from speechft_cli.data.manifests import read_manifest
+from speechft_cli.engines.prepare import run
+from speechft_cli.errors import RequestError, SpeechftError
+from speechft_cli.events import Event, Note, ignore
+
+COUNT = 1300  # three tasks
+
+
+def config(root: Path, out: Path, **settings: object) -> Config:
+    section = {"corpus": "manifest", "root": root, "out": out, "workers": 2, **settings}
+    return Config(prepare=PrepareSection.model_validate(section))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != ".lock"}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Many stretches of a few recordings, ids in no order; some are wrong."""
+    root = tmp_path_factory.mktemp("corpus")
+    random = np.random.default_rng(0)
+    for number in range(3):
+        soundfile.write(root / f"{number}.wav", random.uniform(-0.5, 0.5, 16_000 * 60), 16_000)
+    with (root / "manifest.jsonl").open("w") as file:
+        for number in range(COUNT):
+            line = {
+                "id": f"{number * 617 % COUNT:05}",
+                "audio": f"{number % 3}.wav" if number % 100 else "gone.wav",
+                "start": number / 25,
+                "duration": 0.2,
+                "text": f"NUMBER {number}",
+                "split": "train" if number % 3 else "dev",
+            }
+            file.write(json.dumps(line) + "\n")
+    return root
+
+
+def test_any_number_of_workers_gives_the_same_bytes(corpus: Path, tmp_path: Path) -> None:
+    one = run(config(corpus, tmp_path / "one", workers=1), ignore)
+    run(config(corpus, tmp_path / "two", workers=2), ignore)
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert one.data["rejected"] == {"no such file": 13}
+    ids = [each.id for each in read_manifest(tmp_path / "one", "train")]
+    assert len(ids) == 866 - 8
+    assert ids == sorted(ids)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(corpus: Path, tmp_path: Path) -> None:
+    run(config(corpus, tmp_path / "whole"), ignore)
+    # dies as a kill -9 would, when the first task is in the journal
+    script = (
+        "import os, signal, sys\n"
+        "from tests.engines.test_prepare_at_scale import config, run\n"
+        "from speechft_cli.events import Advanced\n"
+        "from pathlib import Path\n"
+        "def report(event):\n"
+        "    if isinstance(event, Advanced): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "if __name__ == '__main__':\n"
+        "    run(config(Path(sys.argv[1]), Path(sys.argv[2])), report)\n"
+    )
+    (tmp_path / "killed.py").write_text(script)
+    command = [sys.executable, str(tmp_path / "killed.py"), str(corpus), str(tmp_path / "out")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")) == []
+    assert (tmp_path / "out" / ".prepare" / "journal").stat().st_size > 10_000
+    events: list[Event] = []
+    run(config(corpus, tmp_path / "out"), events.append)
+    assert Note("going on where an earlier run was stopped") in events
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert not (tmp_path / "out" / ".prepare").exists()
+
+
+def test_what_changed_since_the_kill_is_looked_at_again(corpus: Path, tmp_path: Path) -> None:
+    root = tmp_path / "corpus"
+    root.mkdir()
+    for path in corpus.iterdir():
+        os.link(path, root / path.name)
+
+    def interrupt(event: Event) -> None:
+        if type(event).__name__ == "Started" and event.what == "sorting and writing":  # type: ignore[union-attr]
+            raise KeyboardInterrupt
+
+    with pytest.raises(SpeechftError, match="interrupted") as caught:
+        run(config(root, tmp_path / "out"), interrupt)
+    assert caught.value.exit_code == 130
+    assert caught.value.hint == "the same command goes on from here"
+    (root / "2.wav").unlink()
+    result = run(config(root, tmp_path / "out"), ignore)
+    assert result.data["rejected"] == {"no such file": 442}
+
+
+def test_when_the_parent_dies_the_workers_do(tmp_path: Path) -> None:
+    script = (
+        "import multiprocessing, os, signal\n"
+        "from speechft_cli.data.workers import Workers\n"
+        "from speechft_cli.data.inspection import Limits, Task, pack, Bad\n"
+        "if __name__ == '__main__':\n"
+        "    with Workers(1) as workers:\n"
+        "        workers.begin(0, Task(pack([Bad('train', 'a', '/a', 'r', '')]), Limits(0.1, 1.0)))\n"
+        "        list(workers.results(timeout=None))\n"
+        "        print(workers._workers[0].process.pid, flush=True)\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    (tmp_path / "dies.py").write_text(script)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "dies.py")], env=environment, check=False, stdout=subprocess.PIPE
+    )
+    worker = int(done.stdout)
+    for _ in range(100):
+        if not _is_alive(worker):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the worker is still there")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_hostile_corpus_ends_in_a_report(tmp_path: Path) -> None:
+    root = tmp_path / "corpus"
+    folder = root / "train" / "yes"
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)
+    soundfile.write(folder / "good.wav", noise, 16_000)
+    soundfile.write(folder / "two\nlines.wav", noise[:8000], 16_000)
+    soundfile.write(folder / "cut.flac", noise, 16_000)
+    (folder / "cut.flac").write_bytes((folder / "cut.flac").read_bytes()[:9_000])
+    soundfile.write(folder / "studio.wav", noise.repeat(2).reshape(-1, 2), 96_000, subtype="PCM_24")
+    (folder / "text.wav").write_text("no audio")
+    (folder / "empty.wav").touch()
+    (folder / "twin.wav").write_bytes((folder / "good.wav").read_bytes())
+    os.mkfifo(folder / "pipe.wav")
+    (folder / "loop.wav").symlink_to("loop.wav")
+    (folder / "round").symlink_to(root, target_is_directory=True)
+    soundfile.write(folder / "latin.wav", noise[:4000], 16_000)
+    (folder / "latin.wav").rename(os.fsdecode(os.fsencode(folder) + b"/f\xfcnf.wav"))
+    result = run(config(root, tmp_path / "out", corpus="folder", decode=True), ignore)
+    lines = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").read_text("utf-8").splitlines()]
+    assert {Path(line["audio"]).name: line["reason"] for line in lines} == {
+        "cut.flac": "cut short",
+        "text.wav": "can't be decoded",
+        "empty.wav": "file of 0 bytes",
+        "twin.wav": "duplicate audio",
+        "pipe.wav": "not a regular file",
+        "loop.wav": "no name of a file",
+        "f\\xfcnf.wav": "name is not UTF-8",
+    }
+    assert [each.audio.name for each in read_manifest(tmp_path / "out", "train")] == [
+        "good.wav",
+        "studio.wav",
+        "two\nlines.wav",
+    ]
+    assert isinstance(result.data["rejected"], dict)
+    assert sum(result.data["rejected"].values()) == 7
+
+
+def test_a_nested_line_is_a_wrong_line(tmp_path: Path) -> None:
+    (tmp_path / "manifest.jsonl").write_text("[" * 200_000 + "\n")
+    with pytest.raises(RequestError, match=r"manifest\.jsonl:1: must be JSON"):
+        run(config(tmp_path, tmp_path / "out"), ignore)
+    assert not (tmp_path / "out").exists()
+
+
+def test_of_equal_audio_the_tested_one_stays_and_shared_recordings_are_told(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 16_000))
+    for name, samples in zip(("a", "b", "c"), noise, strict=True):
+        soundfile.write(tmp_path / f"{name}.wav", samples, 16_000)
+    soundfile.write(tmp_path / "copy.wav", noise[0], 16_000)
+    lines: list[dict[str, object]] = [
+        {"audio": "a.wav", "split": "train", "speaker": "x"},
+        {"audio": "copy.wav", "split": "test", "speaker": "x"},
+        {"audio": "b.wav", "split": "train", "duration": 0.4, "speaker": "y"},
+        {"id": "b2", "audio": "b.wav", "split": "test", "start": 0.5, "speaker": "y"},
+        {"audio": "c.wav", "split": "dev", "speaker": "z"},
+    ]
+    (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    events: list[Event] = []
+    result = run(config(tmp_path, tmp_path / "out"), events.append)
+    (rejected,) = (json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines())
+    assert (rejected["id"], rejected["reason"], rejected["detail"]) == ("a", "duplicate audio", "the same as copy")
+    assert result.data["shared"] == {"speakers": 1, "recordings": 1}
+    kept = run(config(tmp_path, tmp_path / "kept", keep_duplicates=True), ignore)
+    assert kept.data["rejected"] == {}
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert "1 speakers of train are also heard in dev or test: y" in notes
+    assert "1 recordings have utterances in several splits" in notes
+
+
+def test_symbols_outside_a_tasks_vocabulary_are_named(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (3, 8_000))
+    for name, samples in zip(("a", "b", "c"), noise, strict=True):
+        soundfile.write(tmp_path / f"{name}.wav", samples, 16_000)
+    texts = {"a": "fine", "b": "naïve", "c": "..."}
+    lines = [{"audio": f"{name}.wav", "text": text} for name, text in texts.items()]
+    (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    result = run(config(tmp_path, tmp_path / "out", task="asr"), ignore)
+    assert result.data["rejected"] == {"outside the vocabulary of asr": 1, "empty text": 1}
+    rejected = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()]
+    assert [(line["id"], line["detail"]) for line in rejected] == [("b", "'Ï'"), ("c", "'...'")]
+
+
+def test_strict_writes_nothing_when_anything_is_rejected(corpus: Path, tmp_path: Path) -> None:
+    run(config(corpus, tmp_path / "kept"), ignore)
+    before = contents(tmp_path / "kept")
+    for out in ("kept", "new"):
+        with pytest.raises(SpeechftError, match="13 utterances can't be used") as caught:
+            run(config(corpus, tmp_path / out, strict=True), ignore)
+        assert caught.value.exit_code == 1
+    assert not (tmp_path / "new").exists()
+    assert contents(tmp_path / "kept") == before
