@@ -14,6 +14,7 @@ from speechft_cli.cli.names import registry
 _EXAMPLES = {
     "encoders": "speechft finetune --encoder CHECKPOINT --set encoder.family={name} --data data --task asr --out run",
     "tasks": "speechft finetune --encoder CHECKPOINT --data data --task {name} --out run",
+    "strategies": "speechft finetune --encoder CHECKPOINT --data data --strategy {name} --out run",
     "corpora": "speechft prepare {name} --root FOLDER --out data",
     "methods": "speechft merge --base BASE --tuned TUNED --method {name} --alphas 0:1:0.25 --out merged",
     "scores": "speechft evaluate -c speechft.yaml --set evaluate.score={name}",
@@ -73,8 +74,9 @@ def details(group: str, name: str) -> Details:
 
 
 def _docstrings(group: str, documented: object, thing: object) -> str:
-    """Returns what describes a thing, and for a corpus what its reader does."""
-    described = [documented, *([getattr(thing, "read", None)] if group == "corpora" else [])]
+    """Returns what describes a thing: for a corpus also what its reader does, for a strategy what it makes."""
+    more = {"corpora": getattr(thing, "read", None), "strategies": thing}
+    described = [documented, *([more[group]] if group in more else [])]
     return "\n\n".join(inspect.getdoc(each) or "" for each in described)
 
 

@@ -14,6 +14,8 @@ GROUPS = {
     "encoder.family": "encoders",
     "prepare.corpus": "corpora",
     "finetune.task": "tasks",
+    "finetune.tasks": "tasks",
+    "finetune.strategy": "strategies",
     "merge.method": "methods",
     "evaluate.tasks": "tasks",
     "evaluate.target": "tasks",
@@ -23,7 +25,7 @@ GROUPS = {
 
 
 def registry(group: str) -> Registry[Any]:
-    """Returns a catalogue: encoders, formats, tasks, corpora, methods or scores."""
+    """Returns a catalogue: encoders, formats, tasks, strategies, corpora, methods or scores."""
     if group == "encoders":
         from speechft_cli.encoders import ENCODERS
 
@@ -36,6 +38,10 @@ def registry(group: str) -> Registry[Any]:
         from speechft_cli.tasks import TASKS
 
         return TASKS
+    if group == "strategies":
+        from speechft_cli.training.strategies import STRATEGIES
+
+        return STRATEGIES
     if group == "corpora":
         from speechft_cli.data import CORPORA
 
@@ -70,7 +76,7 @@ def unknown_names(config: Config, origins: Mapping[str, object]) -> Iterator[str
         section, _, field = key.partition(".")
         value = getattr(getattr(config, section), field, None)
         known = entries(group)
-        for name in [] if value is None else value if isinstance(value, list) else [value]:
+        for name in [] if value is None else value if isinstance(value, list | dict) else [value]:
             if name not in known:
                 where = f"{origins[key]}: " if key in origins else ""
                 yield f"{where}{key}: {unknown_name(name, known)}"

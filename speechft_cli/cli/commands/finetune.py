@@ -22,6 +22,7 @@ class Size(StrEnum):
     """What `--size` takes."""
 
     tiny = "tiny"
+    small = "small"
     base = "base"
     large = "large"
 
@@ -33,6 +34,9 @@ def finetune(
     data: Data = None,
     task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="See `speechft list tasks`.")] = None,
     out: Out = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", metavar="NAME", help="See `speechft list strategies`.")
+    ] = None,
     steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="Optimizer updates in all.")] = None,
     encoder: Annotated[Path | None, typer.Option("--encoder", metavar="PATH", help="Checkpoint to start from.")] = None,
     family: Annotated[
@@ -63,6 +67,7 @@ def finetune(
             "finetune.data": data,
             "finetune.task": task,
             "finetune.out": out,
+            "finetune.strategy": strategy,
             "finetune.steps": steps,
             "finetune.device": device,
             "encoder.checkpoint": encoder,

@@ -21,6 +21,7 @@ class Group(StrEnum):
     encoders = "encoders"
     formats = "formats"
     tasks = "tasks"
+    strategies = "strategies"
     corpora = "corpora"
     methods = "methods"
     scores = "scores"
