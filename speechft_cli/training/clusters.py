@@ -6,13 +6,15 @@ earlier encoder's layer; minibatch k-means.
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import torch
-import torchaudio.compliance.kaldi as kaldi
 import torchaudio.functional as F
 from numpy.typing import NDArray
 from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
+from torchaudio.transforms import MFCC
 
 from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.batches import FRAME_STRIDE
@@ -20,22 +22,29 @@ from speechft_cli.data.batches import FRAME_STRIDE
 #: MFCC frames begin every 10 ms and are 25 ms long, which is just what a CNN encoder's frame hears.
 _HOP = 160
 _WINDOW = 400
-_FEWEST_SAMPLES = 3 * _HOP + _WINDOW
 
 
 def mfcc(waveform: Tensor) -> Tensor:
     """Returns 13 MFCCs with their first and second differences at the frames of a CNN encoder: (N,) -> (T, 39).
 
     Args:
-        waveform: (N,), 16 kHz.
+        waveform: (N,), 16 kHz, long enough for a frame.
     """
-    frames = max(0, (len(waveform) - _WINDOW) // FRAME_STRIDE + 1)
-    if len(waveform) < _FEWEST_SAMPLES:
-        waveform = torch.nn.functional.pad(waveform, (0, _FEWEST_SAMPLES - len(waveform)))
-    static = kaldi.mfcc(waveform[None], sample_frequency=SAMPLE_RATE, use_energy=False).T  # (13, T')
+    static = _mfcc()(F.preemphasis(waveform))  # (N,) -> (13, T')
     first = F.compute_deltas(static)
     features = torch.cat([static, first, F.compute_deltas(first)]).T  # (T', 39)
-    return features[:: FRAME_STRIDE // _HOP][:frames].contiguous()
+    return features[:: FRAME_STRIDE // _HOP].contiguous()
+
+
+@functools.cache
+def _mfcc() -> MFCC:
+    # its filters cost more to compute than to use
+    return MFCC(
+        SAMPLE_RATE,
+        n_mfcc=13,
+        log_mels=True,
+        melkwargs={"n_fft": _WINDOW, "hop_length": _HOP, "n_mels": 23, "f_min": 20.0, "center": False},
+    )
 
 
 def fit_clusters(features: NDArray[np.float32], *, clusters: int, seed: int) -> NDArray[np.float32]:
