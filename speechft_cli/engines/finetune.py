@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -17,8 +18,9 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
-from speechft_cli.engines.finetune_jobs import left_out_notes
+from speechft_cli.engines.finetune_jobs import left_out_notes, speaker_warnings
 from speechft_cli.engines.finetune_plan import plan_table, rate_warnings
+from speechft_cli.engines.finetune_ranks import run_on_ranks
 from speechft_cli.engines.finetune_record import Diary, now, run_record
 from speechft_cli.engines.finetune_request import FinetuneRequest, check_request, resolved
 from speechft_cli.engines.finetune_units import UnitsRequest, label_frames, with_units
@@ -27,21 +29,31 @@ from speechft_cli.events import Note, Report, Result, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import locked, read_run, write_run
+from speechft_cli.io.space import require_space
 from speechft_cli.training.freezing import trainable_names
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
 from speechft_cli.training.loop import LoopSettings, train
 from speechft_cli.training.memory import checkpoint_layers, compile_layers
 from speechft_cli.training.precision import Precision
-from speechft_cli.training.ranks import Ranks, joined
-from speechft_cli.training.state import TrainingState, best_scores, new_state, restore, save_best, save_last
+from speechft_cli.training.ranks import Ranks, is_joining, joined
+from speechft_cli.training.state import (
+    TrainingState,
+    best_scores,
+    checkpoint_bytes,
+    new_state,
+    restore,
+    save_best,
+    save_last,
+)
 
 
 def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool = False) -> Result:
     """Fine-tunes an encoder.
 
     Args:
-        config: Needs `encoder`; `finetune` and `prepare` have defaults.
+        config: Needs `encoder`; `finetune` and `prepare` have defaults. With `finetune.gpus` above 1, processes are
+            started, unless this is one of them.
         report: Told what happens.
         resume: Go on from the run folder's last checkpoint.
         dry_run: Show the plan and stop.
@@ -51,13 +63,17 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         SpeechftError: The run failed.
         InterruptedRunError: SIGINT or SIGTERM; the state is saved.
     """
+    section = config.finetune
+    if section is not None and section.gpus > 1 and not dry_run and not is_joining():
+        check_request(config, resume_from=config.run_dir if resume else None)  # said once, not by every process
+        return run_on_ranks(partial(run, config, resume=resume), section.gpus, report)
     with joined() as ranks:
         report = report if ranks.is_first else ignore
         request = check_request(config, resume_from=config.run_dir if resume else None)
         for each in request.checked:
             for note in left_out_notes(each, request.section):
                 report(Note(note))
-        for warning in rate_warnings(request):
+        for warning in (*rate_warnings(request), *speaker_warnings(request.data, request.checked)):
             report(Note(warning, important=True))
         if dry_run:
             report(plan_table(request, _state(config, request, request.base, torch.device("cpu"))))
@@ -120,6 +136,7 @@ def _train(
         compile_layers(state.encoder)
     record: dict[str, object] = {}
     if ranks.is_first:
+        require_space(folder, 2 * checkpoint_bytes(state))
         if not resume:
             write_text(folder / "config.yaml", config_yaml(resolved(config)))
             if base.path is None:
@@ -127,10 +144,10 @@ def _train(
         record = run_record(config, request, folder, ranks, device)
         write_run(folder, {**record, "status": "running"})
     report(plan_table(request, state))
+    jobs = _jobs(config, request, folder, device, ranks, report)
     status = "failed"
     try:
         with Interruptible() as interruptible:
-            jobs = _jobs(config, request, folder, device, ranks, report)
             _loop(request, state, jobs, folder, ranks, report, interruptible, config.seed)
         if interruptible.received is not None and state.step < schedule.end:
             status = "interrupted"
@@ -172,6 +189,7 @@ def _loop(
         def save(scores: Mapping[str, Mapping[str, float]] | None, is_best: bool) -> None:
             if diary is None:
                 return
+            require_space(folder, checkpoint_bytes(state))
             if scores is not None:
                 for each in scores.values():
                     diary.scores(state.step, each)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -67,6 +67,24 @@ def left_out_notes(checked: CheckedJob, section: FinetuneSection) -> Iterator[st
             else f"no {needs}, or longer than {longest:g} s"
         )
         yield f"{checked.dev_left_out} dev utterances left out: {reason}"
+
+
+def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]:
+    """Says which speakers of the train split are heard in an evaluation split too, where that is not the task."""
+    if all(each.job.task.is_closed_set for each in checked):
+        return
+    speakers = {split: _speakers(read_manifest(data, split)) for split in available_splits(data)}
+    for split in ("dev", "test"):
+        common = sorted(speakers["train"] & speakers.get(split, set()))
+        if common:
+            yield (
+                f"warning: {len(common)} speakers of train are heard in {split} too, for example {common[0]}: scores "
+                "there say less about speakers never heard"
+            )
+
+
+def _speakers(utterances: Iterable[Utterance]) -> set[str]:
+    return {each.speaker for each in utterances if each.speaker is not None}
 
 
 def _labelled_job(

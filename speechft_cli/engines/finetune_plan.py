@@ -39,7 +39,7 @@ def plan_table(request: FinetuneRequest, state: TrainingState) -> Table:
 def rate_warnings(request: FinetuneRequest) -> Iterator[str]:
     """Says what of the request is known to do harm."""
     rate = request.section.encoder_learning_rate or request.section.learning_rate
-    if rate > _DESTRUCTIVE_RATE and request.strategy.name not in ("lora", "dora"):
+    if rate > _DESTRUCTIVE_RATE and not request.strategy.starts_from_base and request.base.path is not None:
         yield (
             f"warning: an encoder learning rate of {rate:g} is known to destroy pre-trained encoders; 1e-4 and below "
             "are usual: --set finetune.encoder_learning_rate=1e-4 keeps the head's rate"

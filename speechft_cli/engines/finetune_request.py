@@ -16,7 +16,7 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.s3prl import random_checkpoint
-from speechft_cli.engines.device import choose_device
+from speechft_cli.engines.device import require_gpus
 from speechft_cli.engines.finetune_jobs import CheckedJob, check_jobs
 from speechft_cli.errors import RequestError
 from speechft_cli.io.hashes import weights_hash
@@ -98,7 +98,7 @@ def check_request(config: Config, *, resume_from: Path | None) -> FinetuneReques
         hold_share=section.hold_share,
         end_share=strategy.end_share,
     )
-    choose_device(section.device)
+    require_gpus(section.device, section.gpus)
     data_sha256 = data_hash(data)
     if resume_from is not None and _recorded(resume_from, "data")["sha256"] != data_sha256:
         raise RequestError(

@@ -16,6 +16,7 @@ from speechft_cli.training.freezing import freeze, release
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
 from speechft_cli.training.meter import Meter
+from speechft_cli.training.preflight import out_of_memory_named, preflight
 from speechft_cli.training.ranks import Ranks
 from speechft_cli.training.schedule import StableSchedule
 from speechft_cli.training.state import TrainingState
@@ -86,13 +87,15 @@ def train(
         interruptible: Asked after every update.
 
     Raises:
-        SpeechftError: Too many gradients were not finite, or the ranks no longer hold the same encoder.
+        SpeechftError: A batch does not fit into memory, too many gradients were not finite, or the ranks no longer
+            hold the same encoder.
     """
     if state.step >= schedule.end:
         return  # resumed after the last update
     meter = Meter()
     score = ""
     metrics = jobs[0].task.metrics
+    preflight(state, jobs, schedule, batch_seconds=settings.batch_seconds)
     _set_modes(state, schedule, settings)
     ranks.require_equal(state.encoder.weights(), step=state.step)
     # closed at once, whatever ends the loop: reading processes must not outlive it
@@ -106,15 +109,18 @@ def train(
                 state.optimizer.param_groups, (settings.learning_rate, settings.encoder_learning_rate), strict=True
             ):
                 group["lr"] = peak * share
-            loss, norm, audio = make_update(
-                state,
-                jobs[planned.source],
-                batches,
-                is_frozen=schedule.is_encoder_frozen(state.step),
-                gradient_clip=settings.gradient_clip,
-                seed=settings.seed,
-                ranks=ranks,
-            )
+            is_frozen = schedule.is_encoder_frozen(state.step)
+            job, pieces = jobs[planned.source], [piece for batch in planned.batches for piece in batch]
+            with out_of_memory_named(job, pieces, is_frozen=is_frozen, batch_seconds=settings.batch_seconds):
+                loss, norm, audio = make_update(
+                    state,
+                    job,
+                    batches,
+                    is_frozen=is_frozen,
+                    gradient_clip=settings.gradient_clip,
+                    seed=settings.seed,
+                    ranks=ranks,
+                )
             stage = schedule.stage(state.step)
             state.step += 1
             state.positions = list(planned.positions)

@@ -96,11 +96,15 @@ class Ranks:
             )
 
 
+def is_joining() -> bool:
+    """Whether this process was started as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 @contextlib.contextmanager
 def joined() -> Iterator[Ranks]:
     """Joins the processes that `speechft finetune --gpus N`, torchrun or accelerate launch started; alone: no one."""
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    if world == 1:
+    if not is_joining():
         yield Ranks()
         return
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -109,7 +113,7 @@ def joined() -> Iterator[Ranks]:
     # flags and hashes go through gloo on the CPU: asking for them does not wait for the GPU
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
     try:
-        yield Ranks(dist.get_rank(), world, local_rank)
+        yield Ranks(dist.get_rank(), dist.get_world_size(), local_rank)
     finally:
         dist.destroy_process_group()
 

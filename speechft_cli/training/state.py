@@ -92,6 +92,14 @@ def new_state(
     return TrainingState(encoder, every, strategy, attached, optimizer, precision, Skips(skip_limit), positions)
 
 
+def checkpoint_bytes(state: TrainingState) -> int:
+    """Returns how much room the best and the last checkpoint take while they replace older ones."""
+    heads = sum(parameter.nbytes for parameter in state.heads.parameters())
+    encoder = sum(tensor.nbytes for tensor in state.encoder.weights().values())
+    trained = sum(parameter.nbytes for parameter in parameters_of(state.encoder, state.attached.trained))
+    return 2 * (encoder + heads) + 2 * (heads + trained)  # Adam has two moments
+
+
 def save_last(state: TrainingState, folder: Path, base: EncoderCheckpoint) -> None:
     """Writes `folder` whole or not at all: the encoder in s3prl's layout, and the rest in `state.pt`.
 

@@ -47,6 +47,7 @@ def finetune(
     ] = None,
     size: Annotated[Size | None, typer.Option("--size", help="Architecture of a random encoder.")] = None,
     seed: Seed = None,
+    gpus: Annotated[int | None, typer.Option("--gpus", metavar="N", help="Processes, one for each GPU.")] = None,
     device: Device = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this run was stopped.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and say the plan; train nothing.")] = (
@@ -69,6 +70,7 @@ def finetune(
             "finetune.out": out,
             "finetune.strategy": strategy,
             "finetune.steps": steps,
+            "finetune.gpus": gpus,
             "finetune.device": device,
             "encoder.checkpoint": encoder,
             "encoder.family": family,

@@ -96,6 +96,8 @@ class FinetuneSection(Section):
     """Updates between log lines."""
     workers: Annotated[int, Field(ge=0)] = 2
     """Processes that read audio, for each GPU; 0 reads in the main process."""
+    gpus: PositiveInt = 1
+    """Processes that train together, one for each GPU; on `device: cpu` that many processes, for trying."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
 
