@@ -51,7 +51,7 @@ def _data_rows(request: FinetuneRequest, checked: CheckedJob) -> list[tuple[str,
     source = job.source(section.batch_seconds)
     hours = sum(example.utterance.duration for example in job.train) / 3600
     batches = len(plan_epoch(source.durations, batch_seconds=section.batch_seconds, seed=0, epoch=0))
-    per_epoch = -(-batches // section.batches_per_update)
+    per_epoch = -(-batches // (section.batches_per_update * section.gpus))
     total = sum(each.job.weight for each in request.checked)
     prefix = f"{job.task.name}: " if len(request.checked) > 1 else ""
     share = f", {job.weight / total:.0%} of the updates" if prefix else ""
