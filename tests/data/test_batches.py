@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechft_cli.data.batches import Planned, Position, Source, plan_epoch, plan_updates
@@ -15,6 +15,7 @@ from speechft_cli.data.utterance import Utterance
 durations = st.lists(st.floats(0.1, 30.0), min_size=1, max_size=60)
 
 
+@settings(deadline=None)
 @given(durations, st.floats(1.0, 60.0), st.integers(0, 5))
 def test_an_epoch_has_every_utterance_once_and_no_batch_too_long(
     seconds: list[float], batch_seconds: float, epoch: int
@@ -43,18 +44,19 @@ def test_utterances_of_similar_length_come_together() -> None:
     assert sum(seconds) / padded > 0.85  # random batches of this size would fill about 0.55
 
 
-def played(sources: list[Source], *, step: int, positions: list[Position], **settings: int) -> Iterator[Planned]:
-    return plan_updates(sources, seed=1, step=step, positions=positions, **settings)
+def played(sources: list[Source], *, step: int, positions: list[Position], **others: int) -> Iterator[Planned]:
+    return plan_updates(sources, seed=1, step=step, positions=positions, **others)
 
 
-def source(seconds: list[float], **settings: float) -> Source:
+def source(seconds: list[float], **others: float) -> Source:
     utterances = [Utterance(f"u{index}", Path("a.wav"), duration=each) for index, each in enumerate(seconds)]
-    return Source(utterances, **{"batch_seconds": 30.0, **settings})
+    return Source(utterances, **{"batch_seconds": 30.0, **others})
 
 
 SECONDS = np.random.default_rng(0).uniform(1, 10, 40).tolist()
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 30), st.integers(1, 3))
 def test_a_plan_goes_on_from_any_update_as_if_it_had_never_stopped(done: int, batches: int) -> None:
     sources = [source(SECONDS, crop_seconds=4.0), source(SECONDS[:7], weight=0.3)]

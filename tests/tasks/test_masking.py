@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechft_cli.tasks.masking import Masking
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=4), st.integers(0, 99))
 def test_every_utterance_hides_some_frames_of_its_own_and_no_padding(counts: list[int], seed: int) -> None:
     frames = max(counts) + 3
