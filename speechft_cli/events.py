@@ -48,6 +48,8 @@ class TrainingStep:
         audio_rate: Seconds of audio trained on per second of time.
         remaining: Estimated seconds until the end.
         score: Last dev score, for example `WER 41.20 %`; empty before the first evaluation.
+        waiting: Share of the time in which no data was there to train on.
+        skipped: Updates left out so far because their gradient was not finite.
     """
 
     step: int
@@ -59,6 +61,8 @@ class TrainingStep:
     audio_rate: float
     remaining: float
     score: str = ""
+    waiting: float = 0.0
+    skipped: int = 0
 
 
 @dataclass(frozen=True)

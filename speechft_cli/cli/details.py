@@ -16,6 +16,7 @@ from speechft_cli.tasks.presets.base import Preset
 _EXAMPLES = {
     "encoders": "speechft finetune --encoder CHECKPOINT --set encoder.family={name} --data data --task asr --out run",
     "tasks": "speechft finetune --encoder CHECKPOINT --data data --task {name} --out run",
+    "strategies": "speechft finetune --encoder CHECKPOINT --data data --strategy {name} --out run",
     "corpora": "speechft prepare {name} --root FOLDER --out data",
     "methods": "speechft merge --base BASE --tuned TUNED --method {name} --alphas 0:1:0.25 --out merged",
     "presets": "speechft evaluate -c speechft.yaml --preset {name}",
@@ -78,10 +79,11 @@ def details(group: str, name: str) -> Details:
 
 
 def _docstrings(group: str, documented: object, thing: object) -> str:
-    """Returns what describes a thing, and for a corpus what its reader does."""
+    """Returns what describes a thing: for a corpus also what its reader does, for a strategy what it makes."""
     if isinstance(thing, Preset):
         return thing.text
-    described = [documented, *([getattr(thing, "read", None)] if group == "corpora" else [])]
+    more = {"corpora": getattr(thing, "read", None), "strategies": thing}
+    described = [documented, *([more[group]] if group in more else [])]
     return "\n\n".join(inspect.getdoc(each) or "" for each in described)
 
 

@@ -15,6 +15,8 @@ GROUPS = {
     "prepare.corpus": "corpora",
     "prepare.task": "tasks",
     "finetune.task": "tasks",
+    "finetune.tasks": "tasks",
+    "finetune.strategy": "strategies",
     "merge.method": "methods",
     "merge.formats": "formats",
     "evaluate.tasks": "tasks",
@@ -26,7 +28,7 @@ GROUPS = {
 
 
 def registry(group: str) -> Registry[Any]:
-    """Returns a catalogue: encoders, formats, tasks, presets, corpora, methods or scores."""
+    """Returns a catalogue: encoders, formats, tasks, presets, strategies, corpora, methods or scores."""
     if group == "encoders":
         from speechft_cli.encoders import ENCODERS
 
@@ -39,6 +41,10 @@ def registry(group: str) -> Registry[Any]:
         from speechft_cli.tasks import TASKS
 
         return TASKS
+    if group == "strategies":
+        from speechft_cli.training.strategies import STRATEGIES
+
+        return STRATEGIES
     if group == "corpora":
         from speechft_cli.data import CORPORA
 
@@ -77,7 +83,7 @@ def unknown_names(config: Config, origins: Mapping[str, object]) -> Iterator[str
         section, _, field = key.partition(".")
         value = getattr(getattr(config, section), field, None)
         known = entries(group)
-        for name in [] if value is None else value if isinstance(value, list) else [value]:
+        for name in [] if value is None else value if isinstance(value, list | dict) else [value]:
             if name not in known:
                 where = f"{origins[key]}: " if key in origins else ""
                 yield f"{where}{key}: {unknown_name(name, known)}"

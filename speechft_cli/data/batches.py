@@ -1,4 +1,4 @@
-"""Batches by seconds, as a pure function of seed and epoch: a position in the data is two numbers.
+"""Which utterances are trained on when, as a pure function of seed and position.
 
 lhotse's samplers keep their position in state that must be replayed and depends on the number of ranks; a plan that
 can be computed anew at any point makes exact resumption a matter of counting.
@@ -6,39 +6,80 @@ can be computed anew at any point makes exact resumption a matter of counting.
 
 from __future__ import annotations
 
-import signal
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from speechft_cli.data.audio import read_waveform
+from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.utterance import Seconds, Utterance
-from speechft_cli.errors import SpeechftError
+
+#: Crops begin on the frame grid that every CNN encoder here has [samples at 16 kHz], so that labels of frames fit.
+FRAME_STRIDE = 320
 
 
 class Position(NamedTuple):
-    """Where in the data a run is: the next batch of which epoch, both from 0."""
+    """Where in a source's data a run is: the next batch of which epoch, both from 0."""
 
     epoch: int = 0
     batch: int = 0
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Some utterances and their waveforms.
+class Piece(NamedTuple):
+    """A stretch of an utterance.
 
     Attributes:
-        indices: Which utterances, by their place in the list the batches were planned over.
-        waveforms: One (N_i,) each, 16 kHz.
+        source: Which source it is of, by its place in the list of sources.
+        utterance: Which utterance of the source.
+        start: Where it begins in the utterance [samples at 16 kHz].
+        length: Its length [samples at 16 kHz].
     """
 
-    indices: tuple[int, ...]
-    waveforms: tuple[Tensor, ...]
+    source: int
+    utterance: int
+    start: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """The training data of one task.
+
+    Attributes:
+        utterances: Every one is trained on once per epoch.
+        batch_seconds: Most audio a batch may hold, padding included [s].
+        crop_seconds: Of longer utterances a random stretch of this length is taken, another one each epoch [s];
+            None: utterances are taken whole.
+        weight: Share of the updates, relative to the other sources.
+    """
+
+    utterances: Sequence[Utterance]
+    batch_seconds: Seconds
+    crop_seconds: Seconds | None = None
+    weight: float = 1.0
+
+    @functools.cached_property
+    def durations(self) -> list[Seconds]:
+        """Seconds of each utterance that are trained on at a time."""
+        longest = self.crop_seconds or float("inf")
+        return [min(each.duration, longest) for each in self.utterances]
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The data of one update on one rank.
+
+    Attributes:
+        source: Which source it is of.
+        batches: What to read: one batch per accumulated gradient.
+        positions: Of every source, after this update.
+    """
+
+    source: int
+    batches: tuple[tuple[Piece, ...], ...]
+    positions: tuple[Position, ...]
 
 
 def plan_epoch(durations: Sequence[Seconds], *, batch_seconds: Seconds, seed: int, epoch: int) -> list[list[int]]:
@@ -71,89 +112,72 @@ def plan_epoch(durations: Sequence[Seconds], *, batch_seconds: Seconds, seed: in
     return [batches[place] for place in random.permutation(len(batches)).tolist()]
 
 
-def load_batches(
-    utterances: Sequence[Utterance], *, batch_seconds: Seconds, seed: int, start: Position, workers: int
-) -> Iterator[tuple[Position, Batch]]:
-    """Reads batches without end, from `start` on; each comes with the position of the batch after it.
+def plan_updates(
+    sources: Sequence[Source],
+    *,
+    seed: int,
+    step: int,
+    positions: Sequence[Position],
+    batches_per_update: int = 1,
+    rank: int = 0,
+    world: int = 1,
+) -> Iterator[Planned]:
+    """Plans updates without end, from the update after `step` updates on.
+
+    Every update takes the next `world * batches_per_update` batches of one source, each rank its share, so that no
+    two ranks see the same batch and a run that goes on with another number of ranks leaves no batch out.
 
     Args:
-        utterances: What to read.
-        batch_seconds: Most audio a batch may hold, padding included [s].
+        sources: Which of them an update trains on is drawn by their weights, the same on every rank.
         seed: Of the run.
-        start: The first batch to read.
-        workers: Processes that read ahead; 0 reads in this process.
-
-    Raises:
-        SpeechftError: A recording can't be read.
+        step: Updates made.
+        positions: Of every source.
+        batches_per_update: Batches whose gradients are accumulated on each rank.
+        rank: This process.
+        world: Number of processes.
     """
-    plan = _Plan([each.duration for each in utterances], batch_seconds=batch_seconds, seed=seed, start=start)
-    loader = DataLoader(
-        _Waveforms(utterances),
-        batch_sampler=plan,  # an endless iterable of batches is enough for it
-        collate_fn=_as_it_is,
-        num_workers=workers,
-        prefetch_factor=4 if workers else None,
-        worker_init_fn=_leave_signals_to_the_main_process,
-        generator=torch.Generator(),  # else the loader takes its seed from the global generator
-    )
-    for position, items in zip(plan.positions(), loader, strict=False):
-        yield position, _batch(items)
+    epochs = [_Epochs(number, source, seed) for number, source in enumerate(sources)]
+    now = list(positions)
+    shares = np.array([source.weight for source in sources]) / sum(source.weight for source in sources)
+    while True:
+        # a generator of its own for each update: which source comes does not depend on where the plan began
+        drawn = int(np.random.default_rng((seed, 1, step)).choice(len(sources), p=shares)) if len(sources) > 1 else 0
+        group = []
+        for _ in range(world * batches_per_update):
+            batch, now[drawn] = epochs[drawn].take(now[drawn])
+            group.append(batch)
+        yield Planned(drawn, tuple(group[rank::world]), tuple(now))
+        step += 1
 
 
-class _Plan:
-    """The endless sequence of batches after `start`."""
+class _Epochs:
+    """The batches of one source; the plan of the epoch asked for last is kept."""
 
-    def __init__(self, durations: Sequence[Seconds], *, batch_seconds: Seconds, seed: int, start: Position) -> None:
-        self._durations = durations
-        self._batch_seconds = batch_seconds
+    def __init__(self, number: int, source: Source, seed: int) -> None:
+        self._number = number
+        self._source = source
         self._seed = seed
-        self._start = start
+        self._epoch = -1
+        self._batches: list[list[int]] = []
+        self._where = np.zeros(0)
 
-    def __iter__(self) -> Iterator[list[int]]:
-        epoch, first = self._start
-        while True:
-            yield from self._epoch(epoch)[first:]
-            epoch, first = epoch + 1, 0
+    def take(self, position: Position) -> tuple[tuple[Piece, ...], Position]:
+        """Returns the batch at `position` and the position after it."""
+        epoch, batch = position
+        if epoch != self._epoch:
+            source = self._source
+            self._batches = plan_epoch(
+                source.durations, batch_seconds=source.batch_seconds, seed=self._seed, epoch=epoch
+            )
+            self._where = np.random.default_rng((self._seed, 2, epoch)).random(len(source.utterances))
+            self._epoch = epoch
+        pieces = tuple(self._piece(index) for index in self._batches[batch])
+        return pieces, Position(epoch, batch + 1) if batch + 1 < len(self._batches) else Position(epoch + 1, 0)
 
-    def positions(self) -> Iterator[Position]:
-        """The position after each of those batches."""
-        epoch, first = self._start
-        while True:
-            count = len(self._epoch(epoch))
-            for done in range(first + 1, count + 1):
-                yield Position(epoch, done) if done < count else Position(epoch + 1, 0)
-            epoch, first = epoch + 1, 0
-
-    def _epoch(self, epoch: int) -> list[list[int]]:
-        return plan_epoch(self._durations, batch_seconds=self._batch_seconds, seed=self._seed, epoch=epoch)
-
-
-class _Waveforms(Dataset[tuple[int, Tensor | SpeechftError]]):
-    def __init__(self, utterances: Sequence[Utterance]) -> None:
-        self._utterances = utterances
-
-    def __getitem__(self, index: int) -> tuple[int, Tensor | SpeechftError]:
-        try:
-            return index, read_waveform(self._utterances[index])
-        except SpeechftError as error:
-            return index, error  # raised in the main process: a worker would wrap it in its own traceback
-
-
-def _batch(items: list[tuple[int, Tensor | SpeechftError]]) -> Batch:
-    waveforms = []
-    for _, item in items:
-        if isinstance(item, SpeechftError):
-            raise item
-        waveforms.append(item)
-    return Batch(tuple(index for index, _ in items), tuple(waveforms))
-
-
-def _as_it_is(items: list[tuple[int, Tensor | SpeechftError]]) -> list[tuple[int, Tensor | SpeechftError]]:
-    return items
-
-
-def _leave_signals_to_the_main_process(worker: int) -> None:
-    # Ctrl-C and a scheduler's SIGTERM reach the whole process group; the main process saves and then ends the workers
-    del worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    def _piece(self, index: int) -> Piece:
+        whole = round(self._source.utterances[index].duration * SAMPLE_RATE)
+        length = whole
+        if self._source.crop_seconds is not None:
+            length = min(whole, round(self._source.crop_seconds * SAMPLE_RATE))
+        places = (whole - length) // FRAME_STRIDE + 1
+        return Piece(self._number, index, int(self._where[index] * places) * FRAME_STRIDE, length)

@@ -46,6 +46,11 @@ HUBERT = EncoderFamily(
     marks=("label_embs_concat",),
     config_name="hubert",
     published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/hubert_base_ls960.pt",
-    sizes={"tiny": _size("tiny", 128), "base": _size("base", 256), "large": _size("large", 768)},
+    sizes={
+        "tiny": _size("tiny", 128),
+        "small": _size("small", 192),
+        "base": _size("base", 256),
+        "large": _size("large", 768),
+    },
     home=HuggingFaceHome("hubert", "HubertModel", "hubert"),
 )

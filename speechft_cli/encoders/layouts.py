@@ -10,10 +10,11 @@ CONVOLUTIONS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
 #: base: LayerNorm after each block, GroupNorm in the CNN. large: LayerNorm before each block and in every CNN layer.
 Style = Literal["base", "large"]
 
-Size = Literal["tiny", "base", "large"]
+Size = Literal["tiny", "small", "base", "large"]
 
 _SIZES: dict[Size, dict[str, int]] = {
     "tiny": {"layers": 3, "width": 128, "feed_forward": 512, "heads": 4, "channels": 64, "positions": 64},
+    "small": {"layers": 6, "width": 192, "feed_forward": 768, "heads": 4, "channels": 128, "positions": 64},
     "base": {"layers": 12, "width": 768, "feed_forward": 3072, "heads": 12, "channels": 512, "positions": 128},
     "large": {"layers": 24, "width": 1024, "feed_forward": 4096, "heads": 16, "channels": 512, "positions": 128},
 }

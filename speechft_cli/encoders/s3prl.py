@@ -25,6 +25,8 @@ from speechft_cli.errors import RequestError, SpeechftError
 
 #: What torch says of the ways of s3prl's networks, which no user can change.
 _OLD_WAYS = ("Support for mismatched key_padding_mask",)
+#: What takes the place of a hidden frame, in every family that was pre-trained by hiding frames.
+_MASK_EMBEDDING = "mask_emb"
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,31 @@ class Encoder(nn.Module):
         """L + 1, the number of hidden states."""
         return len(self.model.encoder.layers) + 1  # type: ignore[union-attr, arg-type]
 
-    def forward(self, waveforms: Sequence[Tensor]) -> Encoded:
+    @property
+    def layers(self) -> nn.ModuleList:
+        """The L Transformer layers."""
+        layers = self.model.encoder.layers  # type: ignore[union-attr]
+        assert isinstance(layers, nn.ModuleList)
+        return layers
+
+    @property
+    def mask_name(self) -> str | None:
+        """Name of the embedding that takes the place of hidden frames; None for a family that has none."""
+        return _MASK_EMBEDDING if hasattr(self.model, _MASK_EMBEDDING) else None
+
+    def let_cnn_train(self) -> None:
+        """Lets gradients into the CNN, which s3prl's experts keep out, scaled as in HuBERT's pre-training."""
+        self.model.feature_grad_mult = 0.1  # type: ignore[assignment]
+
+    def forward(self, waveforms: Sequence[Tensor], mask: Tensor | None = None) -> Encoded:
         """Encodes a batch of waveforms (N_i,), 16 kHz, in [-1, 1].
 
         Without exact padding, what a batch's padding does depends on the family (docs/formats.md); a batch of one is
         never padded.
+
+        Args:
+            waveforms: What to encode.
+            mask: Frames to hide from the Transformer (B, T): the mask embedding takes their place.
 
         Raises:
             SpeechftError: A waveform is too short for a single frame.
@@ -95,9 +117,29 @@ class Encoder(nn.Module):
             shortest = min(len(waveform) for waveform in waveforms)
             raise SpeechftError(f"waveform: must give at least one frame, got {shortest} samples at 16 kHz")
         lengths = [len(waveform) for waveform in waveforms]
-        with self._padding.of(lengths) if self._padding is not None else contextlib.nullcontext():
+        padding = self._padding.of(lengths) if self._padding is not None else contextlib.nullcontext()
+        with padding, self._hiding(mask):
             hidden_states = self.expert(list(waveforms), **self.family.call)["hidden_states"]
         return Encoded(tuple(hidden_states), torch.tensor(counts, device=waveforms[0].device))
+
+    @contextlib.contextmanager
+    def _hiding(self, mask: Tensor | None) -> Iterator[None]:
+        # the expert itself never masks; between the CNN's projection and the Transformer is the Transformer's input
+        if mask is None:
+            yield
+            return
+        transformer, embedding = self.model.encoder, getattr(self.model, _MASK_EMBEDDING)
+
+        def hide(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+            del module
+            features, *rest = inputs
+            return (torch.where(mask[:, :, None], embedding.to(features.dtype), features), *rest)
+
+        handle = transformer.register_forward_pre_hook(hide)  # type: ignore[union-attr]
+        try:
+            yield
+        finally:
+            handle.remove()
 
     def weights(self) -> dict[str, Tensor]:
         """Returns the weights by their checkpoint names, sharing memory with the network."""

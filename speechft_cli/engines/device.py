@@ -7,6 +7,22 @@ import torch
 from speechft_cli.errors import RequestError
 
 
+def require_gpus(name: str, count: int) -> None:
+    """Makes sure that `count` processes can have a device each.
+
+    Raises:
+        RequestError: There are fewer GPUs, or one GPU was asked for by its number.
+    """
+    device = choose_device(name)
+    if device.index is not None and count > 1:
+        raise RequestError(f"device: must be auto, cuda or cpu for {count} processes, got {name!r}")
+    if device.type == "cuda" and count > torch.cuda.device_count():
+        raise RequestError(
+            f"finetune.gpus: must be at most the number of GPUs here, {torch.cuda.device_count()}, got {count}",
+            "speechft doctor shows what works here",
+        )
+
+
 def choose_device(name: str) -> torch.device:
     """Returns the device called `name`; `auto` is the first GPU when there is one.
 

@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 import shlex
-import sys
-import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import cast
 
 import torch
 
-from speechft_cli import __version__
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.finetune import FinetuneSection
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
-from speechft_cli.engines.finetune_request import (
-    FinetuneRequest,
-    check_request,
-    plan_table,
-    resolved,
-    tell_rejected,
-)
+from speechft_cli.engines.finetune_jobs import left_out_notes, speaker_warnings
+from speechft_cli.engines.finetune_plan import plan_table, rate_warnings
+from speechft_cli.engines.finetune_ranks import run_on_ranks
+from speechft_cli.engines.finetune_record import Diary, now, run_record
+from speechft_cli.engines.finetune_request import FinetuneRequest, check_request, resolved
+from speechft_cli.engines.finetune_units import UnitsRequest, label_frames, with_units
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
-from speechft_cli.events import Report, Result, TrainingStep
+from speechft_cli.events import Note, Report, Result, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
-from speechft_cli.io.hashes import file_hash, weights_hash
-from speechft_cli.io.run_folder import MetricsLog, locked, read_run, write_run
+from speechft_cli.io.hashes import weights_hash
+from speechft_cli.io.run_folder import locked, read_run, write_run
+from speechft_cli.io.space import require_space
+from speechft_cli.training.freezing import trainable_names
 from speechft_cli.training.interrupt import Interruptible
+from speechft_cli.training.job import Job
 from speechft_cli.training.loop import LoopSettings, train
-from speechft_cli.training.state import best_scores, new_state, restore, save_best, save_last
+from speechft_cli.training.memory import checkpoint_layers, compile_layers
+from speechft_cli.training.precision import Precision
+from speechft_cli.training.ranks import Ranks, is_joining, joined
+from speechft_cli.training.state import (
+    TrainingState,
+    best_scores,
+    checkpoint_bytes,
+    new_state,
+    restore,
+    save_best,
+    save_last,
+)
 
 
 def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool = False) -> Result:
-    """Fine-tunes an encoder stably on one task.
+    """Fine-tunes an encoder.
 
     Args:
-        config: Needs `encoder`; `finetune` and `prepare` have defaults.
+        config: Needs `encoder`; `finetune` and `prepare` have defaults. With `finetune.gpus` above 1, processes are
+            started, unless this is one of them.
         report: Told what happens.
         resume: Go on from the run folder's last checkpoint.
         dry_run: Show the plan and stop.
@@ -50,163 +63,201 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         SpeechftError: The run failed.
         InterruptedRunError: SIGINT or SIGTERM; the state is saved.
     """
-    request = check_request(config, resume_from=config.run_dir if resume else None)
-    tell_rejected(request, report)
-    if dry_run:
-        encoder = build_encoder(request.base, device=torch.device("cpu"))
-        report(plan_table(request, encoder, request.task.head(encoder.width, len(request.vocabulary))))
-        return Result("planned; nothing was written", str(config.run_dir), "the same command without --dry-run")
-    folder = config.run_dir
-    if (folder / "run.json").exists() and not resume:
-        raise RequestError(
-            f"{folder}: holds a fine-tuning run already",
-            "speechft finetune --resume goes on with it; finetune.out or --out chooses another folder",
-        )
-    with locked(folder):
-        if resume and read_run(folder)["status"] == "done":
-            return _result(request, folder)
-        return _train(config, request, report, folder, resume=resume)
+    section = config.finetune
+    if section is not None and section.gpus > 1 and not dry_run and not is_joining():
+        check_request(config, resume_from=config.run_dir if resume else None)  # said once, not by every process
+        return run_on_ranks(partial(run, config, resume=resume), section.gpus, report)
+    with joined() as ranks:
+        report = report if ranks.is_first else ignore
+        request = check_request(config, resume_from=config.run_dir if resume else None)
+        for each in request.checked:
+            for note in left_out_notes(each, request.section):
+                report(Note(note))
+        for warning in (*rate_warnings(request), *speaker_warnings(request.data, request.checked)):
+            report(Note(warning, important=True))
+        if dry_run:
+            report(plan_table(request, _state(config, request, request.base, torch.device("cpu"))))
+            return Result("planned; nothing was written", str(config.run_dir), "the same command without --dry-run")
+        folder = config.run_dir
+        if (folder / "run.json").exists() and not resume:
+            raise RequestError(
+                f"{folder}: holds a fine-tuning run already",
+                "speechft finetune --resume goes on with it; finetune.out or --out chooses another folder",
+            )
+        ranks.wait()  # nobody writes before everybody has looked
+        with locked(folder) if ranks.is_first else contextlib.nullcontext():
+            if resume and read_run(folder)["status"] == "done":
+                return _result(request, folder)
+            return _train(config, request, report, folder, ranks, resume=resume)
 
 
-def _train(config: Config, request: FinetuneRequest, report: Report, folder: Path, *, resume: bool) -> Result:
-    section, task, schedule, base = request.section, request.task, request.schedule, request.base
-    device = choose_device(section.device)
+def _state(config: Config, request: FinetuneRequest, start: EncoderCheckpoint, device: torch.device) -> TrainingState:
+    """Encoder, heads and optimizer before the first update; the same on every rank."""
     torch.manual_seed(config.seed)
-    for part in ("best", "last"):
-        recover(folder / part)
-        remove_unfinished(folder / part)
+    encoder = build_encoder(start, device=device)
+    if request.trains_cnn:
+        encoder.let_cnn_train()
+    heads = {
+        each.job.task.name: each.job.task.head(encoder.width, len(each.job.vocabulary)).to(device)
+        for each in request.checked
+    }
+    return new_state(
+        encoder,
+        heads,
+        strategy=request.strategy,
+        trainable=trainable_names(encoder, with_cnn=request.trains_cnn, with_mask=request.is_masked),
+        base=request.base.weights,
+        precision=Precision.on(request.section.precision, device),
+        skip_limit=request.section.skip_limit,
+    )
+
+
+def _train(
+    config: Config, request: FinetuneRequest, report: Report, folder: Path, ranks: Ranks, *, resume: bool
+) -> Result:
+    section, schedule, base = request.section, request.schedule, request.base
+    device = choose_device(section.device)
+    if ranks.is_first:
+        for part in ("best", "last"):
+            recover(folder / part)
+            remove_unfinished(folder / part)
+    ranks.wait()
     # a run that was killed before its first checkpoint begins again
     resume = resume and (folder / "last" / "state.pt").is_file()
-    start = read_encoder(folder / "last" / "encoder.pt", base.family) if resume else base
-    encoder = build_encoder(start, device=device)
-    head = task.head(encoder.width, len(request.vocabulary)).to(device)
-    state = new_state(encoder, head, learning_rate=section.learning_rate)
-    if not resume:
-        write_text(folder / "config.yaml", config_yaml(resolved(config)))
-        if base.path is None:
-            converted.write(base, folder / "base" / "encoder.pt")
-    run_json = _run_json(config, request, folder, device)
-    write_run(folder, {**run_json, "status": "running"})
-    report(plan_table(request, encoder, head))
+    start = base
+    if resume and not request.strategy.starts_from_base:
+        start = read_encoder(folder / "last" / "encoder.pt", base.family)
+    state = _state(config, request, start, device)
     if resume:
         restore(state, folder / "last")
-
-    from torch.utils.tensorboard import SummaryWriter
-
-    metrics_log = MetricsLog(folder / "metrics.jsonl", resume_at=state.step)
-    board = SummaryWriter(str(folder / "tensorboard"), purge_step=state.step + 1 if resume else None)
-
-    def log(step: TrainingStep) -> None:
-        line = {
-            "step": step.step,
-            "stage": step.stage,
-            "loss": step.loss,
-            "learning_rate": step.learning_rate,
-            "gradient_norm": step.gradient_norm,
-            "audio_rate": step.audio_rate,
-        }
-        metrics_log.append(line)
-        for name in ("loss", "learning_rate", "gradient_norm", "audio_rate"):
-            board.add_scalar(f"train/{name}", line[name], step.step)
-        report(step)
-
-    def save(scores: Mapping[str, float] | None, is_best: bool) -> None:
-        if scores is not None:
-            finite = {name: value for name, value in scores.items() if not math.isnan(value)}
-            metrics_log.append({"step": state.step, **{f"dev_{name}": value for name, value in finite.items()}})
-            for name, value in finite.items():
-                board.add_scalar(f"dev/{name}", value, state.step)
-        if is_best and scores is not None:
-            save_best(
-                state,
-                folder / "best",
-                base,
-                vocabulary=request.vocabulary,
-                scores=scores,
-                metrics=task.metrics,
-            )
-        save_last(state, folder / "last", base)
-
+    if section.gradient_checkpointing:
+        checkpoint_layers(state.encoder)
+    if section.compile:
+        compile_layers(state.encoder)
+    record: dict[str, object] = {}
+    if ranks.is_first:
+        require_space(folder, 2 * checkpoint_bytes(state))
+        if not resume:
+            write_text(folder / "config.yaml", config_yaml(resolved(config)))
+            if base.path is None:
+                converted.write(base, folder / "base" / "encoder.pt")
+        record = run_record(config, request, folder, ranks, device)
+        write_run(folder, {**record, "status": "running"})
+    report(plan_table(request, state))
+    jobs = _jobs(config, request, folder, device, ranks, report)
     status = "failed"
     try:
         with Interruptible() as interruptible:
-            train(
-                state,
-                task=task,
-                vocabulary=request.vocabulary,
-                examples=request.train,
-                dev=request.dev,
-                schedule=schedule,
-                settings=_loop_settings(section, config.seed),
-                report=report,
-                log=log,
-                save=save,
-                interruptible=interruptible,
-            )
-        if interruptible.received is not None and state.step < schedule.steps:
+            _loop(request, state, jobs, folder, ranks, report, interruptible, config.seed)
+        if interruptible.received is not None and state.step < schedule.end:
             status = "interrupted"
             raise InterruptedRunError(
-                f"interrupted at step {state.step} of {schedule.steps}; the state is saved in {folder / 'last'}",
+                f"interrupted at step {state.step} of {schedule.end}; the state is saved in {folder / 'last'}",
                 "the same command with --resume goes on from there",
                 exit_code=128 + interruptible.received,
             )
+        metric = request.checked[0].job.task.metrics[0]
         if not (folder / "best" / "encoder.pt").is_file():
-            raise SpeechftError(
-                f"{folder}: {task.metrics[0].title} on dev was never a number, so there is no best checkpoint"
-            )
+            raise SpeechftError(f"{folder}: {metric.title} on dev was never a number, so there is no best checkpoint")
         status = "done"
     finally:
-        board.close()
-        outputs = {}
-        if status == "done":
-            best = read_encoder(folder / "best" / "encoder.pt", base.family)
-            step, scores = best_scores(folder / "best", task.metrics[0])
-            outputs = {"best": {"step": step, "dev": scores, "weights_sha256": weights_hash(best.weights)}}
-        write_run(folder, {**run_json, "status": status, "ended": _now(), "steps": state.step, "outputs": outputs})
+        if ranks.is_first:
+            outputs = _outputs(request, folder) if status == "done" else {}
+            write_run(folder, {**record, "status": status, "ended": now(), "steps": state.step, "outputs": outputs})
     return _result(request, folder)
+
+
+def _loop(
+    request: FinetuneRequest,
+    state: TrainingState,
+    jobs: list[Job],
+    folder: Path,
+    ranks: Ranks,
+    report: Report,
+    interruptible: Interruptible,
+    seed: int,
+) -> None:
+    """Trains, and writes down what happens."""
+    with contextlib.ExitStack() as stack:
+        diary = stack.enter_context(Diary(folder, resume_at=state.step)) if ranks.is_first else None
+
+        def log(step: TrainingStep) -> None:
+            if diary is not None:
+                diary.step(step)
+            report(step)
+
+        def save(scores: Mapping[str, Mapping[str, float]] | None, is_best: bool) -> None:
+            if diary is None:
+                return
+            require_space(folder, checkpoint_bytes(state))
+            if scores is not None:
+                for each in scores.values():
+                    diary.scores(state.step, each)
+                if is_best:
+                    save_best(state, folder / "best", request.base, jobs=jobs, scores=scores)
+            save_last(state, folder / "last", request.base)
+
+        train(
+            state,
+            jobs=jobs,
+            schedule=request.schedule,
+            settings=_loop_settings(request.section, seed),
+            ranks=ranks,
+            report=report,
+            log=log,
+            save=save,
+            interruptible=interruptible,
+        )
+
+
+def _jobs(
+    config: Config, request: FinetuneRequest, folder: Path, device: torch.device, ranks: Ranks, report: Report
+) -> list[Job]:
+    """The jobs with all their targets: those of masked prediction are made here."""
+    jobs = []
+    for each in request.checked:
+        job = each.job
+        if job.masking is not None:
+            units = UnitsRequest(request.section.units, request.units_encoder, request.data_sha256, config.seed)
+            if ranks.is_first:
+                label_frames(job, units, folder / "units", device=device, report=report)
+            ranks.wait()
+            job = with_units(job, units, folder / "units")
+        jobs.append(job)
+    return jobs
 
 
 def _loop_settings(section: FinetuneSection, seed: int) -> LoopSettings:
     return LoopSettings(
         learning_rate=section.learning_rate,
+        encoder_learning_rate=section.encoder_learning_rate or section.learning_rate,
         gradient_clip=section.gradient_clip,
         frozen_dropout=section.frozen_dropout,
         batch_seconds=section.batch_seconds,
+        batches_per_update=section.batches_per_update,
         evaluate_every=section.evaluate_every,
+        save_every=section.save_every or section.evaluate_every,
         log_every=section.log_every,
         workers=section.workers,
         seed=seed,
     )
 
 
-def _run_json(config: Config, request: FinetuneRequest, folder: Path, device: torch.device) -> dict[str, object]:
-    base = request.base
-    path = (base.path or folder / "base" / "encoder.pt").resolve()
-    return {
-        "speechft": __version__,
-        "torch": torch.__version__,
-        "command": sys.argv,
-        "task": request.task.name,
-        "family": base.family.name,
-        "seed": config.seed,
-        "device": str(device),
-        "data": {"path": str(request.data), "sha256": request.data_sha256},
-        "base": {"path": str(path), "sha256": file_hash(path), "weights_sha256": weights_hash(base.weights)},
-        "started": _now(),
-    }
+def _outputs(request: FinetuneRequest, folder: Path) -> dict[str, object]:
+    task = request.checked[0].job.task
+    best = read_encoder(folder / "best" / "encoder.pt", request.base.family)
+    step, scores = best_scores(folder / "best", task.name, task.metrics[0])
+    return {"best": {"step": step, "dev": scores, "weights_sha256": weights_hash(best.weights)}}
 
 
 def _result(request: FinetuneRequest, folder: Path) -> Result:
-    metric = request.task.metrics[0]
-    step, scores = best_scores(folder / "best", metric)
+    task = request.checked[0].job.task
+    metric = task.metrics[0]
+    step, scores = best_scores(folder / "best", task.name, metric)
     base = str(cast("Mapping[str, object]", read_run(folder)["base"])["path"])
     return Result(
         summary=f"best dev {metric.title} {metric.format(scores[metric.name])} at step {step}",
         output=str(folder),
         next_command=shlex.join(["speechft", "merge", "--base", base, "--tuned", str(folder), "--alphas", "0:1:0.25"]),
-        data={"task": request.task.name, "step": step, "dev": scores, "best": str(folder / "best")},
+        data={"task": task.name, "step": step, "dev": scores, "best": str(folder / "best")},
     )
-
-
-def _now() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,58 +1,70 @@
-"""What a fine-tuning run is asked to do, checked before the first file is written, and its plan."""
+"""What a fine-tuning run is asked to do, checked before the first file is written."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from torch import nn
 
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.encoder import DEFAULT_FAMILY
 from speechft_cli.config.sections.finetune import FinetuneSection
-from speechft_cli.data.batches import plan_epoch
-from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import data_hash
-from speechft_cli.data.task_splits import split_for_task
-from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.encoders.s3prl import Encoder, random_checkpoint
-from speechft_cli.engines.device import choose_device
+from speechft_cli.encoders.s3prl import random_checkpoint
+from speechft_cli.engines.device import require_gpus
+from speechft_cli.engines.finetune_jobs import CheckedJob, check_jobs
 from speechft_cli.errors import RequestError
-from speechft_cli.events import Note, Report, Table
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
-from speechft_cli.tasks import TASKS
-from speechft_cli.tasks.base import Task, Vocabulary
-from speechft_cli.training.examples import Example, LeftOut, scoring_examples, training_examples
-from speechft_cli.training.freezing import trainable_parameters
 from speechft_cli.training.schedule import StableSchedule
+from speechft_cli.training.strategies import STRATEGIES
+from speechft_cli.training.strategies.base import Strategy, StrategySettings
 
 #: What may differ between a run and its resumption: where and how fast, not what.
-_FREE_KEYS = {"workers", "device", "log_every", "out"}
+_FREE_KEYS = {"workers", "device", "log_every", "save_every", "out", "gpus", "compile", "gradient_checkpointing"}
 
 
 @dataclass(frozen=True)
 class FinetuneRequest:
-    """Everything that is known before the first file is written."""
+    """Everything that is known before the first file is written.
+
+    Attributes:
+        section: What was asked for.
+        base: θ0.
+        data: The manifest folder.
+        data_sha256: Of the manifests.
+        checked: Every task with its data.
+        strategy: How the encoder is fine-tuned.
+        schedule: Who trains when, at which rate.
+        trains_cnn: Whether the CNN trains once the encoder does.
+        units_encoder: Whose features masked prediction clusters; None: MFCCs, or there is no masked prediction.
+    """
 
     section: FinetuneSection
-    task: Task
     base: EncoderCheckpoint
     data: Path
     data_sha256: str
-    vocabulary: Vocabulary
-    train: list[Example]
-    rejected: list[LeftOut]
-    dev: list[Example]
-    dev_left_out: int
+    checked: list[CheckedJob]
+    strategy: Strategy
     schedule: StableSchedule
+    trains_cnn: bool
+    units_encoder: EncoderCheckpoint | None
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether one of the tasks hides frames."""
+        return any(each.job.masking is not None for each in self.checked)
+
+    @property
+    def tasks(self) -> list[str]:
+        """Names of the tasks."""
+        return [each.job.task.name for each in self.checked]
 
 
 def check_request(config: Config, *, resume_from: Path | None) -> FinetuneRequest:
@@ -66,71 +78,66 @@ def check_request(config: Config, *, resume_from: Path | None) -> FinetuneReques
         RequestError: Something asked for can't be.
     """
     section = config.finetune or FinetuneSection()
-    task = TASKS.get(section.task)
     if resume_from is not None:
         _check_same_run(resolved(config), resume_from)
+    strategy = STRATEGIES.get(section.strategy)(
+        StrategySettings(
+            l2sp_weight=section.l2sp_weight,
+            lora_rank=section.lora_rank,
+            lora_alpha=section.lora_alpha,
+            lora_targets=tuple(section.lora_targets),
+            early_share=section.early_share,
+        )
+    )
     base = _base(config, resume_from)
     data = section.data or config.data_dir
-    utterances, dev_utterances = _utterances(data, task)
-    targets = [task.normalise(target) for each in utterances if (target := each.target(task.needs)) is not None]
-    if not targets:
-        fields = sorted({name for each in utterances for name in each.labels} | {"text", "phones", "speaker"})
-        raise RequestError(
-            f"{data}: no training utterance has {task.needs!r}, which task {task.name} needs",
-            f"fields a manifest may have here: {', '.join(fields)}",
-        )
-    vocabulary = task.vocabulary(targets)
-    examples, rejected = training_examples(
-        utterances,
-        task,
-        vocabulary,
-        frame_count=base.family.frame_count,
-        min_seconds=section.min_seconds,
-        max_seconds=section.max_seconds,
-    )
-    dev = scoring_examples(dev_utterances, task, max_seconds=section.max_seconds)
-    if not examples or not dev:
-        reasons = Counter(each.reason for each in rejected)
-        raise RequestError(
-            f"{data}: must have utterances to train on and to select checkpoints with, has {len(examples)} in train "
-            f"and {len(dev)} in dev"
-            + "".join(f"\n  {count} training utterances left out: {reason}" for reason, count in reasons.items())
-        )
+    checked = check_jobs(section, data, base)
     schedule = StableSchedule(
         steps=section.steps,
-        frozen_share=section.frozen_share,
+        frozen_share=section.frozen_share if strategy.has_head_phase else 0.0,
         warmup_share=section.warmup_share,
         hold_share=section.hold_share,
+        end_share=strategy.end_share,
     )
-    choose_device(section.device)
+    require_gpus(section.device, section.gpus)
     data_sha256 = data_hash(data)
     if resume_from is not None and _recorded(resume_from, "data")["sha256"] != data_sha256:
         raise RequestError(
             f"{data}: has changed since the run in {resume_from} began, so it can't be resumed",
             "restore the manifests, or start another run: --out DIR",
         )
-    left_out = len(dev_utterances) - len(dev)
+    is_masked = any(each.job.masking is not None for each in checked)
+    from_scratch = is_masked and config.encoder is not None and config.encoder.init is not None
     return FinetuneRequest(
-        section, task, base, data, data_sha256, vocabulary, examples, rejected, dev, left_out, schedule
+        section,
+        base,
+        data,
+        data_sha256,
+        checked,
+        strategy,
+        schedule,
+        trains_cnn=from_scratch if section.train_cnn is None else section.train_cnn,
+        units_encoder=_units_encoder(section, base) if is_masked else None,
     )
-
-
-def _utterances(data: Path, task: Task) -> tuple[Sequence[Utterance], Sequence[Utterance]]:
-    """The task's train and dev utterances."""
-    manifests = {split: list(read_manifest(data, split)) for split in ("train", "dev")}
-    has_own = any(task.name in each.task_splits for members in manifests.values() for each in members)
-    if not task.is_closed_set and not has_own:
-        return manifests["train"], manifests["dev"]
-    manifests |= {split: list(read_manifest(data, split)) for split in available_splits(data)}
-    splits = split_for_task(
-        manifests, task=task.name, field=task.needs, is_closed_set=task.is_closed_set, normalise=task.normalise
-    ).splits
-    return splits["train"], splits["dev"]
 
 
 def resolved(config: Config) -> Config:
     """Returns the config with fine-tuning's section filled in, so that no later default can change the run."""
     return config.model_copy(update={"finetune": config.finetune or FinetuneSection()})
+
+
+def _units_encoder(section: FinetuneSection, base: EncoderCheckpoint) -> EncoderCheckpoint | None:
+    if section.units.layer is None:
+        if section.units.encoder is not None:
+            raise RequestError(
+                "finetune.units.layer: must say which layer of finetune.units.encoder is clustered",
+                "HuBERT base took layer 6 in its second round: --set finetune.units.layer=6",
+            )
+        return None
+    encoder = base if section.units.encoder is None else read_encoder(section.units.encoder, base.family)
+    if not encoder.is_complete:
+        raise RequestError(f"{section.units.encoder}: has weights but no configuration, so it can't be run")
+    return encoder
 
 
 def _base(config: Config, resume_from: Path | None) -> EncoderCheckpoint:
@@ -181,39 +188,3 @@ def _check_same_run(config: Config, folder: Path) -> None:
         changed.append(f"seed: was {old['seed']}, is {new['seed']}")
     if changed:
         raise RequestError("\n".join([f"{folder}: can't be resumed with other settings", *changed]))
-
-
-def plan_table(request: FinetuneRequest, encoder: Encoder, head: nn.Module) -> Table:
-    """Returns what will happen: data, and per stage which updates, who trains, how many parameters, which rate."""
-    section, schedule = request.section, request.schedule
-    head_size = sum(parameter.numel() for parameter in head.parameters())
-    encoder_size = sum(parameter.numel() for parameter in trainable_parameters(encoder))
-    durations = [example.utterance.duration for example in request.train]
-    per_epoch = len(plan_epoch(durations, batch_seconds=section.batch_seconds, seed=0, epoch=0))
-    rows = [
-        ("training data", f"{len(durations)} utterances, {sum(durations) / 3600:.2f} h, {per_epoch} steps per epoch"),
-        ("dev data", f"{len(request.dev)} utterances"),
-        ("CNN", "never trains"),
-        ("frozen encoder's dropout", "on" if section.frozen_dropout else "off"),
-    ]
-    for stage, first, end in schedule.stages():
-        size = head_size if stage == "frozen" else head_size + encoder_size
-        who = "head" if stage == "frozen" else "head and encoder"
-        low, high = schedule.rate(first), schedule.rate(end)
-        rates = " → ".join(f"{section.learning_rate * rate:.2g}" for rate in dict.fromkeys((low, high)))
-        rows.append((f"steps {first + 1}-{end}: {stage}", f"{who}, {size / 1e6:.2f} M parameters, rate {rates}"))
-    return Table(
-        f"{request.task.name}: stable fine-tuning of {request.base.family.name}", ("what", "plan"), tuple(rows)
-    )
-
-
-def tell_rejected(request: FinetuneRequest, report: Report) -> None:
-    """Tells for each reason how many training utterances were left out, with an example."""
-    for reason, count in Counter(each.reason for each in request.rejected).items():
-        example = next(each for each in request.rejected if each.reason == reason)
-        detail = f" ({example.detail})" if example.detail else ""
-        report(Note(f"{count} training utterances left out: {reason}, for example {example.utterance_id}{detail}"))
-    if request.dev_left_out:
-        longest = request.section.max_seconds
-        needs = request.task.needs
-        report(Note(f"{request.dev_left_out} dev utterances left out: no {needs}, or longer than {longest:g} s"))

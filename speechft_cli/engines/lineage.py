@@ -29,7 +29,7 @@ def target_tasks(config: Config, candidates: Sequence[Candidate]) -> tuple[tuple
                 return tasks, f"what {folder} was fine-tuned on"
     # without a run folder, what the config says about its own fine-tuning
     if config.finetune is not None and config.run_dir.is_dir():
-        return (config.finetune.task,), "finetune.task"
+        return tuple(config.finetune.weighted_tasks), "finetune.task"
     return (), "not known: evaluate.target or --target names it"
 
 

@@ -57,5 +57,10 @@ TASKS: Registry[Task] = Registry(
             "speaker identification in a closed set; accuracy",
             "SUPERB, Yang et al. 2021, arXiv 2105.01051",
         ),
+        "hubert": Entry(
+            "speechft_cli.tasks.hubert:HUBERT",
+            "pre-training without labels: masked prediction; accuracy",
+            "HuBERT, Hsu et al. 2021, arXiv 2106.07447",
+        ),
     },
 )

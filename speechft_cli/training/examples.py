@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from speechft_cli.data.audio import SAMPLE_RATE
@@ -17,12 +17,13 @@ class Example:
     Attributes:
         utterance: The audio.
         reference: Its target, normalised.
-        target: Class indices; empty where it is only scored.
+        target: Class indices; empty where it is only scored. For masked prediction an array with one unit per frame,
+            on dev as well.
     """
 
     utterance: Utterance
     reference: str
-    target: tuple[int, ...] = ()
+    target: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,21 @@ def training_examples(
     return examples, rejected
 
 
+def unlabelled_examples(
+    utterances: Iterable[Utterance], *, min_seconds: Seconds, max_seconds: Seconds
+) -> tuple[list[Example], list[LeftOut]]:
+    """Sorts utterances into those of a fitting length and the others; targets come later, from the audio itself."""
+    examples: list[Example] = []
+    rejected: list[LeftOut] = []
+    for utterance in utterances:
+        misfit = _misfit(utterance, min_seconds, max_seconds)
+        if misfit is None:
+            examples.append(Example(utterance, ""))
+        else:
+            rejected.append(misfit)
+    return examples, rejected
+
+
 def scoring_examples(utterances: Iterable[Utterance], task: Task, *, max_seconds: Seconds) -> list[Example]:
     """Returns every utterance that has a target and at most `max_seconds`."""
     return [
@@ -89,10 +105,9 @@ def _example(
     reference = task.normalise(raw)
     if not reference:
         return LeftOut(utterance.id, f"empty {task.needs}")
-    if utterance.duration < min_seconds:
-        return LeftOut(utterance.id, f"shorter than {min_seconds:g} s", f"{utterance.duration:.2f} s")
-    if utterance.duration > max_seconds:
-        return LeftOut(utterance.id, f"longer than {max_seconds:g} s", f"{utterance.duration:.2f} s")
+    misfit = _misfit(utterance, min_seconds, max_seconds)
+    if misfit is not None:
+        return misfit
     try:
         target = task.encode(reference, vocabulary)
     except KeyError as error:
@@ -101,3 +116,11 @@ def _example(
     if task.frames_needed(target) > frames:
         return LeftOut(utterance.id, "target longer than the frames", f"{len(target)} symbols, {frames} frames")
     return Example(utterance, reference, tuple(target))
+
+
+def _misfit(utterance: Utterance, min_seconds: Seconds, max_seconds: Seconds) -> LeftOut | None:
+    if utterance.duration < min_seconds:
+        return LeftOut(utterance.id, f"shorter than {min_seconds:g} s", f"{utterance.duration:.2f} s")
+    if utterance.duration > max_seconds:
+        return LeftOut(utterance.id, f"longer than {max_seconds:g} s", f"{utterance.duration:.2f} s")
+    return None

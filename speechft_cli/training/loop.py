@@ -1,30 +1,30 @@
-"""The training loop: one for every task and every encoder."""
+"""The training loop: one for every task, every encoder, every strategy and any number of ranks."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import torch
-from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
-
-from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
-from speechft_cli.data.batches import load_batches
+from speechft_cli.data.batches import Planned, plan_updates
+from speechft_cli.data.loading import Batch, load_updates
 from speechft_cli.data.utterance import Seconds
-from speechft_cli.errors import SpeechftError
-from speechft_cli.events import Advanced, Finished, Report, Started, TrainingStep
-from speechft_cli.tasks.base import Metric, Task, Vocabulary
-from speechft_cli.training.examples import Example
+from speechft_cli.events import Report, TrainingStep
+from speechft_cli.training.evaluation import evaluate, is_improvement
 from speechft_cli.training.freezing import freeze, release
 from speechft_cli.training.interrupt import Interruptible
+from speechft_cli.training.job import Job
+from speechft_cli.training.meter import Meter
+from speechft_cli.training.preflight import out_of_memory_named, preflight
+from speechft_cli.training.ranks import Ranks
 from speechft_cli.training.schedule import StableSchedule
 from speechft_cli.training.state import TrainingState
+from speechft_cli.training.update import make_update
 
-#: Called after an evaluation with the dev scores and whether they are the best so far; with None on an interruption.
-Save = Callable[[Mapping[str, float] | None, bool], None]
+#: Called with the dev scores of every job after an evaluation, with None when the state is saved for other reasons,
+#: and with whether the scores are the best so far.
+Save = Callable[[Mapping[str, Mapping[str, float]] | None, bool], None]
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,27 @@ class LoopSettings:
     """Numbers the loop goes by.
 
     Attributes:
-        learning_rate: Peak learning rate.
+        learning_rate: Peak learning rate of the heads.
+        encoder_learning_rate: Peak learning rate of the encoder.
         gradient_clip: Largest gradient norm over all trained parameters.
         frozen_dropout: Whether dropout stays on inside the frozen encoder.
         batch_seconds: Most audio per batch, padding included [s].
+        batches_per_update: Batches whose gradients are accumulated on each rank.
         evaluate_every: Updates between evaluations on dev.
+        save_every: Updates between checkpoints to resume from.
         log_every: Updates between log lines.
-        workers: Processes that read audio.
-        seed: Of the order of the data.
+        workers: Processes that read audio, per rank.
+        seed: Of everything random.
     """
 
     learning_rate: float
+    encoder_learning_rate: float
     gradient_clip: float
     frozen_dropout: bool
     batch_seconds: Seconds
+    batches_per_update: int
     evaluate_every: int
+    save_every: int
     log_every: int
     workers: int
     seed: int
@@ -55,12 +61,10 @@ class LoopSettings:
 def train(
     state: TrainingState,
     *,
-    task: Task,
-    vocabulary: Vocabulary,
-    examples: Sequence[Example],
-    dev: Sequence[Example],
+    jobs: Sequence[Job],
     schedule: StableSchedule,
     settings: LoopSettings,
+    ranks: Ranks,
     report: Report,
     log: Callable[[TrainingStep], None],
     save: Save,
@@ -68,165 +72,127 @@ def train(
 ) -> None:
     """Trains from where `state` is to the end of `schedule`, or until it is interrupted.
 
+    Everything random in an update is drawn from seed, number of updates and rank, so that a resumed run needs to know
+    nothing else to go on as if it had never stopped.
+
     Args:
         state: Changed in place.
-        task: What to train.
-        vocabulary: Its classes.
-        examples: The train split.
-        dev: Scored every `evaluate_every` updates and at the end.
+        jobs: Tasks with their data; each update is of one of them. The first one's dev scores select checkpoints.
         schedule: When the encoder trains, and at which rate.
         settings: Everything else.
+        ranks: The processes that train together.
         report: Told about evaluations.
         log: Told every `log_every` updates.
-        save: Told after every evaluation, and on an interruption.
-        interruptible: Asked between updates.
+        save: Told after every evaluation, every `save_every` updates and on an interruption.
+        interruptible: Asked after every update.
 
     Raises:
-        SpeechftError: A gradient is not finite; the message names the utterances.
+        SpeechftError: A batch does not fit into memory, too many gradients were not finite, or the ranks no longer
+            hold the same encoder.
     """
-    if state.step >= schedule.steps:
+    if state.step >= schedule.end:
         return  # resumed after the last update
-    device = next(state.head.parameters()).device
-    meter = _Meter()
+    meter = Meter()
     score = ""
-    metric = task.metrics[0]
+    metrics = jobs[0].task.metrics
+    preflight(state, jobs, schedule, batch_seconds=settings.batch_seconds)
     _set_modes(state, schedule, settings)
-    batches = load_batches(
-        [example.utterance for example in examples],
-        batch_seconds=settings.batch_seconds,
+    ranks.require_equal(state.encoder.weights(), step=state.step)
+    # closed at once, whatever ends the loop: reading processes must not outlive it
+    with contextlib.closing(_updates(state, jobs, settings, ranks)) as updates:
+        for planned, batches in updates:
+            meter.waited()
+            if state.step == schedule.frozen_steps:
+                _set_modes(state, schedule, settings)
+            share = schedule.rate(state.step)
+            for group, peak in zip(
+                state.optimizer.param_groups, (settings.learning_rate, settings.encoder_learning_rate), strict=True
+            ):
+                group["lr"] = peak * share
+            is_frozen = schedule.is_encoder_frozen(state.step)
+            job, pieces = jobs[planned.source], [piece for batch in planned.batches for piece in batch]
+            with out_of_memory_named(job, pieces, is_frozen=is_frozen, batch_seconds=settings.batch_seconds):
+                loss, norm, audio = make_update(
+                    state,
+                    job,
+                    batches,
+                    is_frozen=is_frozen,
+                    gradient_clip=settings.gradient_clip,
+                    seed=settings.seed,
+                    ranks=ranks,
+                )
+            stage = schedule.stage(state.step)
+            state.step += 1
+            state.positions = list(planned.positions)
+            meter.add(loss, audio)
+            is_over = state.step == schedule.end
+            if state.step == schedule.frozen_steps + 1:
+                ranks.require_equal(state.encoder.weights(), step=state.step)
+            if state.step % settings.log_every == 0 or is_over:
+                state.skips.read(state.step)
+                log(
+                    meter.read(
+                        step=state.step,
+                        steps=schedule.end,
+                        stage=stage,
+                        learning_rate=settings.learning_rate * share,
+                        gradient_norm=norm,
+                        score=score,
+                        skipped=state.skips.count,
+                        world=ranks.world,
+                    )
+                )
+            is_stopped = ranks.any(interruptible.received is not None)
+            is_evaluated = not is_stopped and (state.step % settings.evaluate_every == 0 or is_over)
+            if is_stopped or is_evaluated or state.step % settings.save_every == 0:
+                state.skips.read(state.step)
+                ranks.require_equal(state.encoder.weights(), step=state.step)
+                scores = _evaluate(state, jobs, ranks, report) if is_evaluated else None
+                is_best = False
+                if scores is not None:
+                    first = scores[jobs[0].task.name]
+                    is_best = is_over if state.strategy.keeps_last else is_improvement(first, state.best, metrics)
+                    state.best = dict(first) if is_best else state.best
+                    score = f"{metrics[0].title} {metrics[0].format(first[metrics[0].name])}"
+                save(scores, is_best)
+                _set_modes(state, schedule, settings)
+                meter.restart_clock()
+            if is_over or is_stopped:
+                return
+
+
+def _updates(
+    state: TrainingState, jobs: Sequence[Job], settings: LoopSettings, ranks: Ranks
+) -> Generator[tuple[Planned, tuple[Batch, ...]]]:
+    sources = [job.source(settings.batch_seconds) for job in jobs]
+    plan = partial(
+        plan_updates,
+        sources,
         seed=settings.seed,
-        start=state.position,
-        workers=settings.workers,
+        step=state.step,
+        positions=tuple(state.positions),
+        batches_per_update=settings.batches_per_update,
+        rank=ranks.rank,
+        world=ranks.world,
     )
-    for position, batch in batches:
-        if interruptible.received is not None:
-            save(None, False)
-            return
-        if state.step == schedule.frozen_steps:
-            _set_modes(state, schedule, settings)
-        rate = settings.learning_rate * schedule.rate(state.step)
-        for group in state.optimizer.param_groups:
-            group["lr"] = rate
-        waveforms = [waveform.to(device, non_blocking=True) for waveform in batch.waveforms]
-        chosen = [examples[index] for index in batch.indices]
-        # no graph is kept through a frozen encoder
-        with torch.set_grad_enabled(not schedule.is_encoder_frozen(state.step)):
-            encoded = state.encoder(waveforms)
-        logits = state.head(encoded.last, encoded.frame_counts)
-        loss = task.loss(logits, encoded.frame_counts, [example.target for example in chosen], vocabulary)
-        state.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        trained = [parameter for group in state.optimizer.param_groups for parameter in group["params"]]
-        norm = clip_grad_norm_(trained, settings.gradient_clip)
-        if not bool(torch.isfinite(norm)):
-            raise SpeechftError(
-                f"step {state.step + 1}: the gradient must be finite, is {float(norm)}, for the utterances "
-                + ", ".join(example.utterance.id for example in chosen),
-                "lower finetune.learning_rate, or take these utterances out of the manifest",
-            )
-        state.optimizer.step()
-        stage = schedule.stage(state.step)
-        state.step += 1
-        state.position = position
-        meter.add(loss, sum(len(waveform) for waveform in waveforms) / SAMPLE_RATE)
-        if state.step % settings.log_every == 0 or state.step == schedule.steps:
-            log(meter.read(state.step, schedule.steps, stage, rate, float(norm), score))
-        if state.step % settings.evaluate_every == 0 or state.step == schedule.steps:
-            scores = evaluate(state, task, vocabulary, dev, report)
-            is_best = is_improvement(scores, state.best, task.metrics)
-            if is_best:
-                state.best = dict(scores)
-            score = f"{metric.title} {metric.format(scores[metric.name])}"
-            save(scores, is_best)
-            _set_modes(state, schedule, settings)
-            meter.restart_clock()
-        if state.step >= schedule.steps:
-            return
+    is_on_gpu = state.device.type == "cuda"
+    return load_updates(sources, plan, workers=settings.workers, pin_memory=is_on_gpu)
 
 
-def is_improvement(scores: Mapping[str, float], best: Mapping[str, float] | None, metrics: Sequence[Metric]) -> bool:
-    """Whether `scores` beat `best` in the first metric, or in a later one where all before are equal.
-
-    A score that is no number never beats anything.
-    """
-    if math.isnan(scores[metrics[0].name]):
-        return False
-    if best is None:
-        return True
-    for metric in metrics:
-        value, other = scores[metric.name], best[metric.name]
-        if value != other:
-            return metric.is_better(value, other)
-    return False
-
-
-@torch.no_grad()
-def evaluate(
-    state: TrainingState, task: Task, vocabulary: Vocabulary, examples: Sequence[Example], report: Report
-) -> Mapping[str, float]:
-    """Returns the task's scores on `examples`, each utterance encoded alone so that padding has no say."""
-    state.encoder.eval()
-    state.head.eval()
-    device = next(state.head.parameters()).device
-    predictions: list[str] = []
-    report(Started(f"dev at step {state.step}", len(examples), "utterances"))
-    for done, example in enumerate(examples, start=1):
-        encoded = state.encoder([read_waveform(example.utterance).to(device)])
-        logits = state.head(encoded.last, encoded.frame_counts)
-        predictions += task.predict(logits, encoded.frame_counts, vocabulary)
-        report(Advanced(done))
-    scores = task.score(predictions, [example.reference for example in examples])
-    report(Finished(", ".join(f"{each.title} {each.format(scores[each.name])}" for each in task.metrics)))
-    return scores
+def _evaluate(
+    state: TrainingState, jobs: Sequence[Job], ranks: Ranks, report: Report
+) -> dict[str, Mapping[str, float]]:
+    return {
+        job.task.name: evaluate(
+            state.encoder, state.heads[job.task.name], job, step=state.step, ranks=ranks, report=report
+        )
+        for job in jobs
+    }
 
 
 def _set_modes(state: TrainingState, schedule: StableSchedule, settings: LoopSettings) -> None:
-    state.head.train()
+    state.heads.train()
     if schedule.is_encoder_frozen(state.step):
         freeze(state.encoder, with_dropout=settings.frozen_dropout)
     else:
-        release(state.encoder)
-
-
-class _Meter:
-    """Mean loss and speed since the last log step; the loss stays on the device until it is read."""
-
-    def __init__(self) -> None:
-        self._losses: list[Tensor] = []
-        self._audio = 0.0
-        self._seconds = 0.0
-        self._since = time.perf_counter()
-        self._seconds_per_update = 0.0
-
-    def add(self, loss: Tensor, audio: Seconds) -> None:
-        """Counts one update."""
-        self._losses.append(loss.detach())
-        self._audio += audio
-        now = time.perf_counter()
-        self._seconds, self._since = self._seconds + now - self._since, now
-
-    def restart_clock(self) -> None:
-        """Leaves the time since the last update out: it went into an evaluation."""
-        self._since = time.perf_counter()
-
-    def read(
-        self, step: int, steps: int, stage: str, learning_rate: float, gradient_norm: float, score: str
-    ) -> TrainingStep:
-        """Returns what happened since the last reading, and starts anew."""
-        loss = float(torch.stack(self._losses).mean())
-        audio_rate = self._audio / self._seconds
-        # smoothed, so that the estimate does not jump with every long batch
-        latest = self._seconds / len(self._losses)
-        self._seconds_per_update = 0.7 * (self._seconds_per_update or latest) + 0.3 * latest
-        self._losses, self._audio, self._seconds = [], 0.0, 0.0
-        return TrainingStep(
-            step=step,
-            steps=steps,
-            stage=stage,
-            loss=loss,
-            learning_rate=learning_rate,
-            gradient_norm=gradient_norm,
-            audio_rate=audio_rate,
-            remaining=self._seconds_per_update * (steps - step),
-            score=score,
-        )
+        release(state.encoder, state.attached.trained)

@@ -22,12 +22,19 @@ class StableSchedule:
         frozen_share: β, the share of the updates in which only the head trains.
         warmup_share: Share in which the learning rate rises linearly from 0.
         hold_share: Share in which it stays at its peak; afterwards it falls linearly to 0.
+        end_share: Share after which the run ends, whatever the rate is then.
     """
 
     steps: int
     frozen_share: float = 0.1
     warmup_share: float = 0.1
     hold_share: float = 0.4
+    end_share: float = 1.0
+
+    @property
+    def end(self) -> int:
+        """Updates that are made."""
+        return max(1, round(self.end_share * self.steps))
 
     @property
     def frozen_steps(self) -> int:
@@ -69,10 +76,10 @@ class StableSchedule:
         return "decay"
 
     def stages(self) -> list[tuple[Stage, int, int]]:
-        """Returns (stage, first update, update after the last) in order; updates count from 0."""
-        edges = sorted({0, self.frozen_steps, self.warmup_steps, self.hold_end, self.steps})
+        """Returns (stage, first update, update after the last) up to `end`, in order; updates count from 0."""
+        edges = sorted({0, self.frozen_steps, self.warmup_steps, self.hold_end, self.end})
         spans: list[tuple[Stage, int, int]] = []
-        for first, end in pairwise(edge for edge in edges if edge <= self.steps):
+        for first, end in pairwise(edge for edge in edges if edge <= self.end):
             if spans and spans[-1][0] == self.stage(first):
                 first = spans.pop()[1]
             spans.append((self.stage(first), first, end))

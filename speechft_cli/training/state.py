@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -18,8 +18,12 @@ from speechft_cli.encoders.s3prl import Encoder
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder, write_json
 from speechft_cli.io.checkpoints import read_checkpoint
-from speechft_cli.tasks.base import Metric, Vocabulary
-from speechft_cli.training.freezing import trainable_parameters
+from speechft_cli.tasks.base import Metric
+from speechft_cli.training.freezing import parameters_of
+from speechft_cli.training.job import Job
+from speechft_cli.training.precision import Precision
+from speechft_cli.training.skips import Skips
+from speechft_cli.training.strategies.base import Attached, Strategy
 
 
 @dataclass
@@ -28,25 +32,72 @@ class TrainingState:
 
     Attributes:
         encoder: The encoder being fine-tuned.
-        head: The task's head, thrown away in the end.
-        optimizer: Adam over the head and the encoder's trainable parameters.
+        heads: Task → its head, thrown away in the end.
+        strategy: How the encoder is fine-tuned.
+        attached: The encoder in the strategy's hands.
+        optimizer: Adam over the heads (first group) and what of the encoder trains (second group).
+        precision: In which numbers updates compute.
+        skips: Updates left out.
+        positions: The next batch of each job.
         step: Updates made.
-        position: The next batch.
-        best: Dev scores of the best checkpoint so far.
+        best: Dev scores of the best checkpoint so far, by the first job's metrics.
     """
 
     encoder: Encoder
-    head: nn.Module
+    heads: nn.ModuleDict
+    strategy: Strategy
+    attached: Attached
     optimizer: torch.optim.Adam
+    precision: Precision
+    skips: Skips
+    positions: list[Position]
     step: int = 0
-    position: Position = field(default_factory=Position)
-    best: dict[str, float] | None = None
+    best: dict[str, float] | None = field(default=None)
+
+    @property
+    def device(self) -> torch.device:
+        """Where encoder and heads are."""
+        return next(self.heads.parameters()).device
 
 
-def new_state(encoder: Encoder, head: nn.Module, *, learning_rate: float) -> TrainingState:
-    """Returns the state before the first update."""
-    parameters = [*head.parameters(), *trainable_parameters(encoder)]
-    return TrainingState(encoder, head, torch.optim.Adam(parameters, lr=learning_rate))
+def new_state(
+    encoder: Encoder,
+    heads: Mapping[str, nn.Module],
+    *,
+    strategy: Strategy,
+    trainable: Sequence[str],
+    base: Mapping[str, Tensor],
+    precision: Precision,
+    skip_limit: int,
+) -> TrainingState:
+    """Returns the state before the first update.
+
+    Args:
+        encoder: Built, on its device.
+        heads: Task → head, on the same device.
+        strategy: Prepares the encoder here.
+        trainable: Names of the encoder's parameters that may train.
+        base: The base's weights.
+        precision: In which numbers updates compute.
+        skip_limit: The run stops when this many updates were left out.
+    """
+    attached = strategy.attach(encoder, trainable, base)
+    every = nn.ModuleDict(heads)
+    groups = [
+        {"params": list(every.parameters())},
+        {"params": parameters_of(encoder, attached.trained)},
+    ]
+    optimizer = torch.optim.Adam(groups, fused=True)
+    positions = [Position() for _ in heads]
+    return TrainingState(encoder, every, strategy, attached, optimizer, precision, Skips(skip_limit), positions)
+
+
+def checkpoint_bytes(state: TrainingState) -> int:
+    """Returns how much room the best and the last checkpoint take while they replace older ones."""
+    heads = sum(parameter.nbytes for parameter in state.heads.parameters())
+    encoder = sum(tensor.nbytes for tensor in state.encoder.weights().values())
+    trained = sum(parameter.nbytes for parameter in parameters_of(state.encoder, state.attached.trained))
+    return 2 * (encoder + heads) + 2 * (heads + trained)  # Adam has two moments
 
 
 def save_last(state: TrainingState, folder: Path, base: EncoderCheckpoint) -> None:
@@ -58,17 +109,21 @@ def save_last(state: TrainingState, folder: Path, base: EncoderCheckpoint) -> No
         base: Where the encoder came from; brings the configuration.
     """
     with atomic_folder(folder) as unfinished:
-        converted.write(_checkpoint(state, base), unfinished / "encoder.pt")
+        converted.save(base.with_weights(state.attached.weights()), unfinished / "encoder.pt")
         rest: dict[str, object] = {
-            "head": state.head.state_dict(),
+            "heads": state.heads.state_dict(),
+            "adapters": state.attached.adapters(),
             "optimizer": state.optimizer.state_dict(),
             "step": state.step,
-            "position": list(state.position),
+            "positions": [list(position) for position in state.positions],
             "best": state.best,
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "skipped": state.skips.count,
+            "scale": None if state.precision.scale is None else [state.precision.scale, state.precision.steady],
         }
-        torch.save(rest, unfinished / "state.pt")
+        try:
+            torch.save(rest, unfinished / "state.pt")
+        except RuntimeError as error:  # how torch reports a full disk
+            raise OSError(str(error)) from error
 
 
 def save_best(
@@ -76,58 +131,60 @@ def save_best(
     folder: Path,
     base: EncoderCheckpoint,
     *,
-    vocabulary: Vocabulary,
-    scores: Mapping[str, float],
-    metrics: tuple[Metric, ...],
+    jobs: Sequence[Job],
+    scores: Mapping[str, Mapping[str, float]],
 ) -> None:
-    """Writes `folder` whole or not at all: encoder, head, its classes, and the dev scores that made it the best."""
+    """Writes `folder` whole or not at all: encoder, heads, their classes, and the dev scores that made it the best."""
     with atomic_folder(folder) as unfinished:
-        converted.write(_checkpoint(state, base), unfinished / "encoder.pt")
-        torch.save(state.head.state_dict(), unfinished / "head.pt")
+        converted.save(base.with_weights(state.attached.weights()), unfinished / "encoder.pt")
+        torch.save(state.heads.state_dict(), unfinished / "heads.pt")
         write_json(
-            unfinished / "head.json",
+            unfinished / "heads.json",
             {
                 "step": state.step,
-                "vocabulary": list(vocabulary.symbols),
-                "dev": {metric.name: scores[metric.name] for metric in metrics},
+                "tasks": {
+                    job.task.name: {"vocabulary": list(job.vocabulary.symbols), "dev": dict(scores[job.task.name])}
+                    for job in jobs
+                },
             },
         )
 
 
 def restore(state: TrainingState, folder: Path) -> None:
-    """Brings `state` and the global random state back to what `save_last` wrote; the encoder is loaded already."""
+    """Brings `state` back to what `save_last` wrote; the encoder's plain weights are loaded already."""
     rest = read_checkpoint(folder / "state.pt")
-    state.head.load_state_dict(cast("dict[str, Tensor]", rest["head"]))
+    state.heads.load_state_dict(cast("dict[str, Tensor]", rest["heads"]))
+    state.encoder.model.load_state_dict(cast("dict[str, Tensor]", rest["adapters"]), strict=False)
     state.optimizer.load_state_dict(cast("dict[str, object]", rest["optimizer"]))
     state.step = cast(int, rest["step"])
-    state.position = Position(*cast("list[int]", rest["position"]))
+    state.positions = [Position(*each) for each in cast("list[list[int]]", rest["positions"])]
     state.best = cast("dict[str, float] | None", rest["best"])
-    torch.set_rng_state(cast(Tensor, rest["random"]))
-    if torch.cuda.is_available() and rest["random_cuda"]:
-        torch.cuda.set_rng_state_all(cast("list[Tensor]", rest["random_cuda"]))
+    state.skips.count = cast(int, rest["skipped"])
+    if rest["scale"] is not None and state.precision.scale is not None and state.precision.steady is not None:
+        scale, steady = cast("list[Tensor]", rest["scale"])
+        state.precision.scale.copy_(scale)
+        state.precision.steady.copy_(steady)
 
 
-def best_scores(folder: Path, metric: Metric) -> tuple[int, dict[str, float]]:
+def best_scores(folder: Path, task: str, metric: Metric) -> tuple[int, dict[str, float]]:
     """Returns the step and the dev scores that `save_best` noted about the best checkpoint.
 
     Args:
         folder: Where `save_best` wrote.
+        task: Whose scores.
         metric: One that must be among the scores.
 
     Raises:
         RequestError: There is no such note, or it is damaged.
     """
-    path = folder / "head.json"
+    path = folder / "heads.json"
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))
-        step, scores = int(notes["step"]), {name: float(value) for name, value in notes["dev"].items()}
+        scores = {name: float(value) for name, value in notes["tasks"][task]["dev"].items()}
+        step = int(notes["step"])
         scores[metric.name]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RequestError(
             f"{path}: must say the dev scores of the best checkpoint, can't be read: {error!r}", "start another run"
         ) from error
     return step, scores
-
-
-def _checkpoint(state: TrainingState, base: EncoderCheckpoint) -> EncoderCheckpoint:
-    return base.with_weights(state.encoder.weights())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.config.load import load_config
+from speechft_cli.tasks import TASKS
 
 FILE = "name: mine\nmerge:\n  tuned: [t.pt]\n  alphas: 0:0.3:0.1\nevaluate:\n  models:\n    alpha-0.1: a.pt\n"
 
@@ -96,9 +97,10 @@ def test_validate_knows_the_names_of_the_catalogues(speechft, tmp_path: Path) ->
     (tmp_path / "bad.yaml").write_text("finetune: {task: asrr}\nevaluate: {tasks: [pr, sidd]}\n", encoding="utf-8")
     result = speechft("config", "validate", "-c", "bad.yaml")
     assert (result.exit_code, result.stdout) == (2, "")
+    known = ", ".join(sorted(TASKS))
     assert result.stderr == (
-        "error: bad.yaml:1: finetune.task: must be one of asr, pr, sid, got 'asrr'; did you mean 'asr'?\n"
-        "error: bad.yaml:2: evaluate.tasks: must be one of asr, pr, sid, got 'sidd'; did you mean 'sid'?\n"
+        f"error: bad.yaml:1: finetune.task: must be one of {known}, got 'asrr'; did you mean 'asr'?\n"
+        f"error: bad.yaml:2: evaluate.tasks: must be one of {known}, got 'sidd'; did you mean 'sid'?\n"
         "hint: speechft list shows every name\n"
     )
 

@@ -29,6 +29,7 @@ def test_without_a_group_everything_is_listed(speechft) -> None:
         "formats",
         "tasks",
         "presets",
+        "strategies",
         "corpora",
         "methods",
         "scores",
@@ -52,7 +53,7 @@ def test_one_name_says_what_it_is_and_gives_an_example(speechft) -> None:
     assert "--task asr" in result.stdout.partition("for example: ")[2]
 
 
-@pytest.mark.parametrize("group", ["encoders", "tasks", "corpora", "methods", "scores"])
+@pytest.mark.parametrize("group", ["encoders", "tasks", "strategies", "corpora", "methods", "scores"])
 def test_every_name_of_every_catalogue_can_be_shown(speechft, group: str) -> None:
     for name in registry(group):
         shown = json.loads(speechft("list", group, name, "--json").stdout)

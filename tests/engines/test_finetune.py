@@ -85,7 +85,7 @@ def test_an_interrupted_run_resumes_to_the_same_bits(manifests: Path, tmp_path: 
     for part in ("encoder.pt", "state.pt"):
         expected = torch.load(tmp_path / "whole" / "last" / part)
         found = torch.load(tmp_path / "stopped" / "last" / part)
-        assert _flat(found) == _flat(expected), part
+        assert flat(found) == flat(expected), part
     losses = [
         [line["loss"] for line in read_metrics(tmp_path / name / "metrics.jsonl") if "loss" in line]
         for name in ("whole", "stopped")
@@ -93,14 +93,14 @@ def test_an_interrupted_run_resumes_to_the_same_bits(manifests: Path, tmp_path: 
     assert losses[0] == losses[1]
 
 
-def _flat(tree: object) -> object:
+def flat(tree: object) -> object:
     """Tensors as bytes, so that `==` means bit for bit."""
     if isinstance(tree, torch.Tensor):
         return tree.dtype, tuple(tree.shape), tree.cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
     if isinstance(tree, dict):
-        return {key: _flat(value) for key, value in tree.items()}
+        return {key: flat(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        return [_flat(value) for value in tree]
+        return [flat(value) for value in tree]
     return tree
 
 

@@ -12,6 +12,7 @@ TARGETS = {
     "text": ["ONE TWO", "THREE"],
     "phones": ["W AH N", "T UW"],
     "speaker": ["a", "b"],
+    "units": ["0 1 1", "1 0"],
     "text+slots": ["one two\tO x", "three\tO"],
     "speaker+id+trials?": ["a\t1\t", "b\t2\t"],
     "segments+duration": ["a 0 1;b 0.5 2\t2.000", "x 0.2 1\t2.000"],

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from speechft_cli.tasks.base import Metric
-from speechft_cli.training.loop import is_improvement
+from speechft_cli.training.evaluation import is_improvement
 
 METRICS = (Metric("wer", "WER", "%", "lower"), Metric("cer", "CER", "%", "lower"))
 

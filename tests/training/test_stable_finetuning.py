@@ -14,10 +14,16 @@ from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.events import ignore
 from speechft_cli.tasks import TASKS
 from speechft_cli.training.examples import scoring_examples, training_examples
+from speechft_cli.training.freezing import trainable_names
 from speechft_cli.training.interrupt import Interruptible
+from speechft_cli.training.job import Job
 from speechft_cli.training.loop import LoopSettings, train
+from speechft_cli.training.precision import Precision
+from speechft_cli.training.ranks import Ranks
 from speechft_cli.training.schedule import StableSchedule
 from speechft_cli.training.state import new_state
+from speechft_cli.training.strategies import STRATEGIES
+from speechft_cli.training.strategies.base import StrategySettings
 
 STEPS = 20
 #: Used by masked prediction only, so fine-tuning sends them no gradient.
@@ -39,25 +45,36 @@ def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: 
         min_seconds=0.1,
         max_seconds=10,
     )
-    state = new_state(encoder, task.head(encoder.width, len(vocabulary)), learning_rate=1e-3)
+    state = new_state(
+        encoder,
+        {"asr": task.head(encoder.width, len(vocabulary))},
+        strategy=STRATEGIES.get("stable")(StrategySettings()),
+        trainable=trainable_names(encoder),
+        base=tiny.weights,
+        precision=Precision(),
+        skip_limit=1,
+    )
     snapshots = [{name: tensor.clone() for name, tensor in encoder.weights().items()}]
     train(
         state,
-        task=task,
-        vocabulary=vocabulary,
-        examples=examples,
-        dev=scoring_examples(read_manifest(manifests, "dev"), task, max_seconds=10)[:1],
+        jobs=[
+            Job(task, vocabulary, examples, scoring_examples(read_manifest(manifests, "dev"), task, max_seconds=10)[:1])
+        ],
         schedule=StableSchedule(steps=STEPS),
         settings=LoopSettings(
             learning_rate=1e-3,
+            encoder_learning_rate=1e-3,
             gradient_clip=1.0,
             frozen_dropout=request.param,
             batch_seconds=4.0,
+            batches_per_update=1,
+            save_every=1,
             evaluate_every=1,  # so that every update is seen, and evaluation's changes of mode as well
             log_every=5,
             workers=0,
             seed=0,
         ),
+        ranks=Ranks(),
         report=ignore,
         log=ignore,
         save=lambda _scores, _is_best: snapshots.append(

@@ -22,6 +22,7 @@ class Size(StrEnum):
     """What `--size` takes."""
 
     tiny = "tiny"
+    small = "small"
     base = "base"
     large = "large"
 
@@ -33,6 +34,9 @@ def finetune(
     data: Data = None,
     task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="See `speechft list tasks`.")] = None,
     out: Out = None,
+    strategy: Annotated[
+        str | None, typer.Option("--strategy", metavar="NAME", help="See `speechft list strategies`.")
+    ] = None,
     steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="Optimizer updates in all.")] = None,
     encoder: Annotated[Path | None, typer.Option("--encoder", metavar="PATH", help="Checkpoint to start from.")] = None,
     family: Annotated[
@@ -43,6 +47,7 @@ def finetune(
     ] = None,
     size: Annotated[Size | None, typer.Option("--size", help="Architecture of a random encoder.")] = None,
     seed: Seed = None,
+    gpus: Annotated[int | None, typer.Option("--gpus", metavar="N", help="Processes, one for each GPU.")] = None,
     device: Device = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where this run was stopped.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and say the plan; train nothing.")] = (
@@ -63,7 +68,9 @@ def finetune(
             "finetune.data": data,
             "finetune.task": task,
             "finetune.out": out,
+            "finetune.strategy": strategy,
             "finetune.steps": steps,
+            "finetune.gpus": gpus,
             "finetune.device": device,
             "encoder.checkpoint": encoder,
             "encoder.family": family,

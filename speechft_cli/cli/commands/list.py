@@ -22,6 +22,7 @@ class Group(StrEnum):
     formats = "formats"
     tasks = "tasks"
     presets = "presets"
+    strategies = "strategies"
     corpora = "corpora"
     methods = "methods"
     scores = "scores"

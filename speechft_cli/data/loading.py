@@ -1,0 +1,109 @@
+"""Reading the audio of planned updates ahead, in worker processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import signal
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
+from speechft_cli.data.batches import Piece, Planned, Source
+from speechft_cli.errors import SpeechftError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some stretches of utterances.
+
+    Attributes:
+        pieces: Which.
+        waveforms: One (N_i,) each, 16 kHz.
+    """
+
+    pieces: tuple[Piece, ...]
+    waveforms: tuple[Tensor, ...]
+
+
+def load_updates(
+    sources: Sequence[Source], plan: Callable[[], Iterator[Planned]], *, workers: int, pin_memory: bool = False
+) -> Generator[tuple[Planned, tuple[Batch, ...]]]:
+    """Reads what `plan` plans, update by update.
+
+    Args:
+        sources: What the plan's pieces are of.
+        plan: Called twice: once for what to read, once for what belongs to what was read.
+        workers: Processes that read ahead; 0 reads in this process.
+        pin_memory: Whether to place waveforms where a GPU can fetch them from while it computes.
+
+    Raises:
+        SpeechftError: A recording can't be read.
+    """
+    loader = DataLoader(
+        _Waveforms(sources),
+        batch_sampler=_Batches(plan),  # an endless iterable of batches is enough for it
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=_leave_signals_to_the_main_process,
+        generator=torch.Generator(),  # else the loader takes its seed from the global generator
+    )
+    read = iter(loader)
+    for planned in plan():
+        items = itertools.islice(read, len(planned.batches))
+        yield (
+            planned,
+            tuple(_batch(pieces, each, pin_memory) for pieces, each in zip(planned.batches, items, strict=True)),
+        )
+
+
+class _Batches:
+    def __init__(self, plan: Callable[[], Iterator[Planned]]) -> None:
+        self._plan = plan
+
+    def __iter__(self) -> Iterator[list[Piece]]:
+        for planned in self._plan():
+            yield from map(list, planned.batches)
+
+
+class _Waveforms(Dataset[Tensor | SpeechftError]):
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._sources = sources
+
+    def __getitem__(self, piece: Piece) -> Tensor | SpeechftError:
+        utterance = self._sources[piece.source].utterances[piece.utterance]
+        try:
+            return read_waveform(
+                dataclasses.replace(
+                    utterance,
+                    start=utterance.start + piece.start / SAMPLE_RATE,
+                    duration=piece.length / SAMPLE_RATE,
+                )
+            )
+        except SpeechftError as error:
+            return error  # raised in the main process: a worker would wrap it in its own traceback
+
+
+def _batch(pieces: tuple[Piece, ...], items: list[Tensor | SpeechftError], pin_memory: bool) -> Batch:
+    waveforms = []
+    for item in items:
+        if isinstance(item, SpeechftError):
+            raise item
+        waveforms.append(item.pin_memory() if pin_memory else item)
+    return Batch(pieces, tuple(waveforms))
+
+
+def _as_it_is(items: list[Tensor | SpeechftError]) -> list[Tensor | SpeechftError]:
+    return items
+
+
+def _leave_signals_to_the_main_process(worker: int) -> None:
+    # Ctrl-C and a scheduler's SIGTERM reach the whole process group; the main process saves and then ends the workers
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

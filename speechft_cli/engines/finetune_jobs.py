@@ -1,0 +1,168 @@
+"""What a fine-tuning run trains on: the tasks it was asked for, with their utterances, checked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from speechft_cli.config.sections.finetune import FinetuneSection
+from speechft_cli.data.manifests import available_splits, read_manifest
+from speechft_cli.data.task_splits import split_for_task
+from speechft_cli.data.utterance import Utterance
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.errors import RequestError
+from speechft_cli.tasks import TASKS
+from speechft_cli.tasks.base import Task
+from speechft_cli.tasks.hubert import HUBERT, unit_vocabulary
+from speechft_cli.tasks.masking import Masking
+from speechft_cli.training.examples import Example, LeftOut, scoring_examples, training_examples, unlabelled_examples
+from speechft_cli.training.job import Job
+
+#: HuBERT's longest stretch of an utterance [s]: 250 000 samples.
+_HUBERT_CROP = 15.625
+
+
+@dataclass(frozen=True)
+class CheckedJob:
+    """A job, and what of its data can't be used."""
+
+    job: Job
+    rejected: list[LeftOut]
+    dev_left_out: int
+
+
+def check_jobs(section: FinetuneSection, data: Path, base: EncoderCheckpoint) -> list[CheckedJob]:
+    """Reads the manifests and makes a job of every task.
+
+    Args:
+        section: What was asked for.
+        data: The manifest folder.
+        base: Its family says how many frames there are, its configuration what pre-training hides.
+
+    Raises:
+        RequestError: A task has nothing to train on, or is asked for what it can't.
+    """
+    return [
+        _masked_job(section, data, base, weight)
+        if name == HUBERT.name
+        else _labelled_job(section, data, base, TASKS.get(name), weight)
+        for name, weight in section.weighted_tasks.items()
+    ]
+
+
+def left_out_notes(checked: CheckedJob, section: FinetuneSection) -> Iterator[str]:
+    """Says for each reason how many utterances were left out, with an example."""
+    for reason, count in Counter(each.reason for each in checked.rejected).items():
+        example = next(each for each in checked.rejected if each.reason == reason)
+        detail = f" ({example.detail})" if example.detail else ""
+        yield f"{count} training utterances left out: {reason}, for example {example.utterance_id}{detail}"
+    if checked.dev_left_out:
+        needs, longest = checked.job.task.needs, section.max_seconds
+        reason = (
+            f"longer than {longest:g} s"
+            if checked.job.masking is not None
+            else f"no {needs}, or longer than {longest:g} s"
+        )
+        yield f"{checked.dev_left_out} dev utterances left out: {reason}"
+
+
+def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]:
+    """Says which speakers of the train split are heard in an evaluation split too, where that is not the task."""
+    if all(each.job.task.is_closed_set for each in checked):
+        return
+    speakers = {split: _speakers(read_manifest(data, split)) for split in available_splits(data)}
+    for split in ("dev", "test"):
+        common = sorted(speakers["train"] & speakers.get(split, set()))
+        if common:
+            yield (
+                f"warning: {len(common)} speakers of train are heard in {split} too, for example {common[0]}: scores "
+                "there say less about speakers never heard"
+            )
+
+
+def _speakers(utterances: Iterable[Utterance]) -> set[str]:
+    return {each.speaker for each in utterances if each.speaker is not None}
+
+
+def _labelled_job(
+    section: FinetuneSection, data: Path, base: EncoderCheckpoint, task: Task, weight: float
+) -> CheckedJob:
+    utterances, dev_utterances = _utterances(data, task)
+    targets = [task.normalise(target) for each in utterances if (target := each.target(task.needs)) is not None]
+    if not targets:
+        fields = sorted({name for each in utterances for name in each.labels} | {"text", "phones", "speaker"})
+        raise RequestError(
+            f"{data}: no training utterance has {task.needs!r}, which task {task.name} needs",
+            f"fields a manifest may have here: {', '.join(fields)}",
+        )
+    if section.crop_seconds is not None and not task.is_pooled:
+        raise RequestError(
+            f"finetune.crop_seconds: must be left out for the task {task.name}: a stretch of an utterance has not the "
+            "whole target",
+            "leave out longer utterances instead: --set finetune.max_seconds=SECONDS",
+        )
+    vocabulary = task.vocabulary(targets)
+    examples, rejected = training_examples(
+        utterances,
+        task,
+        vocabulary,
+        frame_count=base.family.frame_count,
+        min_seconds=section.min_seconds,
+        max_seconds=section.max_seconds,
+    )
+    dev = scoring_examples(dev_utterances, task, max_seconds=section.max_seconds)
+    _require_some(data, examples, dev, rejected)
+    job = Job(task, vocabulary, examples, dev, weight, section.crop_seconds)
+    return CheckedJob(job, rejected, len(dev_utterances) - len(dev))
+
+
+def _masked_job(section: FinetuneSection, data: Path, base: EncoderCheckpoint, weight: float) -> CheckedJob:
+    if "mask_emb" not in base.weights:
+        raise RequestError(
+            f"finetune.task: must be a task with labels, because {base.family.name} has no mask embedding for hubert"
+        )
+    configuration = cast("Mapping[str, float]", base.family.section(base.container, base.family.configuration) or {})
+    masking = Masking(float(configuration.get("mask_prob", 0.8)), int(configuration.get("mask_length", 10)))
+    bounds = {"min_seconds": section.min_seconds, "max_seconds": section.max_seconds}
+    examples, rejected = unlabelled_examples(read_manifest(data, "train"), **bounds)
+    dev_utterances = list(read_manifest(data, "dev"))
+    dev, _ = unlabelled_examples(dev_utterances, **bounds)
+    _require_some(data, examples, dev, rejected)
+    job = Job(
+        HUBERT,
+        unit_vocabulary(section.units.clusters),
+        examples,
+        dev,
+        weight,
+        section.crop_seconds or _HUBERT_CROP,
+        masking,
+        section.units.unmasked_weight,
+    )
+    return CheckedJob(job, rejected, len(dev_utterances) - len(dev))
+
+
+def _require_some(data: Path, train: Sequence[Example], dev: Sequence[Example], rejected: Sequence[LeftOut]) -> None:
+    if train and dev:
+        return
+    reasons = Counter(each.reason for each in rejected)
+    raise RequestError(
+        f"{data}: must have utterances to train on and to select checkpoints with, has {len(train)} in train "
+        f"and {len(dev)} in dev"
+        + "".join(f"\n  {count} training utterances left out: {reason}" for reason, count in reasons.items())
+    )
+
+
+def _utterances(data: Path, task: Task) -> tuple[Sequence[Utterance], Sequence[Utterance]]:
+    """The task's train and dev utterances."""
+    manifests = {split: list(read_manifest(data, split)) for split in ("train", "dev")}
+    has_own = any(task.name in each.task_splits for members in manifests.values() for each in members)
+    if not task.is_closed_set and not has_own:
+        return manifests["train"], manifests["dev"]
+    manifests |= {split: list(read_manifest(data, split)) for split in available_splits(data)}
+    splits = split_for_task(
+        manifests, task=task.name, field=task.needs, is_closed_set=task.is_closed_set, normalise=task.normalise
+    ).splits
+    return splits["train"], splits["dev"]

@@ -1,0 +1,93 @@
+"""The plan of a fine-tuning run, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import nn
+
+from speechft_cli.data.batches import plan_epoch
+from speechft_cli.engines.finetune_jobs import CheckedJob
+from speechft_cli.engines.finetune_request import FinetuneRequest
+from speechft_cli.events import Table
+from speechft_cli.io.space import size_text
+from speechft_cli.training.freezing import parameters_of
+from speechft_cli.training.state import TrainingState
+
+#: s3prl#583: trained at 1e-1, HuBERT base falls from 81.6 to 0.07 % on SID; nothing above this is in use.
+_DESTRUCTIVE_RATE = 1e-3
+
+
+def plan_table(request: FinetuneRequest, state: TrainingState) -> Table:
+    """Returns what will happen: data, and per stage which updates, who trains, how many parameters, which rate."""
+    section, strategy = request.section, request.strategy
+    rows = [row for each in request.checked for row in _data_rows(request, each)]
+    rows += [
+        ("strategy", f"{strategy.name}{f': {strategy.note}' if strategy.note else ''}"),
+        ("CNN", "trains once the encoder does" if request.trains_cnn else "never trains"),
+        ("frozen encoder's dropout", "on" if section.frozen_dropout else "off"),
+        ("precision", section.precision),
+        ("weights, gradients, Adam", size_text(_memory(state))),
+    ]
+    return Table(
+        f"{' + '.join(request.tasks)}: {strategy.name} fine-tuning of {request.base.family.name}",
+        ("what", "plan"),
+        (*rows, *_stage_rows(request, state)),
+    )
+
+
+def rate_warnings(request: FinetuneRequest) -> Iterator[str]:
+    """Says what of the request is known to do harm."""
+    rate = request.section.encoder_learning_rate or request.section.learning_rate
+    if rate > _DESTRUCTIVE_RATE and not request.strategy.starts_from_base and request.base.path is not None:
+        yield (
+            f"warning: an encoder learning rate of {rate:g} is known to destroy pre-trained encoders; 1e-4 and below "
+            "are usual: --set finetune.encoder_learning_rate=1e-4 keeps the head's rate"
+        )
+
+
+def _data_rows(request: FinetuneRequest, checked: CheckedJob) -> list[tuple[str, str]]:
+    job, section = checked.job, request.section
+    source = job.source(section.batch_seconds)
+    hours = sum(example.utterance.duration for example in job.train) / 3600
+    batches = len(plan_epoch(source.durations, batch_seconds=section.batch_seconds, seed=0, epoch=0))
+    per_epoch = -(-batches // (section.batches_per_update * section.gpus))
+    total = sum(each.job.weight for each in request.checked)
+    prefix = f"{job.task.name}: " if len(request.checked) > 1 else ""
+    share = f", {job.weight / total:.0%} of the updates" if prefix else ""
+    rows = [
+        (f"{prefix}training data", f"{len(job.train)} utterances, {hours:.2f} h, {per_epoch} steps per epoch{share}"),
+        (f"{prefix}dev data", f"{len(job.dev)} utterances"),
+    ]
+    if job.crop_seconds is not None:
+        rows.append((f"{prefix}crops", f"at most {job.crop_seconds:g} s"))
+    if job.masking is not None:
+        of = "MFCCs" if section.units.layer is None else f"hidden state {section.units.layer}"
+        rows.append((f"{prefix}targets", f"{section.units.clusters} clusters of {of}"))
+        rows.append((f"{prefix}hidden frames", f"spans of {job.masking.length}, {job.masking.share:.0%} with overlaps"))
+    return rows
+
+
+def _stage_rows(request: FinetuneRequest, state: TrainingState) -> Iterator[tuple[str, str]]:
+    section, schedule = request.section, request.schedule
+    heads = _size(state.heads)
+    encoder = sum(parameter.numel() for parameter in parameters_of(state.encoder, state.attached.trained))
+    name = "head" if len(request.checked) == 1 else "heads"
+    peaks = (section.learning_rate, section.encoder_learning_rate or section.learning_rate)
+    for stage, first, end in schedule.stages():
+        size = heads if stage == "frozen" else heads + encoder
+        who = name if stage == "frozen" else f"{name} and encoder"
+        low, high = schedule.rate(first), schedule.rate(end)
+        used = peaks[:1] if stage == "frozen" else dict.fromkeys(peaks)
+        rates = " and ".join(" → ".join(f"{peak * share:.2g}" for share in dict.fromkeys((low, high))) for peak in used)
+        yield f"steps {first + 1}-{end}: {stage}", f"{who}, {size / 1e6:.2f} M parameters, rate {rates}"
+
+
+def _size(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _memory(state: TrainingState) -> int:
+    """Bytes without activations: weights, and of what trains gradients and two moments."""
+    trained = _size(state.heads) + sum(each.numel() for each in parameters_of(state.encoder, state.attached.trained))
+    return 4 * (_size(state.heads) + _size(state.encoder) + 3 * trained)

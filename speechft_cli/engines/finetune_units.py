@@ -1,0 +1,184 @@
+"""Targets of masked prediction: frames of the manifests' audio, clustered and labelled, kept in the run folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from speechft_cli.config.sections.finetune import UnitsSection
+from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
+from speechft_cli.data.batches import FRAME_STRIDE
+from speechft_cli.data.utterance import Utterance
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.s3prl import build_encoder
+from speechft_cli.errors import RequestError
+from speechft_cli.events import Advanced, Finished, Report, Started
+from speechft_cli.io.atomic import atomic_path, write_json
+from speechft_cli.io.hashes import weights_hash
+from speechft_cli.training.clusters import fit_clusters, mfcc, nearest_clusters
+from speechft_cli.training.job import Job
+
+#: Utterances labelled between two files: what a kill can cost.
+_SHARD = 1_000
+#: Numbers that clusters are fitted to, at most: 1 GB.
+_MOST_VALUES = 250_000_000
+
+
+@dataclass(frozen=True)
+class UnitsRequest:
+    """What makes two sets of units the same, beside the utterances.
+
+    Attributes:
+        section: What to cluster, and how.
+        encoder: Whose features are clustered; None: MFCCs.
+        data_sha256: Of the manifests.
+        seed: Of the clusters.
+    """
+
+    section: UnitsSection
+    encoder: EncoderCheckpoint | None
+    data_sha256: str
+    seed: int
+
+    def place(self, folder: Path) -> Path:
+        """Returns the folder of these units among those in `folder`."""
+        identity = {
+            "data": self.data_sha256,
+            "layer": self.section.layer,
+            "encoder": None if self.encoder is None else weights_hash(self.encoder.weights),
+            "clusters": self.section.clusters,
+            "fit_hours": self.section.fit_hours,
+            "seed": self.seed,
+        }
+        return folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def label_frames(job: Job, request: UnitsRequest, folder: Path, *, device: torch.device, report: Report) -> None:
+    """Clusters and labels the frames of a job's utterances; what is done already is left as it is.
+
+    Args:
+        job: Masked prediction.
+        request: What to cluster, and how.
+        folder: Where units lie; those of other requests lie there beside.
+        device: Where the encoder runs.
+        report: Told how far it is.
+
+    Raises:
+        RequestError: The encoder has no such layer, or there are fewer frames than clusters.
+    """
+    place = request.place(folder)
+    if (place / "units.json").is_file():
+        return
+    features = _features(request, device)
+    centres = _centres(job, place, request, features, report)
+    every = [example.utterance for example in [*job.train, *job.dev]]
+    shards = [every[first : first + _SHARD] for first in range(0, len(every), _SHARD)]
+    report(Started("labelling frames", len(every), "utterances"))
+    counts = np.zeros(len(centres), dtype=np.int64)
+    for number, shard in enumerate(shards):
+        file = place / f"{number:05}.npz"
+        if not file.is_file():
+            units = [nearest_clusters(features(each), centres).cpu().numpy().astype(np.int16) for each in shard]
+            with atomic_path(file) as unfinished:
+                np.savez(unfinished, units=np.concatenate(units), counts=[len(each) for each in units])
+        counts += np.bincount(np.load(file)["units"], minlength=len(centres))
+        report(Advanced(min((number + 1) * _SHARD, len(every))))
+    used = counts[counts > 0] / counts.sum()
+    perplexity = float(np.exp(-(used * np.log(used)).sum()))
+    report(Finished(f"{len(used)} of {len(centres)} units occur, perplexity {perplexity:.0f}"))
+    write_json(place / "units.json", {"shards": len(shards), "units": len(centres), "perplexity": perplexity})
+
+
+def with_units(job: Job, request: UnitsRequest, folder: Path) -> Job:
+    """Returns the job with the units that `label_frames` wrote as its targets."""
+    place = request.place(folder)
+    targets = _read(place, json.loads((place / "units.json").read_text(encoding="utf-8"))["shards"])
+    train = [replace(example, target=next(targets)) for example in job.train]
+    return replace(job, train=train, dev=[replace(example, target=next(targets)) for example in job.dev])
+
+
+def _read(place: Path, shards: int) -> Iterator[Sequence[int]]:
+    for number in range(shards):
+        with np.load(place / f"{number:05}.npz") as file:
+            # two bytes a frame: as a tuple of ints it would be eight and more
+            yield from cast("list[Sequence[int]]", np.split(file["units"], np.cumsum(file["counts"])[:-1]))
+
+
+def _features(request: UnitsRequest, device: torch.device) -> Callable[[Utterance], Tensor]:
+    """Utterance → its frames (T, D)."""
+    if request.encoder is None or request.section.layer is None:
+        return lambda utterance: mfcc(read_waveform(utterance))
+    layer, encoder = request.section.layer, build_encoder(request.encoder, device=device)
+    if layer >= encoder.layer_count:
+        raise RequestError(
+            f"finetune.units.layer: must be at most {encoder.layer_count - 1}, the encoder's last, got {layer}"
+        )
+
+    @torch.no_grad()
+    def features(utterance: Utterance) -> Tensor:
+        hidden: Tensor = encoder([read_waveform(utterance).to(device)]).hidden_states[layer]
+        return hidden[0].float()
+
+    return features
+
+
+def _centres(
+    job: Job, place: Path, request: UnitsRequest, features: Callable[[Utterance], Tensor], report: Report
+) -> Tensor:
+    """The clusters' centres (C, D), read or fitted and written."""
+    file = place / "centres.npy"
+    if not file.is_file():
+        frames = _fit_frames([example.utterance for example in job.train], request, features, report)
+        clusters = request.section.clusters
+        if len(frames) < clusters:
+            raise RequestError(
+                f"finetune.units.clusters: must be at most the number of frames, {len(frames)}, got {clusters}"
+            )
+        report(Started(f"clustering {len(frames)} frames into {clusters} units"))
+        centres = fit_clusters(frames, clusters=clusters, seed=request.seed)
+        report(Finished())
+        with atomic_path(file) as unfinished:
+            np.save(unfinished, centres)
+    first = features(job.train[0].utterance)
+    return torch.from_numpy(np.load(file)).to(first.device)
+
+
+def _fit_frames(
+    utterances: Sequence[Utterance], request: UnitsRequest, features: Callable[[Utterance], Tensor], report: Report
+) -> NDArray[np.float32]:
+    """The frames (F, D) that clusters are fitted to: of random utterances, all frames or as many as fit."""
+    random = np.random.default_rng((request.seed, 4))
+    chosen = _fit_set(utterances, request.section.fit_hours, random)
+    report(Started("reading frames to cluster", len(chosen), "utterances"))
+    frames: list[NDArray[np.float32]] = []
+    share = 1.0
+    for done, utterance in enumerate(chosen, start=1):
+        own = features(utterance).cpu().numpy()
+        if done == 1:
+            values = sum(each.duration for each in chosen) * SAMPLE_RATE / FRAME_STRIDE * own.shape[1]
+            share = min(1.0, _MOST_VALUES / values)
+        frames.append(own if share == 1.0 else own[random.random(len(own)) < share])
+        report(Advanced(done))
+    report(Finished())
+    return np.concatenate(frames)
+
+
+def _fit_set(utterances: Sequence[Utterance], hours: float, random: np.random.Generator) -> list[Utterance]:
+    """Utterances in random order until there are `hours` of them [h]."""
+    chosen: list[Utterance] = []
+    seconds = 0.0
+    for index in random.permutation(len(utterances)).tolist():
+        if seconds >= hours * 3600:
+            break
+        chosen.append(utterances[index])
+        seconds += utterances[index].duration
+    return chosen

@@ -1,0 +1,85 @@
+"""Scoring an encoder and its heads on dev, and whether that was an improvement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+
+from speechft_cli.data.audio import read_waveform
+from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.events import Advanced, Finished, Report, Started
+from speechft_cli.tasks.base import Metric
+from speechft_cli.training.examples import Example
+from speechft_cli.training.job import Job
+from speechft_cli.training.ranks import Ranks
+
+#: Spans hidden on dev are the same at every evaluation.
+_MASK_SEED = 0
+
+
+@torch.no_grad()
+def evaluate(
+    encoder: Encoder, head: nn.Module, job: Job, *, step: int, ranks: Ranks, report: Report
+) -> Mapping[str, float]:
+    """Returns the job's scores on dev, each utterance encoded alone so that padding has no say.
+
+    Args:
+        encoder: Put into evaluation mode.
+        head: The job's; put into evaluation mode.
+        job: With masking, the score is of hidden frames only.
+        step: Updates made, for the report.
+        ranks: Each scores its share; all get the scores of the whole.
+        report: Told how far it is.
+    """
+    encoder.eval()
+    head.eval()
+    own = job.dev[ranks.rank :: ranks.world]
+    pairs: list[tuple[str, str]] = []
+    report(Started(f"{job.task.name} dev at step {step}", len(own), "utterances"))
+    for done, example in enumerate(own, start=1):
+        pairs.append(_predict(encoder, head, job, example))
+        report(Advanced(done))
+    every = ranks.gather(pairs)
+    # the order of dev, whatever the number of ranks: sums of floats depend on it
+    pairs = [every[index % ranks.world][index // ranks.world] for index in range(len(job.dev))]
+    scores = job.task.score([prediction for prediction, _ in pairs], [reference for _, reference in pairs])
+    report(Finished(", ".join(f"{each.title} {each.format(scores[each.name])}" for each in job.task.metrics)))
+    return scores
+
+
+def is_improvement(scores: Mapping[str, float], best: Mapping[str, float] | None, metrics: Sequence[Metric]) -> bool:
+    """Whether `scores` beat `best` in the first metric, or in a later one where all before are equal.
+
+    A score that is no number never beats anything.
+    """
+    if math.isnan(scores[metrics[0].name]):
+        return False
+    if best is None:
+        return True
+    for metric in metrics:
+        value, other = scores[metric.name], best[metric.name]
+        if value != other:
+            return metric.is_better(value, other)
+    return False
+
+
+def _predict(encoder: Encoder, head: nn.Module, job: Job, example: Example) -> tuple[str, str]:
+    """The prediction for one utterance and its reference."""
+    waveform = read_waveform(example.utterance).to(next(head.parameters()).device)
+    if job.masking is None:
+        encoded = encoder([waveform])
+        logits = head(encoded.last, encoded.frame_counts)
+        return job.task.predict(logits, encoded.frame_counts, job.vocabulary)[0], example.reference
+    count = min(encoder.family.frame_count(len(waveform)), len(example.target))
+    counts = torch.tensor([encoder.family.frame_count(len(waveform))], device=waveform.device)
+    generator = torch.Generator().manual_seed(_MASK_SEED)
+    mask = job.masking.draw(counts, frames=int(counts), generator=generator)
+    hidden = mask[0].nonzero()[:, 0]
+    hidden = hidden[hidden < count]
+    logits = head(encoder([waveform], mask).last[:, hidden], counts)
+    units = [job.vocabulary.symbols[example.target[frame]] for frame in hidden.tolist()]
+    (prediction,) = job.task.predict(logits, torch.tensor([len(hidden)]), job.vocabulary)
+    return prediction, " ".join(units)

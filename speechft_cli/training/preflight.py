@@ -1,0 +1,99 @@
+"""Does the largest batch fit?: asked before the first update, while the encoder is frozen and while it trains."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from speechft_cli.data.audio import SAMPLE_RATE
+from speechft_cli.data.batches import Piece, Position, plan_updates
+from speechft_cli.data.utterance import Seconds
+from speechft_cli.errors import SpeechftError
+from speechft_cli.training.freezing import freeze, release
+from speechft_cli.training.job import Job
+from speechft_cli.training.objective import batch_loss
+from speechft_cli.training.schedule import StableSchedule
+from speechft_cli.training.state import TrainingState
+
+
+def preflight(state: TrainingState, jobs: Sequence[Job], schedule: StableSchedule, *, batch_seconds: Seconds) -> None:
+    """Computes the gradients of each job's largest batch, of silence, once per phase; nothing is changed by it.
+
+    Args:
+        state: Before the first update, or resumed.
+        jobs: What will be trained.
+        schedule: Which phases there will be.
+        batch_seconds: Most audio per batch, padding included [s].
+
+    Raises:
+        SpeechftError: A batch does not fit into memory; the message names the setting to lower.
+    """
+    frozen = [True] if state.step < schedule.frozen_steps else []
+    released = [False] if schedule.frozen_steps < schedule.end else []
+    for job in jobs:
+        pieces = _largest(job, batch_seconds)
+        for is_frozen in frozen + released:
+            if is_frozen:
+                freeze(state.encoder, with_dropout=True)
+            else:
+                release(state.encoder, state.attached.trained)
+            with out_of_memory_named(job, pieces, is_frozen=is_frozen, batch_seconds=batch_seconds):
+                _try(state, job, pieces, is_frozen=is_frozen)
+            state.optimizer.zero_grad(set_to_none=True)
+
+
+@contextlib.contextmanager
+def out_of_memory_named(
+    job: Job, pieces: Sequence[Piece], *, is_frozen: bool, batch_seconds: Seconds
+) -> Iterator[None]:
+    """Turns a device's or machine's lack of memory into a message that names the setting to lower.
+
+    Raises:
+        SpeechftError: There was not enough memory.
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _is_memory(error):
+            raise
+        seconds = max(piece.length for piece in pieces) / SAMPLE_RATE
+        phase = "frozen" if is_frozen else "trained"
+        if len(pieces) > 1:
+            lower = f"lower finetune.batch_seconds: --set finetune.batch_seconds={batch_seconds / 2:g}"
+        elif job.crop_seconds is not None:
+            lower = f"lower finetune.crop_seconds: --set finetune.crop_seconds={seconds / 2:g}"
+        else:
+            lower = f"lower finetune.max_seconds: --set finetune.max_seconds={seconds / 2:g}"
+        raise SpeechftError(
+            f"{job.task.name}: {len(pieces)} utterances of up to {seconds:.1f} s don't fit into memory while the "
+            f"encoder is {phase}",
+            f"{lower}; finetune.gradient_checkpointing=true and finetune.precision=bf16 save memory too, and "
+            "finetune.batches_per_update makes up for small batches",
+        ) from error
+
+
+def _largest(job: Job, batch_seconds: Seconds) -> tuple[Piece, ...]:
+    """The batch of the first epoch that has the most audio, padding included."""
+    plan = plan_updates([job.source(batch_seconds)], seed=0, step=0, positions=[Position()])
+    batches: list[tuple[Piece, ...]] = []
+    for planned in plan:
+        batches += planned.batches
+        if planned.positions[0].epoch:
+            break
+    return max(batches, key=lambda batch: len(batch) * max(piece.length for piece in batch))
+
+
+def _try(state: TrainingState, job: Job, pieces: Sequence[Piece], *, is_frozen: bool) -> None:
+    waveforms = [torch.zeros(piece.length, device=state.device) for piece in pieces]
+    targets = [job.target(piece, state.encoder.family) for piece in pieces]
+    with state.precision.autocast(state.device):
+        loss = batch_loss(state.encoder, state.heads[job.task.name], job, waveforms, targets, is_frozen=is_frozen)
+    loss.backward()  # type: ignore[no-untyped-call]
+
+
+def _is_memory(error: RuntimeError) -> bool:
+    # torch has an error type of its own for GPUs only
+    said = ("can't allocate memory", "not enough memory", "ALLOC_FAILED")
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in said)

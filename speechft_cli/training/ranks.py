@@ -1,0 +1,129 @@
+"""The processes that train one encoder together, by what little they must tell each other.
+
+Each rank holds the whole encoder and its own batches. Gradients are averaged over the ranks once per update, and only
+those that exist: a frozen encoder has none. So whoever trains when is decided in one place, for one rank and for many.
+DistributedDataParallel decides at wrapping time which gradients it averages, and encoders that are frozen then and
+released later drift apart without an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from speechft_cli.errors import SpeechftError
+from speechft_cli.io.hashes import weights_hash
+
+T = TypeVar("T")
+
+#: Gradients are sent in pieces of about this size [bytes], so that no second copy of all of them is needed.
+_PIECE = 64 * 2**20
+#: Ranks wait this long for one that clusters frames or scores dev.
+_PATIENCE = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process and how many there are; without others every method does nothing.
+
+    Attributes:
+        rank: This process, from 0.
+        world: Number of processes.
+        local_rank: This process among those on its machine, from 0.
+    """
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes and speaks for all."""
+        return self.rank == 0
+
+    def average(self, tensors: Sequence[Tensor]) -> None:
+        """Replaces each tensor by its mean over the ranks; every rank ends with the same bits."""
+        if self.world == 1:
+            return
+        for piece in _pieces(tensors):
+            flat = torch.cat([tensor.reshape(-1) for tensor in piece])
+            dist.all_reduce(flat)
+            flat /= self.world
+            for tensor, mean in zip(piece, torch.split(flat, [tensor.numel() for tensor in piece]), strict=True):
+                tensor.copy_(mean.view_as(tensor))
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any rank."""
+        if self.world == 1:
+            return flag
+        count = torch.tensor(int(flag))
+        dist.all_reduce(count)
+        return bool(count)
+
+    def gather(self, value: T) -> list[T]:
+        """Returns the value of every rank, in their order."""
+        values: list[T] = [value] * self.world
+        if self.world > 1:
+            dist.all_gather_object(values, value)
+        return values
+
+    def wait(self) -> None:
+        """Waits until every rank has come here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def require_equal(self, weights: Mapping[str, Tensor], *, step: int) -> None:
+        """Makes sure that every rank holds the same encoder, bit for bit.
+
+        Raises:
+            SpeechftError: They do not.
+        """
+        if self.world == 1:
+            return
+        hashes = self.gather(weights_hash(weights))
+        if len(set(hashes)) > 1:
+            raise SpeechftError(
+                f"step {step}: every rank must hold the same encoder, but their hashes are {', '.join(hashes)}",
+                "this is a bug of speechft or of the machine; the last checkpoint is good",
+            )
+
+
+def is_joining() -> bool:
+    """Whether this process was started as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[Ranks]:
+    """Joins the processes that `speechft finetune --gpus N`, torchrun or accelerate launch started; alone: no one."""
+    if not is_joining():
+        yield Ranks()
+        return
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(local_rank % torch.cuda.device_count())
+    # flags and hashes go through gloo on the CPU: asking for them does not wait for the GPU
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+    try:
+        yield Ranks(dist.get_rank(), dist.get_world_size(), local_rank)
+    finally:
+        dist.destroy_process_group()
+
+
+def _pieces(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    piece: list[Tensor] = []
+    for tensor in tensors:
+        if piece and sum(each.nbytes for each in piece) + tensor.nbytes > _PIECE:
+            yield piece
+            piece = []
+        piece.append(tensor)
+    if piece:
+        yield piece

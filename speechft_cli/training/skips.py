@@ -1,0 +1,56 @@
+"""Updates that were left out because a gradient was not finite."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from speechft_cli.errors import SpeechftError
+
+#: Utterances named in the message.
+_NAMED = 8
+
+
+@dataclass
+class Skips:
+    """Counts them; what happened lies on the device until `read`.
+
+    Attributes:
+        limit: The run stops when this many updates were left out.
+        count: Updates left out so far.
+    """
+
+    limit: int
+    count: int = 0
+    _flags: list[Tensor] = field(default_factory=list)
+    _utterances: list[Sequence[str]] = field(default_factory=list)
+
+    def add(self, is_skipped: Tensor, utterances: Sequence[str]) -> None:
+        """Notes an update, whether it was left out, and what it was of."""
+        self._flags.append(is_skipped)
+        self._utterances.append(utterances)
+
+    def read(self, step: int) -> list[str]:
+        """Counts what was noted since the last reading, and returns the utterances of the updates left out.
+
+        Raises:
+            SpeechftError: Too many updates were left out; the message names the utterances of the last ones.
+        """
+        if not self._flags:
+            return []
+        flags = torch.stack(self._flags).tolist()
+        faulty = [each for flag, each in zip(flags, self._utterances, strict=True) if flag]
+        self._flags, self._utterances = [], []
+        self.count += len(faulty)
+        names = [name for utterances in faulty for name in utterances]
+        if faulty and self.count >= self.limit:
+            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+            raise SpeechftError(
+                f"step {step}: {self.count} updates had to be left out because their gradient was not finite, the last "
+                f"ones of the utterances {', '.join(names[:_NAMED])}{more}",
+                "lower finetune.learning_rate, listen to these utterances, or try --set finetune.precision=fp32",
+            )
+        return names

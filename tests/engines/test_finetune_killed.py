@@ -1,0 +1,91 @@
+"""A run that is killed again and again ends with the bits of one that never was."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from speechft_cli.config.schema import Config
+from speechft_cli.engines import finetune
+from speechft_cli.events import Event, TrainingStep, ignore
+from tests.engines.test_finetune import config_for, flat
+
+STEPS = 6
+
+
+def killed_at(step: int) -> Callable[[Event], None]:
+    def report(event: Event) -> None:
+        if isinstance(event, TrainingStep) and event.step == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return report
+
+
+def start(config: Config, report: Callable[[Event], None], *, resume: bool) -> multiprocessing.process.BaseProcess:
+    process = multiprocessing.get_context("fork").Process(
+        target=finetune.run, args=(config, report), kwargs={"resume": resume}
+    )
+    process.start()
+    return process
+
+
+def kill_while_saving(process: multiprocessing.process.BaseProcess, folder: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not any(folder.glob(".last.*")):
+        assert process.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.0005)  # a save takes many times that
+    os.kill(process.pid or 0, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {
+            "finetune__task": "pr",
+            "finetune__workers": 1,
+            "finetune__batches_per_update": 2,
+            "finetune__save_every": 2,
+        },
+        {
+            "finetune__tasks": {"sid": 2.0, "pr": 1.0},
+            "finetune__strategy": "dora",
+            "finetune__precision": "bf16",
+            "finetune__save_every": 1,
+            "finetune__frozen_share": 0.25,
+        },
+    ],
+    ids=["accumulation and a worker", "two tasks, DoRA, bf16"],
+)
+def test_kills_at_random_steps_and_in_the_middle_of_a_save_change_no_bit(
+    manifests: Path, tmp_path: Path, flags: dict[str, object]
+) -> None:
+    settings = {"finetune__steps": STEPS, "finetune__evaluate_every": 3, "finetune__batch_seconds": 3.0, **flags}
+    finetune.run(config_for(manifests, tmp_path / "whole", **settings), ignore)
+    out = tmp_path / "killed"
+    config = config_for(manifests, out, **settings)
+    steps = sorted(random.Random(str(flags)).sample(range(1, STEPS), 2))
+
+    process = start(config, killed_at(steps[0]), resume=False)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    process = start(config, ignore, resume=True)
+    kill_while_saving(process, out)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    process = start(config, killed_at(steps[1]), resume=True)
+    process.join()  # it may have been killed earlier in the run than the save before
+    finetune.run(config, ignore, resume=True)
+
+    for part in ("last/encoder.pt", "last/state.pt", "best/encoder.pt", "best/heads.pt"):
+        expected, found = (torch.load(tmp_path / name / part) for name in ("whole", "killed"))
+        assert flat(found) == flat(expected), part
+    assert sorted(path.name for path in out.rglob(".*")) == [".lock"]

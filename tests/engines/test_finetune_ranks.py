@@ -1,0 +1,47 @@
+"""Two processes train as one does on the batches of both."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.formats import converted, read_encoder
+from speechft_cli.engines import finetune
+from speechft_cli.events import Event, TrainingStep, ignore
+from speechft_cli.io.run_folder import read_run
+from tests.engines.test_finetune import config_for
+
+
+def test_two_ranks_are_one_with_twice_the_batches(
+    manifests: Path, tmp_path: Path, tiny: EncoderCheckpoint, hubert: EncoderFamily
+) -> None:
+    # ranks draw dropout of their own, so it is taken out to compare
+    container = copy.deepcopy(dict(tiny.container))
+    for name in ("dropout", "attention_dropout", "dropout_input"):
+        container["model_cfg"][name] = 0.0  # type: ignore[index]
+    converted.write(replace(tiny, container=container), tmp_path / "base.pt")
+    settings: dict[str, object] = {
+        "encoder__init": None,
+        "encoder__size": None,
+        "encoder__checkpoint": tmp_path / "base.pt",
+        "finetune__task": "sid",
+        "finetune__steps": 6,
+        "finetune__frozen_share": 0.5,
+        "finetune__batch_seconds": 3.0,
+    }
+    finetune.run(config_for(manifests, tmp_path / "one", **settings, finetune__batches_per_update=2), ignore)
+    events: list[Event] = []
+    result = finetune.run(config_for(manifests, tmp_path / "two", **settings, finetune__gpus=2), events.append)
+
+    assert result.output == str(tmp_path / "two")
+    assert read_run(tmp_path / "two")["ranks"] == 2
+    assert [event.stage for event in events if isinstance(event, TrainingStep)][:4] == ["frozen"] * 3 + ["decay"]
+    one, two = (read_encoder(tmp_path / name / "last", hubert).weights for name in ("one", "two"))
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, atol=2e-4, rtol=0, msg=name)
+    assert any(not torch.equal(tensor, tiny.weights[name]) for name, tensor in two.items())

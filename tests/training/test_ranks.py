@@ -1,0 +1,88 @@
+"""What ranks tell each other, over two real processes with gloo."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+
+import torch
+
+from speechft_cli.engines.finetune_ranks import _free_port
+from speechft_cli.errors import SpeechftError
+from speechft_cli.training.ranks import Ranks, joined
+
+
+def on_two_ranks(work: Callable[[Ranks], object]) -> list[object]:
+    context = multiprocessing.get_context("fork")
+    environment = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": "2"}
+    ears = []
+    processes = []
+    for rank in range(2):
+        ear, mouth = context.Pipe(duplex=False)
+        own = {**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        processes.append(context.Process(target=_child, args=(work, own, mouth)))
+        processes[-1].start()
+        ears.append(ear)
+    results = [ear.recv() if ear.poll(60) else None for ear in ears]
+    for process in processes:
+        process.join(10)
+        process.kill()
+    return results
+
+
+def _child(work: Callable[[Ranks], object], environment: dict[str, str], mouth: Connection) -> None:
+    os.environ.update(environment)
+    with joined() as ranks:
+        mouth.send(work(ranks))
+
+
+def test_gradients_are_averaged_to_the_same_bits_in_pieces_of_any_size() -> None:
+    def work(ranks: Ranks) -> object:
+        tensors = [
+            torch.arange(6.0).view(2, 3) + ranks.rank,
+            torch.full((17_000_000,), float(ranks.rank)),
+            torch.tensor(2.0),
+        ]
+        ranks.average(tensors)
+        return tensors[0].tolist(), float(tensors[1].min()), float(tensors[1].max()), float(tensors[2])
+
+    expected = ([[0.5, 1.5, 2.5], [3.5, 4.5, 5.5]], 0.5, 0.5, 2.0)
+    assert on_two_ranks(work) == [expected, expected]
+
+
+def test_flags_and_values_reach_every_rank_in_order() -> None:
+    def work(ranks: Ranks) -> object:
+        ranks.wait()
+        return ranks.any(ranks.rank == 1), ranks.any(False), ranks.gather(f"rank {ranks.rank}"), ranks.is_first
+
+    assert on_two_ranks(work) == [
+        (True, False, ["rank 0", "rank 1"], True),
+        (True, False, ["rank 0", "rank 1"], False),
+    ]
+
+
+def test_encoders_that_have_drifted_apart_are_noticed() -> None:
+    def work(ranks: Ranks) -> object:
+        weights = {"a": torch.zeros(3), "b": torch.ones(2)}
+        ranks.require_equal(weights, step=1)
+        weights["b"][1] += 1e-7 * ranks.rank
+        try:
+            ranks.require_equal(weights, step=2)
+        except SpeechftError as error:
+            return error.message
+        return None
+
+    for message in on_two_ranks(work):
+        assert str(message).startswith("step 2: every rank must hold the same encoder, but their hashes are ")
+
+
+def test_alone_nothing_is_asked() -> None:
+    ranks = Ranks()
+    tensor = torch.ones(2)
+    ranks.average([tensor])
+    ranks.wait()
+    ranks.require_equal({}, step=0)
+
+    assert (ranks.any(True), ranks.gather(3), ranks.is_first, tensor.tolist()) == (True, [3], True, [1.0, 1.0])
