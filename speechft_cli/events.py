@@ -67,10 +67,11 @@ class TrainingStep:
 
 @dataclass(frozen=True)
 class Note:
-    """Something worth saying that is no error; `important` notes are shown even with -q."""
+    """Something worth saying that is no error; `important` notes are shown even with -q, a `detail` only with -v."""
 
     text: str
     important: bool = False
+    detail: bool = False
 
 
 @dataclass(frozen=True)

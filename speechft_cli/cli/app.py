@@ -65,7 +65,9 @@ def speechft(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show what other libraries log and warn.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Show details, and what other libraries log and warn.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Show results and errors only.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours; the variable NO_COLOR does the same.")] = (
         False
@@ -77,7 +79,7 @@ def speechft(
     if verbose and quiet:
         raise typer.BadParameter("must be given alone, got -v and -q")
     del version
-    context.obj = Talk(is_quiet=quiet, has_color=not no_color)
+    context.obj = Talk(is_quiet=quiet, is_verbose=verbose, has_color=not no_color)
     listen_to_libraries(verbose)
 
 

@@ -25,8 +25,9 @@ _LIBRARIES = ("s3prl", "torch", "torchaudio", "lhotse", "matplotlib", "fairseq",
 class Talk:
     """The two consoles and how much is said on them."""
 
-    def __init__(self, *, is_quiet: bool = False, has_color: bool = True) -> None:
+    def __init__(self, *, is_quiet: bool = False, is_verbose: bool = False, has_color: bool = True) -> None:
         self.is_quiet = is_quiet
+        self.is_verbose = is_verbose
         self.results = _console(stderr=False, has_color=has_color)
         self.messages = _console(stderr=True, has_color=has_color)
 

@@ -77,9 +77,9 @@ class Progress:
                 self._step, self._depth = event, len(self._works)
                 self._show(step_line(event))
             case Note():
-                if event.important:
+                if event.important or (event.detail and self._talk.is_verbose):
                     self._talk.line(event.text)
-                else:
+                elif not event.detail:
                     self._talk.say(event.text)
             case Table():
                 self._print_table(event)

@@ -49,7 +49,9 @@ def tell_plan(variant: Variant, sources: Sources, alpha: float, report: Report, 
     keys = plan_keys(variant, sources, alpha)
     groups: dict[tuple[str, str, str], list[dict[str, object]]] = {}
     for key in keys:
-        report(Note(f"{key['action']} {key['name']} {key['shape']}: {key['reason']}, alpha {key['alpha']:g}"))
+        report(
+            Note(f"{key['action']} {key['name']} {key['shape']}: {key['reason']}, alpha {key['alpha']:g}", detail=True)
+        )
         where = group_of(str(key["name"])) if key["reason"] not in (HEAD, BUFFER) else "-"
         groups.setdefault((where, str(key["action"]), str(key["reason"])), []).append(key)
     rows = []

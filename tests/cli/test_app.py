@@ -19,7 +19,7 @@ Usage: speechft [OPTIONS] COMMAND [ARGS]...
 
 Options:
   --version             Print the version.
-  -v, --verbose         Show what other libraries log and warn.
+  -v, --verbose         Show details, and what other libraries log and warn.
   -q, --quiet           Show results and errors only.
   --no-color            No colours; the variable NO_COLOR does the same.
   --install-completion  Install completion for the current shell.
