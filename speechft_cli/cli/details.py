@@ -15,6 +15,7 @@ from speechft_cli.tasks.presets.base import Preset
 
 _EXAMPLES = {
     "encoders": "speechft finetune --encoder CHECKPOINT --set encoder.family={name} --data data --task asr --out run",
+    "formats": "speechft convert CHECKPOINT --format {name} --out converted",
     "tasks": "speechft finetune --encoder CHECKPOINT --data data --task {name} --out run",
     "strategies": "speechft finetune --encoder CHECKPOINT --data data --strategy {name} --out run",
     "corpora": "speechft prepare {name} --root FOLDER --out data",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -28,6 +29,8 @@ from speechft_cli.io.space import require_space, size_text
 TOLERANCE = 1e-5
 #: Name of the file that says what was converted from what.
 RECORD = "convert.json"
+#: Begins the name of the folder that a conversion writes into; its process's number follows.
+_UNFINISHED = ".convert."
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,8 @@ def _staging(out: Path) -> Iterator[Path]:
     """Gives a folder inside `out` to write into; in the end it is gone, and `out` too when nothing lies in it."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".convert.", dir=out))
+        _clear(out)
+        staging = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}.", dir=out))
     except OSError as error:
         raise RequestError(
             f"{out}: must be a folder that can be written to: {error}", "choose another --out"
@@ -236,6 +240,17 @@ def _staging(out: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
         if not any(out.iterdir()):
             out.rmdir()
+
+
+def _clear(out: Path) -> None:
+    """Removes what conversions that were killed left in `out`; those of living processes stay."""
+    for left in out.glob(f"{_UNFINISHED}*"):
+        try:
+            os.kill(int(left.name.split(".")[2]), 0)
+        except (ProcessLookupError, ValueError, IndexError):
+            shutil.rmtree(left, ignore_errors=True)
+        except PermissionError:
+            pass  # it lives, and is somebody else's
 
 
 def _table(outputs: Sequence[Mapping[str, object]], out: Path) -> Table:

@@ -8,6 +8,7 @@ import pytest
 
 from speechft_cli.cli.names import completer, registry
 from speechft_cli.config.templates import template_path
+from speechft_cli.encoders import FORMATS
 from speechft_cli.tasks import TASKS
 
 
@@ -74,3 +75,10 @@ def test_an_unknown_name_is_answered_with_the_nearest(speechft) -> None:
 
 def test_the_shell_is_told_the_names_that_go_on_from_what_is_typed() -> None:
     assert completer("tasks")("as") == [name for name in TASKS if name.startswith("as")]
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_a_format_says_how_to_convert_to_it(speechft, name: str) -> None:
+    result = speechft("list", "formats", name)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert f"speechft convert CHECKPOINT --format {name} --out converted" in " ".join(result.stdout.split())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -141,3 +144,14 @@ def test_a_base_of_another_size_is_refused(tmp_path: Path) -> None:
     torch.save({"Upstream": weights}, tmp_path / "a.ckpt")
     with pytest.raises(RequestError, match=r"don't fit its configuration"):
         run(tmp_path / "a.ckpt", tmp_path / "out", "s3prl", base=other)
+
+
+def test_what_a_killed_conversion_left_is_cleared_away_and_a_living_ones_is_not(tmp_path: Path) -> None:
+    (source,) = save_encoder(tiny("hubert", "base"), tmp_path, ["s3prl"])
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    living = tmp_path / "out" / f".convert.{os.getpid()}.abc"
+    for folder in (tmp_path / "out" / f".convert.{ended.stdout.decode().strip()}.abc", living):
+        folder.mkdir(parents=True)
+        (folder / "encoder.pt").write_text("half")
+    run(source, tmp_path / "out", "safetensors", verify=False)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {living.name, "encoder.safetensors", "convert.json"}
