@@ -189,3 +189,15 @@ def test_a_damaged_folder_is_named(tmp_path: Path, name: str, content: bytes | N
         (folder / name).write_bytes(content)
     with pytest.raises(RequestError, match=message):
         read_encoder(folder)
+
+
+def test_what_an_old_file_leaves_to_s3prls_defaults_is_written_out(tmp_path: Path) -> None:
+    checkpoint, waveform = tiny("wav2vec2", "base"), voice(6_000)
+    model = dict(checkpoint.container["model_cfg"])  # type: ignore[call-overload]
+    for key in ("extractor_mode", "layer_norm_first", "conv_bias", "activation_fn"):
+        del model[key]
+    bare = EncoderCheckpoint(checkpoint.family, checkpoint.weights, {**checkpoint.container, "model_cfg": model})
+    (folder,) = save_encoder(bare, tmp_path, ["hf"])
+    with torch.no_grad():
+        theirs = load(folder, "Wav2Vec2Model")(waveform[None]).last_hidden_state
+    assert (theirs - features(bare, waveform)[-1]).abs().max() < 1e-5

@@ -45,7 +45,9 @@ _FIXED: dict[str, object] = {
 def to_config(family: EncoderFamily, container: Mapping[str, object]) -> dict[str, object]:
     """Returns config.json of the bare encoder."""
     assert family.home is not None
-    section = cast("Mapping[str, object]", family.section(container, family.configuration))
+    # s3prl's loader fills what an old file does not say, with the numbers of a base model
+    stock = cast("Mapping[str, object]", family.section(family.sizes["base"], family.configuration))
+    section = {**stock, **cast("Mapping[str, object]", family.section(container, family.configuration))}
     layers = read_layers(section[family.conv_key])
     if layers[-1][0] == section["encoder_embed_dim"] and "pos_conv_depth" not in section:
         raise RequestError(
