@@ -33,7 +33,7 @@ Commands:
   finetune  Fine-tune an encoder stably on one task.
   merge     Interpolate a fine-tuned encoder back toward its base.
   evaluate  Score frozen encoders on tasks and write a report.
-  convert   Write an encoder in other formats and check that nothing...
+  convert   Write an encoder in other formats, its features compared.
   extract   Write an encoder's features of every layer.
   demo      Run the whole job in minutes, on synthetic speech.
   doctor    Say what works on this machine and how to mend the rest.
