@@ -31,7 +31,7 @@ def convert(
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write an encoder in other formats, its features compared.
+    """Write an encoder in other formats, its features compared."""
     from speechft_cli.engines import convert as engine
 
     request = engine.ConvertRequest(
