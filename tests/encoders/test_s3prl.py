@@ -99,7 +99,8 @@ def test_a_waveform_too_short_for_a_frame_is_an_error(tiny: EncoderCheckpoint) -
 
 
 def test_an_unknown_size_is_refused(hubert: EncoderFamily) -> None:
-    with pytest.raises(RequestError, match=r"encoder\.size: must be one of tiny, small, base, large for hubert, got 'huge'"):
+    names = ", ".join(hubert.sizes)
+    with pytest.raises(RequestError, match=rf"encoder\.size: must be one of {names} for hubert, got 'huge'"):
         random_checkpoint(hubert, "huge", seed=0)
 
 

@@ -31,7 +31,10 @@ class Group(StrEnum):
 
 def list_names(
     context: typer.Context,
-    group: Annotated[Group | None, typer.Argument(metavar="GROUP", help="One group only.")] = None,
+    group: Annotated[
+        Group | None,
+        typer.Argument(metavar="GROUP", show_choices=False, help=f"One group only: {', '.join(Group)}."),
+    ] = None,
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="All there is to say of one name.")] = None,
     as_json: AsJson = False,
 ) -> None:
