@@ -16,7 +16,11 @@ import soundfile
 
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.prepare import PrepareSection
+from speechft_cli.data.inspection import Bad, Good, Limits, Task, pack, unpack_verdicts
 from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import row_of
+from speechft_cli.data.workers import Workers
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Event, Note, ignore
@@ -132,6 +136,25 @@ def test_when_the_parent_dies_the_workers_do(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("the worker is still there")
+
+
+def test_a_worker_that_dies_of_its_task_takes_nothing_along(tmp_path: Path) -> None:
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, 16_000)
+    soundfile.write(tmp_path / "a.wav", samples, 16_000)
+    rows = [("dev", row_of(Utterance(name, tmp_path / "a.wav"), str(tmp_path / f"{name}.wav"))) for name in "ab"]
+    task = Task(pack([*rows, Bad("dev", "c", "/c", "audio without transcript", "")]), Limits(0.1, 2.0, decode=True))
+    with Workers(1) as workers:
+        workers.begin(7, task)
+        os.kill(workers._workers[0].process.pid or 0, signal.SIGKILL)
+        ((number, inspected),) = workers.results(timeout=None)
+        assert not workers.is_busy
+        workers.begin(8, task)
+        ((_, again),) = workers.results(timeout=None)
+    assert number == 7
+    good, gone, listed = unpack_verdicts(inspected.verdicts or b"")
+    assert isinstance(good, Good)
+    assert (gone[3], listed[3]) == ("no such file", "audio without transcript")  # type: ignore[index]
+    assert again == inspected
 
 
 def _is_alive(process: int) -> bool:
