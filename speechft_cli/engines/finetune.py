@@ -188,6 +188,7 @@ def _loop(
 
         def save(scores: Mapping[str, Mapping[str, float]] | None, is_best: bool) -> None:
             if diary is None:
+                ranks.wait()  # nobody reads what the first rank is still writing
                 return
             require_space(folder, checkpoint_bytes(state))
             if scores is not None:
@@ -196,6 +197,7 @@ def _loop(
                 if is_best:
                     save_best(state, folder / "best", request.base, jobs=jobs, scores=scores)
             save_last(state, folder / "last", request.base)
+            ranks.wait()
 
         train(
             state,

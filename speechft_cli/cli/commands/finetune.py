@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
 from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Out, Seed, Sets
+
+if TYPE_CHECKING:
+    from speechft_cli.events import Report, Result
 
 
 class Init(StrEnum):
@@ -83,9 +87,15 @@ def finetune(
     )
     from speechft_cli.engines import finetune as engine
 
+    def job(report: Report) -> Result:
+        result = engine.run(loaded, report, resume=resume, dry_run=dry_run)
+        if os.environ.get("RANK", "0") != "0":
+            raise typer.Exit  # started by torchrun or the like: the first rank speaks for all
+        return result
+
     conduct(
         context,
-        lambda report: engine.run(loaded, report, resume=resume, dry_run=dry_run),
+        job,
         as_json=as_json,
         config=config,
         then="" if dry_run else "merge",
