@@ -192,13 +192,17 @@ def _batches(count: int, seed: int, batch_size: int) -> Iterator[Tensor]:
 def _logits(probe: Probe, stack: Stack, features: Tensor) -> Tensor:
     """Returns the logits of all probes: those of one group hear the same (G, B, L + 1, D) -> (R, G, B, C)."""
     counts = _one_frame(features.shape[1], features.device)
+    # what Probe.forward does, for all learning rates at once where their features lie: vmap would copy the features
+    weights = torch.softmax(stack["layer_weights"], dim=-1).transpose(0, 1)  # (R, G, L + 1) -> (G, R, L + 1)
+    mixed = torch.matmul(weights[:, None], features).permute(2, 0, 1, 3)  # (G, B, R, D) -> (R, G, B, D)
+    heads = {name.removeprefix("head."): value for name, value in stack.items() if name != "layer_weights"}
 
     def of_one(weights: dict[str, Tensor], heard: Tensor) -> Tensor:
-        # the mean is an utterance of one frame: (B, L + 1, D) -> (B, L + 1, 1, D)
-        logits: Tensor = functional_call(probe, weights, (heard[:, :, None], counts))
+        # the mean is an utterance of one frame: (B, D) -> (B, 1, D)
+        logits: Tensor = functional_call(probe.head, weights, (heard[:, None], counts))
         return logits
 
-    logits: Tensor = vmap(vmap(of_one), in_dims=(0, None))(dict(stack), features)
+    logits: Tensor = vmap(vmap(of_one))(heads, mixed)
     return logits
 
 
