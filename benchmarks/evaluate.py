@@ -168,7 +168,7 @@ def one_encoder(folder: Path) -> None:
     """The usual way against features encoded once, one probe, tiny HuBERT."""
     splits = speech(folder / "audio", per_speaker={"train": 12, "dev": 4, "test": 12}, seconds=1.0)
     checkpoint = random_checkpoint(ENCODERS.get("hubert"), "tiny", seed=0)
-    steps = 200
+    steps = 400
     clock = Clock()
     usual = usual_way(build_encoder(checkpoint, device=CPU), splits, rate=1e-2, seed=1, steps=steps)
     usual_seconds = clock.seconds()
