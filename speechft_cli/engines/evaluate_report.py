@@ -192,12 +192,12 @@ def _result(
     best = guess = None
     if recommendation is not None:
         alpha = None if recommendation.alpha is None else alpha_name(recommendation.alpha)
-        parts.append(f"best alpha by dev: {alpha or 'none'}")
+        parts.append(f"best merged encoder by dev: {recommendation.label or 'none'}")
         best = {**asdict(recommendation), "alpha": alpha, "options": [_plain(each) for each in recommendation.options]}
     if suggestion is not None:
         guess = {**asdict(suggestion), "alpha": alpha_name(suggestion.alpha)}
         if recommendation is None:
-            parts.append(f"alpha to try by drift: {guess['alpha']}")
+            parts.append(f"to try by drift: {suggestion.label}")
     page = folder / f"{_stem(request)}.html"
     return Result(
         summary="; ".join(parts),

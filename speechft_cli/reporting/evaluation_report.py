@@ -85,10 +85,9 @@ def evaluation_document(
     count = f"{len(encoders)} frozen {'encoder' if len(encoders) == 1 else 'encoders'}"
     lead = f"{count} on {listed([task.name for task in tasks])}." if tasks else f"How far {count} have moved."
     if recommendation is not None:
-        alpha = recommendation.alpha
-        lead += f" Best alpha by dev: {'none' if alpha is None else f'{alpha.normalize():f}'}."
+        lead += f" Best merged encoder by dev: {recommendation.label or 'none'}."
     if suggestion is not None:
-        lead += f" Alpha to try by drift alone: {suggestion.alpha.normalize():f}."
+        lead += f" To try by drift alone: {suggestion.label}."
     title = f"{name}: {'evaluation' if tasks else 'drift'}"
     return Document(title, lead, _warning(scores), tuple(each for each in sections if each is not None))
 

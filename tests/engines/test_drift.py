@@ -67,7 +67,7 @@ def test_drift_needs_no_labels_and_grows_with_alpha(experiment: Path) -> None:
     result = evaluate.run(config(experiment), events.append)
     out = experiment / "evaluate"
     assert result.output == str(out / "drift.html")
-    assert "alpha to try by drift: 0.5" in result.summary
+    assert "to try by drift: alpha-0.5" in result.summary
     assert [event.title for event in events if isinstance(event, Table)] == ["drift from base"]
     assert sorted(each.name for each in out.iterdir() if not each.name.startswith(".")) == [
         "drift-figures",

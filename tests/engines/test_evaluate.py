@@ -80,7 +80,7 @@ def test_an_experiment_is_evaluated_from_base_to_tuned(experiment: Path, tiny: E
     result = evaluate.run(config(experiment), events.append)
     out = experiment / "evaluate"
     assert result.output == str(out / "report.html")
-    assert "best alpha by dev: " in result.summary
+    assert "best merged encoder by dev: " in result.summary
     scores = read_scores(out / "scores.jsonl")
     labels = ["base", "tuned", "alpha-0", "alpha-0.5"]
     assert [(score.label, score.task, score.split, score.metric) for score in scores] == [
@@ -146,7 +146,7 @@ def test_the_report_says_what_was_done(experiment: Path) -> None:
         assert "recording channel alone" in page
         assert scores[0].weights_hash[:16] in page
         assert scores[0].manifest_hash in page
-        assert "Best alpha by dev: " in page
+        assert "Best merged encoder by dev: " in page
     pictures = ["alpha-pr", "alpha-sid", "drift-cka", "drift-llfc", "drift-variance", "groups-pr", "groups-sid"]
     assert sorted(each.stem for each in (out / "report-figures").iterdir()) == pictures
     assert all(f"(report-figures/{name}.png)" in text and f'id="{name}-' in html for name in pictures)

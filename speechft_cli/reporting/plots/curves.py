@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from speechft_cli.reporting.plots.style import BLUE, SOFT, VERMILION, Picture, drawing, picture
 from speechft_cli.reporting.scores import Score
+from speechft_cli.reporting.ways import file_name, way_of, ways
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,21 +36,23 @@ class Point:
 
 @dataclass(frozen=True)
 class Panel:
-    """One task's curves.
+    """One task's curves along one way through weight space.
 
     Attributes:
         task: The task.
+        way: Through weight space; empty when there is one only.
         axis: What is on the y axis, with unit and direction.
         curves: Split → points by rising alpha.
     """
 
     task: str
+    way: str
     axis: str
     curves: Mapping[str, Sequence[Point]]
 
 
 def panels(scores: Sequence[Score], *, anchors: Mapping[str, float]) -> list[Panel]:
-    """Returns a panel per task, for its first metric.
+    """Returns a panel per task and way, for the task's first metric.
 
     Args:
         scores: First metrics of all encoders and tasks.
@@ -61,18 +64,24 @@ def panels(scores: Sequence[Score], *, anchors: Mapping[str, float]) -> list[Pan
     found = []
     for task in dict.fromkeys(score.task for score in scores):
         mine = [score for score in scores if score.task == task]
-        metric = mine[0].as_metric()
-        curves: dict[str, dict[float, Point]] = {}
-        for score in mine:
-            alpha = anchors.get(score.label) if score.alpha is None else float(score.alpha)
-            if alpha is not None:
-                # alpha 0 and the base are the same weights: the first one stands for both
-                curves.setdefault(score.split, {}).setdefault(alpha, Point(alpha, score.value, score.interval))
-        axis = f"{metric.title} [{metric.unit}], {metric.better} is better"
-        sorted_curves = {split: tuple(points[alpha] for alpha in sorted(points)) for split, points in curves.items()}
-        if any(len(points) > 1 for points in sorted_curves.values()):
-            found.append(Panel(task, axis, sorted_curves))
-    return found
+        found += [_panel(task, mine, way, anchors) for way in ways((score.label, score.alpha) for score in mine)]
+    return [each for each in found if any(len(points) > 1 for points in each.curves.values())]
+
+
+def _panel(task: str, scores: Sequence[Score], way: str, anchors: Mapping[str, float]) -> Panel:
+    metric = scores[0].as_metric()
+    curves: dict[str, dict[float, Point]] = {}
+    for score in scores:
+        if score.alpha is not None and way_of(score.label, score.alpha) != way:
+            continue
+        alpha = anchors.get(score.label) if score.alpha is None else float(score.alpha)
+        if alpha is not None:
+            # alpha 0 and the base are the same weights: the first one stands for both
+            curves.setdefault(score.split, {}).setdefault(alpha, Point(alpha, score.value, score.interval))
+    axis = f"{metric.title} [{metric.unit}], {metric.better} is better"
+    return Panel(
+        task, way, axis, {split: tuple(points[alpha] for alpha in sorted(points)) for split, points in curves.items()}
+    )
 
 
 def draw_curves(panel: Panel, *, anchors: Mapping[str, float]) -> Picture:
@@ -92,10 +101,11 @@ def draw_curves(panel: Panel, *, anchors: Mapping[str, float]) -> Picture:
             )
         axes.set_xlabel("α (share of the tuned encoder)")
         axes.set_ylabel(panel.axis)
-        axes.set_title(panel.task, loc="left", fontweight="bold", pad=16)
+        title = f"{panel.task}, {panel.way}" if panel.way else panel.task
+        axes.set_title(title, loc="left", fontweight="bold", pad=16)
         axes.legend(loc="best")
-        what = f"{panel.task}: {panel.axis}, over alpha"
-        return picture(figure, f"alpha-{panel.task}", f"{what}; the tables have the values")
+        what = f"{title}: {panel.axis}, over alpha"
+        return picture(figure, file_name(f"alpha-{panel.task}", panel.way), f"{what}; the tables have the values")
 
 
 def _draw_split(axes: Axes, split: str, points: Sequence[Point]) -> None:

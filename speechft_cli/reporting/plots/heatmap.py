@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from speechft_cli.reporting.drift import Drift, by_encoder
 from speechft_cli.reporting.plots.style import Picture, drawing, picture
+from speechft_cli.reporting.ways import file_name, way_of, ways
 
 #: With more cells than this in a row their values are left out: they would not be readable.
 _WRITTEN = 8
@@ -30,29 +31,31 @@ _KINDS = (
 
 
 def draw_heatmaps(lines: Sequence[Drift], *, anchors: Mapping[str, float]) -> list[Picture]:
-    """Draws drift as layer × alpha, one picture per kind; none with fewer than two alphas.
+    """Draws drift as layer × alpha, one picture per way through weight space and kind; none with fewer than two alphas.
 
     Args:
         lines: Drift of all encoders.
         anchors: Label → alpha of the encoders that were not merged; they stand in where the grid has no such alpha.
     """
-    columns: dict[float, list[Drift]] = {}
     encoders = by_encoder(lines)
-    for label, layers in sorted(encoders.items(), key=lambda item: item[1][0].alpha is None):
-        alpha = anchors.get(label) if layers[0].alpha is None else float(layers[0].alpha)
-        if alpha is not None:
-            columns.setdefault(alpha, layers)
     pictures = []
-    for kind in _KINDS:
-        cells = {alpha: [kind.read(line) for line in columns[alpha]] for alpha in sorted(columns)}
-        known = {alpha: [value for value in values if value is not None] for alpha, values in cells.items()}
-        whole = {alpha: values for alpha, values in known.items() if len(values) == len(cells[alpha])}
-        if len(whole) > 1:
-            pictures.append(_draw(kind, whole))
+    for way in ways((line.label, line.alpha) for line in lines):
+        columns: dict[float, list[Drift]] = {}
+        for label, layers in sorted(encoders.items(), key=lambda item: item[1][0].alpha is None):
+            own = layers[0].alpha
+            alpha = anchors.get(label) if own is None else float(own)
+            if alpha is not None and (own is None or way_of(label, own) == way):
+                columns.setdefault(alpha, layers)
+        for kind in _KINDS:
+            cells = {alpha: [kind.read(line) for line in columns[alpha]] for alpha in sorted(columns)}
+            known = {alpha: [value for value in values if value is not None] for alpha, values in cells.items()}
+            whole = {alpha: values for alpha, values in known.items() if len(values) == len(cells[alpha])}
+            if len(whole) > 1:
+                pictures.append(_draw(kind, way, whole))
     return pictures
 
 
-def _draw(kind: _Kind, columns: Mapping[float, Sequence[float]]) -> Picture:
+def _draw(kind: _Kind, way: str, columns: Mapping[float, Sequence[float]]) -> Picture:
     rows = list(zip(*columns.values(), strict=True))  # layer × alpha
     with drawing(height=max(2.6, 0.24 * len(rows) + 1.2)) as (figure, axes):
         axes.grid(visible=False)
@@ -82,7 +85,10 @@ def _draw(kind: _Kind, columns: Mapping[float, Sequence[float]]) -> Picture:
                     )
         axes.set_xlabel("α (share of the tuned encoder)")
         axes.set_ylabel("layer")
-        axes.set_title(kind.title, loc="left", fontweight="bold")
+        title = f"{way}: {kind.title}" if way else kind.title
+        axes.set_title(title, loc="left", fontweight="bold")
         bar = figure.colorbar(mesh, ax=axes, pad=0.02, aspect=25)
         bar.outline.set_visible(False)
-        return picture(figure, f"drift-{kind.name}", f"{kind.title}, layer by alpha; drift.jsonl has the values")
+        return picture(
+            figure, file_name(f"drift-{kind.name}", way), f"{title}, layer by alpha; drift.jsonl has the values"
+        )

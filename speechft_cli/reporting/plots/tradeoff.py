@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from speechft_cli.reporting.plots.names import name_points
 from speechft_cli.reporting.plots.style import BLUE, PAPER, SOFT, VERMILION, Picture, drawing, picture
 from speechft_cli.reporting.recommendation import Option
+from speechft_cli.reporting.ways import way_of
 
 #: With more encoders than this only those are named that a reader looks for.
 _NAMED = 8
@@ -54,9 +55,15 @@ def draw_tradeoff(
             if len(options) <= _NAMED or each.label in (base, recommended) or each.alpha is None or each.is_pareto
         ]
         wanted.sort(key=lambda each: each.label not in (recommended, base))
-        names = {
-            each.label if each.alpha is None else f"{each.alpha.normalize():f}": points[each.label] for each in wanted
-        }
+        names = {_name(each): points[each.label] for each in wanted}
         name_points(axes, names, list(points.values()))
         what = f"Change on {target} against change on {others}, on {split}, one point per encoder"
         return picture(figure, f"tradeoff-{split}", what)
+
+
+def _name(option: Option) -> str:
+    """A merged encoder's alpha, with what sets it apart from others of the same alpha."""
+    if option.alpha is None:
+        return option.label
+    way = way_of(option.label, str(option.alpha))
+    return f"{way} {option.alpha.normalize():f}" if way else f"{option.alpha.normalize():f}"

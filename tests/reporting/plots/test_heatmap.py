@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from speechft_cli.reporting.plots.heatmap import draw_heatmaps
 from tests.reporting.plots.test_style import texts
 from tests.reporting.test_drift import line, merged
@@ -33,3 +35,14 @@ def test_values_are_left_out_where_they_would_not_be_readable() -> None:
 
 def test_one_alpha_is_no_map() -> None:
     assert draw_heatmaps([merged("0.5", 0.9)], anchors=ANCHORS) == []
+
+
+def test_each_way_through_weight_space_has_maps_of_its_own() -> None:
+    lines = [
+        replace(merged(alpha, cka), label=f"{way}/alpha-{alpha}")
+        for way, cka in (("linear", 0.875), ("ties", 0.75))
+        for alpha in ("0.5", "0.75")
+    ]
+    found = {each.name: texts(each.svg) for each in draw_heatmaps(lines, anchors=ANCHORS)}
+    assert "0.12" in found["drift-cka-linear"]
+    assert "0.25" in found["drift-cka-ties"]
