@@ -92,9 +92,19 @@ def read_sources(config: Config) -> Sources:
             f"merge.base must be an s3prl converted checkpoint, such as {family.published}",
         )
     tuned = [read_encoder(path, family, check=False) for path in tuned_paths]
-    plan = plan_merge(base.weights, [(str(each.path), each.weights) for each in tuned], is_kept=family.is_kept)
+    plan = plan_merge(
+        base.weights,
+        [(str(each.path), each.weights) for each in tuned],
+        is_kept=lambda name: base.family.is_kept(name) or _is_absent(name, base, tuned),
+    )
     recorded = {path: found for path in tuned_paths if (found := _recorded_base(path)) is not None}
     return Sources(base, tuned, plan, recorded)
+
+
+def _is_absent(name: str, base: EncoderCheckpoint, tuned: Sequence[EncoderCheckpoint]) -> bool:
+    """Whether some file lacks a weight that only pre-training uses, as a model for CTC may lack the mask embedding."""
+    lacks = any(name not in each.weights or name in each.filled for each in (base, *tuned))
+    return lacks and base.family.is_untrained(name)
 
 
 def _base_path(config: Config, section: MergeSection, family: EncoderFamily) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.formats import read_encoder, save_encoder
@@ -62,3 +63,21 @@ def test_a_family_that_nobody_named_is_probed(manifests: Path, tmp_path: Path) -
         ignore,
     )
     assert result.data
+
+
+def test_a_tuned_model_without_the_mask_embedding_leaves_the_bases_alone(tmp_path: Path) -> None:
+    base = tiny("hubert", "base", seed=1)
+    tuned = base.with_weights({key: tensor + 0.01 * torch.rand(tensor.shape) for key, tensor in base.weights.items()})
+    (path,) = save_encoder(base, tmp_path, ["s3prl"], stem="base")
+    (folder,) = save_encoder(tuned, tmp_path, ["hf"], stem="tuned")
+    (folder / "speechft.safetensors").unlink()
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["masked_spec_embed"]
+    save_file(tensors, folder / "model.safetensors")
+    out = tmp_path / "merged"
+    merge.run(make_config(merge__base=path, merge__tuned=[folder], merge__alpha="0.5", merge__out=out), ignore)
+    merged = read_encoder(out).weights
+
+    assert torch.equal(merged["mask_emb"], base.weights["mask_emb"])
+    assert torch.equal(merged["final_proj.bias"], base.weights["final_proj.bias"])
+    assert not torch.equal(merged["layer_norm.bias"], base.weights["layer_norm.bias"])
