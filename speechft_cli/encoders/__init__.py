@@ -15,7 +15,7 @@ ENCODERS: Registry[EncoderFamily] = Registry(
     {
         "hubert": Entry(
             "speechft_cli.encoders.hubert:HUBERT",
-            "HuBERT: masked prediction of clustered units; tiny, base, large",
+            "HuBERT: masked prediction of clustered units; tiny, small, base, large",
             "Hsu et al. 2021, arXiv 2106.07447",
         ),
         "wav2vec2": Entry(
