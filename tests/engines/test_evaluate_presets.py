@@ -55,7 +55,7 @@ def test_a_preset_is_named_beside_every_figure(tmp_path: Path, tiny_file: Path, 
     assert all(title.endswith(", preset quick") for title in titles)
     assert "preset quick" in result.summary
     report = (tmp_path / "evaluate" / "report.md").read_text()
-    assert ": evaluation, preset quick" in report
+    assert "**Preset quick, not SUPERB's full protocol" in report
     assert "Preset quick: At most 500" in report
     scores = read_scores(tmp_path / "evaluate" / "scores.jsonl")
     assert {(score.preset, score.settings["steps"], score.settings["batch_size"]) for score in scores} == {
