@@ -149,8 +149,10 @@ def remove_leftovers(out: Path, folders: Sequence[Path]) -> None:
         remove_unfinished(folder)
         shutil.rmtree(folder / ".merge", ignore_errors=True)
         remove_unfinished(folder / ".merge")
-    for unfinished in out.glob("**/.alpha-*.*"):
-        shutil.rmtree(unfinished, ignore_errors=True)
+    # alphas of an earlier, other grid too; nothing outside the folders that this merge writes
+    for parent in {folder.parent for folder in folders if folder != out}:
+        for unfinished in parent.glob(".alpha-*.????????*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def _difference(key: str, held: object, wanted: object) -> str:
