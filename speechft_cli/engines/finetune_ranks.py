@@ -14,7 +14,7 @@ from multiprocessing.context import SpawnProcess
 
 import torch
 
-from speechft_cli.errors import SpeechftError
+from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Report, Result
 from speechft_cli.training.interrupt import Interruptible
 
@@ -75,7 +75,7 @@ def _listen(
                 del open_ears[rank]
                 processes[rank].join(_GRACE)
                 if processes[rank].exitcode and not errors:
-                    errors.append(_died(rank, processes[rank].exitcode))
+                    errors.append(_died(rank, processes[rank].exitcode, interruptible.received))
             elif isinstance(said, BaseException):
                 errors.append(said)
             elif isinstance(said, Result):
@@ -91,7 +91,7 @@ def _listen(
     if errors:
         raise errors[0]
     if result is None:
-        raise _died(0, processes[0].exitcode)
+        raise _died(0, processes[0].exitcode, interruptible.received)
     return result
 
 
@@ -106,7 +106,11 @@ def _heard(ears: dict[int, Connection]) -> Iterator[tuple[int, object]]:
                 yield rank, None
 
 
-def _died(rank: int, exit_code: int | None) -> SpeechftError:
+def _died(rank: int, exit_code: int | None, received: signal.Signals | None) -> SpeechftError:
+    if received is not None:  # it came before there was anything to save
+        return InterruptedRunError(
+            "interrupted before the first update of this start", "run the same command again", exit_code=128 + received
+        )
     return SpeechftError(
         f"rank {rank}: the process ended with exit code {exit_code} and said nothing",
         "exit code -9 is often the kernel's, for lack of memory; --resume goes on from the last checkpoint",
