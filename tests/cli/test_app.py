@@ -95,7 +95,11 @@ def test_a_missing_file_ends_in_2_with_a_message(speechft, name: str) -> None:
             "missing: --encoder PATH (or --init random)",
         ),
         (["merge"], "must be given -c FILE, or --base PATH and --tuned PATH; missing: --base PATH, --tuned PATH"),
-        (["evaluate", "--model", "a"], "must be given -c FILE, or --model PATH and --data DIR; missing: --data DIR"),
+        (
+            ["evaluate", "--model", "a"],
+            "must be given -c FILE, or --model PATH, or --base PATH and --tuned PATH and --data DIR; "
+            "missing: --data DIR",
+        ),
     ],
 )
 def test_flags_alone_must_say_enough(speechft, arguments: list[str], message: str) -> None:
