@@ -26,8 +26,10 @@ WORDS = ("ONE", "TWO", "THREE", "FOUR")
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    # tests run side by side; two threads each would only wait for each other
+    # tests run side by side; two threads each would only wait for each other. Processes that tests start get as many,
+    # for the number of threads shows in the last bits of a sum.
     torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,16 +22,20 @@ from tests.engines.test_finetune import config_for, flat
 STEPS = 6
 
 
-def killed_at(step: int) -> Callable[[Event], None]:
-    def report(event: Event) -> None:
-        if isinstance(event, TrainingStep) and event.step == step:
-            os.kill(os.getpid(), signal.SIGKILL)
+@dataclass(frozen=True)
+class KilledAt:
+    """A report that kills its own process at a step."""
 
-    return report
+    step: int
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, TrainingStep) and event.step == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def start(config: Config, report: Callable[[Event], None], *, resume: bool) -> multiprocessing.process.BaseProcess:
-    process = multiprocessing.get_context("fork").Process(
+    # a plain fork of a process that has trained before can't train: autograd's threads stay behind
+    process = multiprocessing.get_context("forkserver").Process(
         target=finetune.run, args=(config, report), kwargs={"resume": resume}
     )
     process.start()
@@ -74,14 +79,14 @@ def test_kills_at_random_steps_and_in_the_middle_of_a_save_change_no_bit(
     config = config_for(manifests, out, **settings)
     steps = sorted(random.Random(str(flags)).sample(range(1, STEPS), 2))
 
-    process = start(config, killed_at(steps[0]), resume=False)
+    process = start(config, KilledAt(steps[0]), resume=False)
     process.join()
     assert process.exitcode == -signal.SIGKILL
     process = start(config, ignore, resume=True)
     kill_while_saving(process, out)
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    process = start(config, killed_at(steps[1]), resume=True)
+    process = start(config, KilledAt(steps[1]), resume=True)
     process.join()  # it may have been killed earlier in the run than the save before
     finetune.run(config, ignore, resume=True)
 
