@@ -23,7 +23,8 @@ from torch.nn.functional import cross_entropy
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.s3prl import Encoder, build_encoder, random_checkpoint
+from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.merging.linear import Linear
 from speechft_cli.merging.plan import plan_merge
 from speechft_cli.merging.weights import draw

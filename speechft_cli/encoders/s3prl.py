@@ -1,4 +1,4 @@
-"""The one door to s3prl: building an encoder from a checkpoint and running it."""
+"""The one door to s3prl: building an encoder from a checkpoint."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import contextlib
 import dataclasses
 import importlib
 import io
-import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from types import ModuleType
 from typing import cast
 
@@ -20,131 +18,12 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.dimensions import read_dimensions
-from speechft_cli.encoders.exact_padding import ExactPadding
+from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.quiet import quiet
 from speechft_cli.errors import RequestError, SpeechftError
 
 #: What torch says of the ways of s3prl's networks, which no user can change.
 _OLD_WAYS = ("Support for mismatched key_padding_mask",)
-#: What takes the place of a hidden frame, in every family that was pre-trained by hiding frames.
-_MASK_EMBEDDING = "mask_emb"
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """What an encoder makes of a batch.
-
-    Attributes:
-        hidden_states: L + 1 tensors (B, T, D): the Transformer's input, then the output of each of its L layers.
-            Frames past an utterance's own count hold whatever padding turned into.
-        frame_counts: Frames of each utterance (B,), by the family's formula.
-    """
-
-    hidden_states: tuple[Tensor, ...]
-    frame_counts: Tensor
-
-    @property
-    def last(self) -> Tensor:
-        """The output of the last layer (B, T, D)."""
-        return self.hidden_states[-1]
-
-
-class Encoder(nn.Module):
-    """An s3prl expert behind one interface for all families.
-
-    Never deep-copy or pickle it: s3prl's hooks do not survive that. Build a second one or copy weights.
-    """
-
-    def __init__(self, family: EncoderFamily, expert: nn.Module, *, exact_padding: bool = False) -> None:
-        """Wraps an expert.
-
-        Args:
-            family: Its facts.
-            expert: s3prl's `UpstreamExpert`; changed when `exact_padding` is asked for.
-            exact_padding: Whether an utterance's features in a batch are those it has alone. If not, batches are
-                padded as s3prl pads them, which the published figures were measured with.
-        """
-        super().__init__()
-        self.family = family
-        self.expert = expert
-        self._padding = ExactPadding(family, self.model) if exact_padding else None
-
-    @property
-    def model(self) -> nn.Module:
-        """The network itself; its weights carry the names of an EncoderCheckpoint."""
-        return self.expert.get_submodule(self.family.network_place)
-
-    @property
-    def width(self) -> int:
-        """D, the size of a frame's feature vector."""
-        return int(self.model.encoder.embedding_dim)  # type: ignore[union-attr, arg-type]
-
-    @property
-    def layer_count(self) -> int:
-        """L + 1, the number of hidden states."""
-        return len(self.model.encoder.layers) + 1  # type: ignore[union-attr, arg-type]
-
-    @property
-    def layers(self) -> nn.ModuleList:
-        """The L Transformer layers."""
-        layers = self.model.encoder.layers  # type: ignore[union-attr]
-        assert isinstance(layers, nn.ModuleList)
-        return layers
-
-    @property
-    def mask_name(self) -> str | None:
-        """Name of the embedding that takes the place of hidden frames; None for a family that has none."""
-        return _MASK_EMBEDDING if hasattr(self.model, _MASK_EMBEDDING) else None
-
-    def let_cnn_train(self) -> None:
-        """Lets gradients into the CNN, which s3prl's experts keep out, scaled as in HuBERT's pre-training."""
-        self.model.feature_grad_mult = 0.1  # type: ignore[assignment]
-
-    def forward(self, waveforms: Sequence[Tensor], mask: Tensor | None = None) -> Encoded:
-        """Encodes a batch of waveforms (N_i,), 16 kHz, in [-1, 1].
-
-        Without exact padding, what a batch's padding does depends on the family (docs/formats.md); a batch of one is
-        never padded.
-
-        Args:
-            waveforms: What to encode.
-            mask: Frames to hide from the Transformer (B, T): the mask embedding takes their place.
-
-        Raises:
-            SpeechftError: A waveform is too short for a single frame.
-        """
-        counts = [self.family.frame_count(len(waveform)) for waveform in waveforms]
-        if min(counts) == 0:
-            shortest = min(len(waveform) for waveform in waveforms)
-            raise SpeechftError(f"waveform: must give at least one frame, got {shortest} samples at 16 kHz")
-        lengths = [len(waveform) for waveform in waveforms]
-        padding = self._padding.of(lengths) if self._padding is not None else contextlib.nullcontext()
-        with padding, self._hiding(mask):
-            hidden_states = self.expert(list(waveforms), **self.family.call)["hidden_states"]
-        return Encoded(tuple(hidden_states), torch.tensor(counts, device=waveforms[0].device))
-
-    @contextlib.contextmanager
-    def _hiding(self, mask: Tensor | None) -> Iterator[None]:
-        # the expert itself never masks; between the CNN's projection and the Transformer is the Transformer's input
-        if mask is None:
-            yield
-            return
-        transformer, embedding = self.model.encoder, getattr(self.model, _MASK_EMBEDDING)
-
-        def hide(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-            del module
-            features, *rest = inputs
-            return (torch.where(mask[:, :, None], embedding.to(features.dtype), features), *rest)
-
-        handle = transformer.register_forward_pre_hook(hide)  # type: ignore[union-attr]
-        try:
-            yield
-        finally:
-            handle.remove()
-
-    def weights(self) -> dict[str, Tensor]:
-        """Returns the weights by their checkpoint names, sharing memory with the network."""
-        with _quiet():
-            return dict(self.model.state_dict())
 
 
 def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_padding: bool = False) -> Encoder:
@@ -170,7 +49,7 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_
     torch.save(tree, file)
     file.seek(0)
     try:
-        with _quiet(), _sized(checkpoint.family, checkpoint.weights):
+        with quiet(), _sized(checkpoint.family, checkpoint.weights):
             expert: nn.Module = _import(checkpoint.family.expert).UpstreamExpert(file)
     except (RuntimeError, ValueError, KeyError, AssertionError) as error:
         check_fit(checkpoint)  # says it better
@@ -200,7 +79,7 @@ def random_checkpoint(family: EncoderFamily, size: str, *, seed: int) -> Encoder
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _network(family, sections)
-    with _quiet():
+    with quiet():
         weights = dict(network.state_dict())
     return EncoderCheckpoint(family, weights, {key: sections[key] for key in family.required_keys if key in sections})
 
@@ -221,7 +100,7 @@ def expected_shapes(checkpoint: EncoderCheckpoint) -> dict[str, torch.Size]:
             f"{checkpoint.path or 'weights in memory'}: has a configuration that makes no {checkpoint.family.name}: "
             f"{error!r}"
         ) from error
-    with _quiet():
+    with quiet():
         return {name: tensor.shape for name, tensor in network.state_dict().items()}
 
 
@@ -261,7 +140,7 @@ def _network(family: EncoderFamily, sections: Mapping[str, object]) -> nn.Module
         _argument(family.section(sections, path), getattr(module, reader) if reader else None)
         for path, reader in family.network_arguments
     ]
-    with _quiet(), _hard_coded(cast("Mapping[str, int] | None", sections.get("args"))):
+    with quiet(), _hard_coded(cast("Mapping[str, int] | None", sections.get("args"))):
         network: nn.Module = getattr(module, class_name)(*arguments)
         if family.inner_key:
             network.remove_pretraining_modules()  # type: ignore[operator]  # as s3prl's loader does
@@ -283,7 +162,7 @@ def _argument(section: object, reader: Callable[..., object] | None) -> object:
 def _import(name: str) -> ModuleType:
     # s3prl.hub and s3prl.nn no longer import beside this torchaudio; single experts do
     try:
-        with _quiet():
+        with quiet():
             return importlib.import_module(name)
     except (ImportError, OSError) as error:
         raise SpeechftError(
@@ -316,11 +195,3 @@ def _hard_coded(dimensions: Mapping[str, int] | None) -> Iterator[None]:
     finally:
         arguments.clear()
         arguments.update(before)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Silences what s3prl prints, and what its age makes torch say: weight_norm is deprecated, and the like."""
-    with warnings.catch_warnings(), open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
-        warnings.simplefilter("ignore")
-        yield

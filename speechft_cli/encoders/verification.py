@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.s3prl import Encoded, build_encoder
+from speechft_cli.encoders.encoder import Encoded
+from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.errors import RequestError
 
 _SAMPLE_RATE = 16_000

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from speechft_cli.encoders.s3prl import Encoder, build_encoder
+from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.evaluate_request import Request
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started

@@ -20,7 +20,8 @@ from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.s3prl import Encoder, build_encoder
+from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.extract_sources import read_audio
 from speechft_cli.engines.ranks import meeting, own_device, read_share

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.utterance import Seconds, Utterance
-from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.errors import SpeechftError
 
 #: `exact`: an utterance's features are those it has alone. `stock`: batches padded as s3prl pads them, which changes

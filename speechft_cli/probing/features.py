@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from speechft_cli.data.utterance import Utterance
-from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.probing.encoding import (
     VERSION,
     Batching,

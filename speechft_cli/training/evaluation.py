@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from speechft_cli.data.audio import read_waveform
-from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.events import Advanced, Finished, Report, Started
 from speechft_cli.tasks.base import Metric
 from speechft_cli.training.examples import Example

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.encoders.encoder import Encoder
 
 
 def trainable_names(encoder: Encoder, *, with_cnn: bool = False, with_mask: bool = False) -> list[str]:

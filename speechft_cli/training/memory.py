@@ -6,7 +6,7 @@ from functools import partial
 
 from torch.utils.checkpoint import checkpoint
 
-from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.encoders.encoder import Encoder
 
 
 def checkpoint_layers(encoder: Encoder) -> None:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from speechft_cli.data.batches import Position
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.formats import converted
-from speechft_cli.encoders.s3prl import Encoder
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder, write_json
 from speechft_cli.io.checkpoints import read_checkpoint

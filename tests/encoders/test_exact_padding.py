@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from speechft_cli.encoders.s3prl import Encoder, build_encoder
+from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.s3prl import build_encoder
 from tests.encoders.layouts import LAYOUTS, tiny, voice
 
 CPU = torch.device("cpu")

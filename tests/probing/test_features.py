@@ -11,7 +11,8 @@ import torch
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
-from speechft_cli.encoders.s3prl import Encoder, build_encoder, random_checkpoint
+from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.errors import SpeechftError
 from speechft_cli.probing.encoding import Batching, Waveforms, crop_middle, plan_batches, stretch_name
 from speechft_cli.probing.features import Features, Keeping, Needs, Share

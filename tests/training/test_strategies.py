@@ -9,8 +9,9 @@ import torch
 
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.encoders.s3prl import Encoder, build_encoder
+from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines import finetune
 from speechft_cli.events import Event, Table, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_run

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.encoders.encoder import Encoder
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from speechft_cli.encoders.s3prl import Encoder
+from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.training.strategies.base import Attached, Strategy, StrategySettings
 
 

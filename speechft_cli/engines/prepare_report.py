@@ -1,0 +1,103 @@
+"""What `prepare` says while it works and in the end."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from speechft_cli.config.sections.prepare import PrepareSection
+from speechft_cli.data.collation import Collation
+from speechft_cli.data.prepared import REJECTED
+from speechft_cli.engines.prepare_request import corpus_name
+from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
+
+
+def progress(report: Report) -> Callable[[int, int | None], None]:
+    """Tells how many utterances are checked, how fast, and, once their number is known, for how long still."""
+    begin = time.monotonic()
+    is_known = False
+
+    def tell(done: int, total: int | None) -> None:
+        nonlocal is_known
+        rate = done / max(time.monotonic() - begin, 1e-3)
+        if total is None:
+            report(Advanced(done, f"{rate:.0f}/s"))
+            return
+        if not is_known:  # reading is over
+            is_known = True
+            report(Finished(f"{total} found"))
+            report(Started("checking recordings", total, "utterances"))
+        left = f", {(total - done) / rate:.0f} s left" if done < total else ""
+        report(Advanced(done, f"{rate:.0f}/s{left}"))
+
+    return tell
+
+
+def tell_result(result: Collation, out: Path, report: Report) -> None:
+    """Tells what came out: a table of splits, what was rejected and why, what splits share."""
+    report(
+        Table(
+            title="manifests",
+            columns=("split", "utterances", "hours", "speakers", "sample rates [Hz]", "rejected"),
+            rows=tuple(
+                (
+                    split,
+                    str(facts.utterances),
+                    f"{facts.seconds / 3600:.3f}",
+                    str(len(facts.speakers)),
+                    ", ".join(map(str, sorted(facts.sample_rates))),
+                    str(facts.rejected),
+                )
+                for split, facts in result.splits.items()
+                if facts.utterances or facts.rejected
+            ),
+        )
+    )
+    for line in rejections(result):
+        report(Note(f"rejected: {line}", important=True))
+    for reason, times in result.by_rule.most_common():
+        report(Note(f"left out by the corpus's own rule: {reason}: {times}"))
+    if result.reasons or result.by_rule:
+        report(Note(f"all rejected recordings: {out / REJECTED}"))
+    if speakers := result.shared_speakers:
+        named = ", ".join(speakers[:3]) + (", …" if len(speakers) > 3 else "")
+        report(Note(f"{len(speakers)} speakers of train are also heard in dev or test: {named}"))
+    if result.duplicates and "duplicate audio" not in result.reasons:
+        report(Note(f"{result.duplicates} utterances have the same audio as another one, and are kept"))
+    if result.shared_recordings:
+        report(Note(f"{result.shared_recordings} recordings have utterances in several splits", important=True))
+    for split, facts in result.splits.items():
+        if facts.beyond_hours:
+            report(Note(f"{split}: {facts.beyond_hours} utterances left out, prepare.hours is full"))
+
+
+def rejections(result: Collation) -> list[str]:
+    """Returns one line per reason: how often, and the first one it happened to."""
+    lines = []
+    for reason, times in result.reasons.most_common():
+        example = result.examples[reason]
+        audio = example.audio if example.audio.isprintable() else repr(example.audio)
+        lines.append(f"{reason}: {times}, e.g. {audio}{f' ({example.detail})' if example.detail else ''}")
+    return lines
+
+
+def prepared_result(record: Mapping[str, object], out: Path, section: PrepareSection, *, is_skipped: bool) -> Result:
+    """Returns the result that prepare.json of a finished folder stands for."""
+    splits = record["splits"]
+    assert isinstance(splits, Mapping)
+    sizes = ", ".join(f"{split} {fact['utterances']} ({fact['hours']:.2f} h)" for split, fact in splits.items())
+    return Result(
+        summary=f"{corpus_name(section)}: {'already prepared, skipped' if is_skipped else 'prepared'}: {sizes}",
+        output=str(out),
+        next_command=shlex.join(["speechft", "finetune", "--data", str(out), "--encoder", "CHECKPOINT"]),
+        data={
+            "corpus": corpus_name(section),
+            "skipped": is_skipped,
+            "splits": splits,
+            "rejected": record["rejected"],
+            "shared": record["shared"],
+            "manifest_hash": record["manifest_hash"],
+        },
+    )
