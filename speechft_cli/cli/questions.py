@@ -85,6 +85,11 @@ def _corpora(answers: Answers) -> Mapping[str, str]:
     return {name: summary for name, summary in known.items() if (name != _GENERATED) == has_root}
 
 
+def _probing_tasks(answers: Answers) -> Mapping[str, str]:
+    """The tasks that probes are trained on: the units of `hubert` are made by fine-tuning, no manifest holds them."""
+    return {name: summary for name, summary in _summaries("tasks")(answers).items() if name != "hubert"}
+
+
 def _family_of_checkpoint(answers: Answers, folder: Path) -> Proposal | None:
     path = answers.get("encoder.checkpoint")
     return None if path is None else family_of(folder / str(path))
@@ -276,7 +281,7 @@ QUESTIONS = (
         "sid,pr",
         "Tasks it was not tuned on show what the encoder still knows.",
         _SCORES,
-        choices=_summaries("tasks"),
+        choices=_probing_tasks,
         read=_list,
         takes_several=True,
     ),
