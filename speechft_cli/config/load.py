@@ -14,7 +14,9 @@ from pydantic_core import ErrorDetails
 
 from speechft_cli.config.reference import from_reference, is_reference
 from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.base import ENCODER_NAME
 from speechft_cli.config.source import Origin, YamlLoader, read_yaml
+from speechft_cli.encoders.names import names_encoder
 from speechft_cli.errors import ConfigError
 from speechft_cli.registry import nearest_name, unknown_name
 
@@ -113,27 +115,34 @@ def _anchor_paths(tree: Mapping[str, object], model: type[BaseModel], folder: Pa
         if section is not None and isinstance(value, dict):
             _anchor_paths(value, section, folder)
         elif Path in kinds:
-            tree[name] = _anchor(value, folder)
+            tree[name] = _anchor(value, folder, may_be_name=ENCODER_NAME in kinds)
 
 
-def _anchor(value: object, folder: Path) -> object:
+class EncoderName(str):
+    """The name of an encoder: no path in any folder."""
+
+
+def _anchor(value: object, folder: Path, *, may_be_name: bool) -> object:
     if isinstance(value, str | Path) and str(value):
+        if may_be_name and (isinstance(value, EncoderName) or names_encoder(str(value), folder)):
+            return EncoderName(value)
         try:
             return folder / Path(value).expanduser()
         except RuntimeError:  # `~nobody`: there is no such user, so it is a name like any other
             return folder / value
     if isinstance(value, list | tuple):
-        return [_anchor(item, folder) for item in value]
+        return [_anchor(item, folder, may_be_name=may_be_name) for item in value]
     if isinstance(value, dict):
-        return {key: _anchor(item, folder) for key, item in value.items()}
+        return {key: _anchor(item, folder, may_be_name=may_be_name) for key, item in value.items()}
     return value
 
 
 def _kinds(annotation: object) -> list[object]:
-    """The plain types inside `Path | None`, `list[Path]`, `dict[str, Path]`, `Annotated[...]`."""
+    """The plain types inside `Path | None`, `list[Path]`, `dict[str, Path]`; those of `Annotated` with its marks."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
-        return _kinds(typing.get_args(annotation)[0])
+        plain, *marks = typing.get_args(annotation)
+        return [*_kinds(plain), *marks]
     if origin in (typing.Union, types.UnionType, list, dict, tuple):
         return [kind for part in typing.get_args(annotation) for kind in _kinds(part)]
     return [annotation]

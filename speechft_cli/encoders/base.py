@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,44 @@ class HuggingFaceHome:
     model_type: str
     architecture: str
     prefix: str
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How audio becomes frames.
+
+    Attributes:
+        convolutions: (kernel, stride) of each layer that makes fewer frames of more [samples at 16 kHz for the first].
+        fewest_samples: The shortest waveform that gives a usable frame [samples at 16 kHz].
+    """
+
+    convolutions: tuple[tuple[int, int], ...]
+    fewest_samples: int
+
+    def count(self, sample_count: int) -> int:
+        """Returns how many frames are made of `sample_count` samples, 0 when they are too few for one."""
+        if sample_count < self.fewest_samples:
+            return 0
+        count = sample_count
+        for kernel, step in self.convolutions:
+            if count < kernel:
+                return 0
+            count = (count - kernel) // step + 1
+        return count
+
+    @property
+    def stride(self) -> int:
+        """How far apart frames begin [samples at 16 kHz]."""
+        return math.prod(step for _, step in self.convolutions)
+
+    @property
+    def width(self) -> int:
+        """How much audio each frame hears [samples at 16 kHz]."""
+        stride, width = 1, 1
+        for kernel, step in self.convolutions:
+            width += (kernel - 1) * stride
+            stride *= step
+        return width
 
 
 @dataclass(frozen=True)
@@ -85,16 +124,14 @@ class EncoderFamily:
     call: Mapping[str, object] = field(default_factory=dict)
     home: HuggingFaceHome | None = None
 
+    @property
+    def framing(self) -> Framing:
+        """How the encoder makes frames."""
+        return Framing(self.convolutions, self.fewest_samples)
+
     def frame_count(self, sample_count: int) -> int:
         """Returns how many frames the encoder makes of `sample_count` samples, 0 when they are too few for one."""
-        if sample_count < self.fewest_samples:
-            return 0
-        count = sample_count
-        for kernel, step in self.convolutions:
-            if count < kernel:
-                return 0
-            count = (count - kernel) // step + 1
-        return count
+        return self.framing.count(sample_count)
 
     def is_cnn(self, name: str) -> bool:
         """Whether the weight called `name` belongs to the CNN feature extractor."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.base import EncoderFamily, Framing
 from speechft_cli.encoders.exact_padding import ExactPadding
 from speechft_cli.encoders.quiet import quiet
 from speechft_cli.errors import SpeechftError
@@ -37,6 +38,28 @@ class Encoded:
         return self.hidden_states[-1]
 
 
+class FrozenEncoder(Protocol):
+    """What probes hear: something that makes frames of speech and is never trained."""
+
+    @property
+    def kind(self) -> str:
+        """The family's name, or what else it is."""
+
+    @property
+    def framing(self) -> Framing:
+        """How it makes frames."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where waveforms must lie."""
+
+    def __call__(self, waveforms: Sequence[Tensor]) -> Encoded:
+        """Encodes a batch of waveforms (N_i,), 16 kHz, in [-1, 1]."""
+
+    def weights(self) -> Mapping[str, Tensor]:
+        """Returns all that features depend on besides the audio, by name."""
+
+
 class Encoder(nn.Module):
     """An s3prl expert behind one interface for all families.
 
@@ -61,6 +84,21 @@ class Encoder(nn.Module):
     def model(self) -> nn.Module:
         """The network itself; its weights carry the names of an EncoderCheckpoint."""
         return self.expert.get_submodule(self.family.network_place)
+
+    @property
+    def kind(self) -> str:
+        """The family's name."""
+        return self.family.name
+
+    @property
+    def framing(self) -> Framing:
+        """How it makes frames."""
+        return self.family.framing
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
 
     @property
     def width(self) -> int:

@@ -57,7 +57,7 @@ def run(config: Config, report: Report) -> Result:
 
 def _drift(request: Request, folder: Path, report: Report) -> list[Drift]:
     job = DriftJob(
-        candidates=request.candidates,
+        candidates=[each for each in request.candidates if each.baseline is None],
         hashes=request.hashes,
         utterances=request.drift,
         read=lambda each: read_candidate(each, request.family, base=request.base_path),

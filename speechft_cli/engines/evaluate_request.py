@@ -17,7 +17,6 @@ from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
 from speechft_cli.engines.evaluate_grid import grid_candidates
@@ -28,7 +27,7 @@ from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
-from speechft_cli.probing.candidates import BASE, TUNED, Candidate, named, of_experiment, read_candidate
+from speechft_cli.probing.candidates import BASE, TUNED, Candidate, build_candidate, named, of_experiment
 from speechft_cli.probing.evaluation import ProbeJob
 from speechft_cli.probing.features import Keeping
 from speechft_cli.registry import unknown_name
@@ -45,7 +44,7 @@ class Request:
     """An evaluation to do.
 
     Attributes:
-        family: Of all the encoders.
+        family: Of all the encoders; None when there are only baselines.
         candidates: The encoders, in the order of the tables.
         base_path: The base encoder, which lends its configuration to a checkpoint without.
         hashes: Label → hash of the weights as they load.
@@ -61,7 +60,7 @@ class Request:
         keeping: Where and how features are kept.
     """
 
-    family: EncoderFamily
+    family: EncoderFamily | None
     candidates: tuple[Candidate, ...]
     base_path: Path | None
     hashes: dict[str, str]
@@ -123,16 +122,12 @@ def read_request(config: Config, report: Report) -> Request:
         raise ConfigError(problems, "speechft list tasks shows every task")
     candidates = _candidates(config, section, report)
     family = _family(config, candidates)
-    if section.crop_seconds is not None and family.frame_count(int(section.crop_seconds * SAMPLE_RATE)) == 0:
-        raise RequestError(
-            f"evaluate.crop_seconds: must be long enough for a frame of {family.name}, got {section.crop_seconds:g}"
-        )
     data = section.data or config.data_dir
     if not available_splits(data):
         list(read_manifest(data, "train"))  # says what is missing and how to make it
     jobs = () if section.drift_only else probe_jobs(data, section, names, seed=config.seed, report=report)
-    base = next((each.path for each in candidates if each.label == BASE), None)
-    hashes = {each.label: _loaded_hash(each, family, base) for each in candidates}
+    base = next((each.path for each in candidates if each.label == BASE and each.baseline is None), None)
+    hashes = {each.label: _loaded_hash(each, family, base, section.crop_seconds) for each in candidates}
     if not section.models and not section.interpolate:
         candidates = _of_one_lineage(candidates, hashes, report)
     target, target_source = target_tasks(config, candidates)
@@ -161,13 +156,16 @@ def read_request(config: Config, report: Report) -> Request:
     )
 
 
-def _loaded_hash(candidate: Candidate, family: EncoderFamily, base: Path | None) -> str:
+def _loaded_hash(candidate: Candidate, family: EncoderFamily | None, base: Path | None, crop: float | None) -> str:
     """Returns the hash of an encoder's weights as they load.
 
     Raises:
-        RequestError: It does not load.
+        RequestError: It does not load, or makes no frame of a crop.
     """
-    encoder = build_encoder(read_candidate(candidate, family, base=base), device=torch.device("cpu"))
+    device = torch.device("cpu")
+    encoder = build_candidate(candidate, family, base=base, device=device, exact_padding=False)
+    if crop is not None and encoder.framing.count(int(crop * SAMPLE_RATE)) == 0:
+        raise RequestError(f"evaluate.crop_seconds: must be long enough for a frame of {encoder.kind}, got {crop:g}")
     return weights_hash(encoder.weights())
 
 
@@ -177,7 +175,14 @@ def _drift(section: EvaluateSection, data: Path, candidates: Sequence[Candidate]
     Raises:
         RequestError: Nothing but drift is wanted, and it can't be had.
     """
-    is_possible = len(candidates) > 1 and any(each.label == BASE for each in candidates)
+    strange = [each.label for each in candidates if each.baseline is not None]
+    if section.drift_only and strange:
+        raise RequestError(
+            f"drift: must be that of encoders made from {BASE}; a baseline is {', '.join(strange)}",
+            "drop it, or --drift-only",
+        )
+    moving = [each for each in candidates if each.baseline is None]
+    is_possible = len(moving) > 1 and any(each.label == BASE for each in moving)
     if section.drift_only and not is_possible:
         raise RequestError(
             f"drift: must have an encoder called {BASE} and another one, got {', '.join(e.label for e in candidates)}",
@@ -205,16 +210,20 @@ def _of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], 
     return kept
 
 
-def _family(config: Config, candidates: Sequence[Candidate]) -> EncoderFamily:
-    """Returns the family that the config names, else that of the first encoder in a file: they must all be of one."""
+def _family(config: Config, candidates: Sequence[Candidate]) -> EncoderFamily | None:
+    """Returns the family that the config names, else that of the first encoder in a file: they must all be of one.
+
+    Baselines are of none.
+    """
     if config.encoder is not None and config.encoder.family is not None:
         return ENCODERS.get(config.encoder.family)
-    first = next((each for each in candidates if each.make is None), candidates[0])
-    return read_encoder(first.path).family
+    pretrained = [each for each in candidates if each.baseline is None]
+    first = next((each for each in pretrained if each.make is None), None)
+    return None if first is None else read_encoder(first.path).family
 
 
 def _candidates(config: Config, section: EvaluateSection, report: Report) -> list[Candidate]:
-    models = [named(label, path) for label, path in section.models.items()]
+    models = [named(label, path, seed=config.seed) for label, path in section.models.items()]
     if section.interpolate:
         found = grid_candidates(config)
         twice = sorted({each.label for each in found} & section.models.keys())

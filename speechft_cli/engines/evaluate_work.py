@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from speechft_cli.encoders.encoder import Encoder
-from speechft_cli.encoders.s3prl import build_encoder
+from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.engines.evaluate_request import Request
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.hashes import weights_hash
-from speechft_cli.probing.candidates import Candidate, read_candidate
+from speechft_cli.probing.candidates import Candidate, build_candidate
 from speechft_cli.probing.encoding import Waveforms
 from speechft_cli.probing.evaluation import Outcome, ProbeJob, evaluate_frames, evaluate_pooled
 from speechft_cli.probing.features import Features, Needs, Share
@@ -164,11 +163,15 @@ def _needs(work: Work) -> Needs:
     return Needs(pooled, frames)
 
 
-def _builder(work: Work, request: Request) -> Callable[[], Encoder]:
-    def build() -> Encoder:
-        checkpoint = read_candidate(work.candidate, request.family, base=request.base_path)
-        is_exact = request.keeping.batching == "exact"
-        encoder = build_encoder(checkpoint, device=request.device, exact_padding=is_exact)
+def _builder(work: Work, request: Request) -> Callable[[], FrozenEncoder]:
+    def build() -> FrozenEncoder:
+        encoder = build_candidate(
+            work.candidate,
+            request.family,
+            base=request.base_path,
+            device=request.device,
+            exact_padding=request.keeping.batching == "exact",
+        )
         # of the weights in the network itself: this is what is scored
         if weights_hash(encoder.weights()) != work.weights_hash:
             raise RequestError(

@@ -19,9 +19,8 @@ from torch import Tensor
 from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
-from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.encoder import Encoder
-from speechft_cli.encoders.s3prl import build_encoder
+from speechft_cli.encoders.encoder import FrozenEncoder
+from speechft_cli.encoders.names import DEFAULT_SEED
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.extract_sources import read_audio
 from speechft_cli.engines.ranks import meeting, own_device, read_share
@@ -30,7 +29,7 @@ from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, ignore
 from speechft_cli.io.atomic import atomic_path, write_json, write_text
 from speechft_cli.io.hashes import weights_hash
-from speechft_cli.probing.candidates import Candidate, read_candidate
+from speechft_cli.probing.candidates import build_candidate, named
 from speechft_cli.probing.encoding import Batching, encode_batch, plan_batches
 
 FileFormat = Literal["safetensors", "npy"]
@@ -48,7 +47,7 @@ class ExtractRequest:
     """What to extract.
 
     Attributes:
-        encoder: Checkpoint or folder, as `read_encoder` takes it.
+        encoder: Checkpoint, folder or name, as `named` takes it.
         audio: Folder of manifests, folder of recordings, or a recording.
         out: Folder to write into.
         splits: Splits of the manifests; all when empty.
@@ -120,7 +119,7 @@ def run(request: ExtractRequest, report: Report) -> Result:
             return Result(f"rank {share.rank} of {share.world}: extracted its share", str(request.out))
         index = [line for number in range(len(parts)) for line in _read_part(request.out, number)["utterances"]]
         write_text(request.out / _INDEX, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in index))
-        record = _record(request, encoder.family, layers, digest, index, key)
+        record = _record(request, encoder, layers, digest, index, key)
         write_json(request.out / _RECORD, record)
     again = f", {reused} of {len(parts)} parts were there" if reused else ""
     return Result(
@@ -128,16 +127,17 @@ def run(request: ExtractRequest, report: Report) -> Result:
     )
 
 
-def _open(request: ExtractRequest) -> tuple[Encoder, list[int], str]:
+def _open(request: ExtractRequest) -> tuple[FrozenEncoder, list[int], str]:
     """Returns the encoder, the hidden states asked for, and the hash of its weights.
 
     Raises:
         RequestError: The encoder can't be read, or has no such hidden state.
     """
     family = None if request.family is None else ENCODERS.get(request.family)
-    checkpoint = read_candidate(Candidate("encoder", request.encoder), family, base=request.base)
     device = own_device(choose_device(request.device))
-    encoder = build_encoder(checkpoint, device=device, exact_padding=request.batching == "exact")
+    candidate = named("encoder", request.encoder, seed=DEFAULT_SEED)
+    is_exact = request.batching == "exact"
+    encoder = build_candidate(candidate, family, base=request.base, device=device, exact_padding=is_exact)
     with torch.no_grad():
         count = len(encoder([torch.zeros(SAMPLE_RATE, device=device)]).hidden_states)
     wrong = [layer for layer in request.layers if not -count <= layer < count]
@@ -219,16 +219,15 @@ def _read_part(out: Path, number: int) -> dict[str, Any]:
 
 def _record(
     request: ExtractRequest,
-    family: EncoderFamily,
+    encoder: FrozenEncoder,
     layers: Sequence[int],
     digest: str,
     index: Sequence[Mapping[str, object]],
     key: str,
 ) -> dict[str, object]:
-    stride, width = family_frames(family)
     return {
         "encoder": str(request.encoder),
-        "family": family.name,
+        "family": encoder.kind,
         "weights_sha256": digest,
         "audio": str(request.audio),
         "splits": list(request.splits),
@@ -236,19 +235,10 @@ def _record(
         "shape": "(hidden states, features)" if request.is_pooled else "(hidden states, frames, features)",
         "precision": request.precision,
         "batching": request.batching,
-        "frame_stride_seconds": stride / SAMPLE_RATE,
-        "frame_width_seconds": width / SAMPLE_RATE,
+        "frame_stride_seconds": encoder.framing.stride / SAMPLE_RATE,
+        "frame_width_seconds": encoder.framing.width / SAMPLE_RATE,
         "utterances": len(index),
         "frames": sum(int(str(line["frames"])) for line in index),
         "index": _INDEX,
         "key": key,
     }
-
-
-def family_frames(family: EncoderFamily) -> tuple[int, int]:
-    """Returns how far apart the frames of a family begin, and how much audio each hears [samples at 16 kHz]."""
-    stride, width = 1, 1
-    for kernel, step in family.convolutions:
-        width += (kernel - 1) * stride
-        stride *= step
-    return stride, width

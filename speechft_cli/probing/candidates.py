@@ -8,9 +8,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import cast
 
+import torch
+
 from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.baselines import Baseline, baseline
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.encoders.formats import read_encoder
+from speechft_cli.encoders.names import is_baseline
+from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.io.merge_folder import find_merges, read_merge
 
 BASE = "base"
@@ -23,11 +29,12 @@ class Candidate:
 
     Attributes:
         label: Its name in tables.
-        path: Checkpoint or folder, as `read_encoder` takes it.
+        path: Checkpoint or folder, as `read_encoder` takes it; or the name of a baseline.
         alpha: Of a merged encoder; None for any other.
         merged_from: base, tuned → hashes of the weights it was merged from; empty for any other.
         method: Merge method of a merged encoder; None for any other.
         make: Makes a merged encoder that lies in no file; None for any other.
+        baseline: What it is where it was never pre-trained; None for any other.
     """
 
     label: str
@@ -36,15 +43,29 @@ class Candidate:
     merged_from: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     method: str | None = None
     make: Callable[[], EncoderCheckpoint] | None = None
+    baseline: Baseline | None = None
 
     @property
     def origin(self) -> str:
         """Where it comes from, for people."""
+        if self.baseline is not None:
+            return self.baseline.text
         return str(self.path) if self.make is None else f"{self.method} in memory, base {self.path}"
 
 
-def named(label: str, path: Path) -> Candidate:
-    """Returns the candidate that a user named; its alpha is known when a merge.json lies beside the checkpoint."""
+def named(label: str, path: Path, *, seed: int) -> Candidate:
+    """Returns the candidate that a user named; its alpha is known when a merge.json lies beside the checkpoint.
+
+    Args:
+        label: Its name in tables.
+        path: Checkpoint or folder, or the name of a baseline.
+        seed: Of random weights whose name says none.
+
+    Raises:
+        RequestError: A baseline's name says what there is not, or a merge.json can't be read.
+    """
+    if is_baseline(str(path)):
+        return Candidate(label, path, baseline=baseline(str(path), seed=seed))
     folder = path if path.is_dir() else path.parent
     is_merged = (folder / "merge.json").is_file() and label not in (BASE, TUNED)
     return _merged(label, path, read_merge(folder)) if is_merged else Candidate(label, path)
@@ -90,6 +111,32 @@ def read_candidate(candidate: Candidate, family: EncoderFamily | None, *, base: 
     if checkpoint.is_complete or base is None:
         return checkpoint
     return replace(checkpoint, container=read_encoder(base, family).container)
+
+
+def build_candidate(
+    candidate: Candidate,
+    family: EncoderFamily | None,
+    *,
+    base: Path | None,
+    device: torch.device,
+    exact_padding: bool,
+) -> FrozenEncoder:
+    """Builds an encoder, or a baseline.
+
+    Args:
+        candidate: The encoder.
+        family: What it must be; told by the file when None.
+        base: Lends its configuration to a checkpoint that has none.
+        device: Where to put it.
+        exact_padding: Whether an utterance's features in a batch are those it has alone.
+
+    Raises:
+        RequestError: It can't be read, or does not load.
+    """
+    if candidate.baseline is not None:
+        return candidate.baseline.build(device, exact_padding)
+    checkpoint = read_candidate(candidate, family, base=base)
+    return build_encoder(checkpoint, device=device, exact_padding=exact_padding)
 
 
 def _way(merged: Path, file: Path) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.utterance import Seconds, Utterance
-from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.errors import SpeechftError
 
 #: `exact`: an utterance's features are those it has alone. `stock`: batches padded as s3prl pads them, which changes
@@ -62,7 +62,7 @@ def plan_batches(utterances: Sequence[Utterance], batching: Batching) -> list[li
 
 
 @torch.no_grad()
-def encode_batch(encoder: Encoder, batch: Sequence[Utterance], *, read: ReadWaveform) -> list[Tensor]:
+def encode_batch(encoder: FrozenEncoder, batch: Sequence[Utterance], *, read: ReadWaveform) -> list[Tensor]:
     """Encodes a planned batch.
 
     Args:
@@ -76,8 +76,7 @@ def encode_batch(encoder: Encoder, batch: Sequence[Utterance], *, read: ReadWave
     Raises:
         SpeechftError: A recording can't be read or is too short for a frame; the message names the utterance.
     """
-    device = next(encoder.parameters()).device
-    result = encoder([_read(encoder, each, read).to(device) for each in batch])
+    result = encoder([_read(encoder, each, read).to(encoder.device) for each in batch])
     states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
     return [own[:, :count] for own, count in zip(states, result.frame_counts.tolist(), strict=True)]
 
@@ -105,12 +104,12 @@ class Waveforms:
         return waveform
 
 
-def _read(encoder: Encoder, utterance: Utterance, read: ReadWaveform) -> Tensor:
+def _read(encoder: FrozenEncoder, utterance: Utterance, read: ReadWaveform) -> Tensor:
     try:
         waveform = read(utterance)
     except SpeechftError as error:
         raise SpeechftError(f"utterance {utterance.id}: {error.message}", error.hint) from error
-    if encoder.family.frame_count(len(waveform)) == 0:
+    if encoder.framing.count(len(waveform)) == 0:
         raise SpeechftError(
             f"utterance {utterance.id}: must give at least one frame, got {len(waveform)} samples at 16 kHz"
         )

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from speechft_cli.data.utterance import Utterance
-from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.probing.encoding import (
     VERSION,
     Batching,
@@ -87,7 +87,13 @@ class Features:
     """
 
     def __init__(
-        self, build: Callable[[], Encoder], weights_hash: str, needs: Needs, keeping: Keeping, *, read: ReadWaveform
+        self,
+        build: Callable[[], FrozenEncoder],
+        weights_hash: str,
+        needs: Needs,
+        keeping: Keeping,
+        *,
+        read: ReadWaveform,
     ) -> None:
         """
         Args:
@@ -99,7 +105,7 @@ class Features:
             read: Utterance → waveform.
         """
         self._build = build
-        self._encoder: Encoder | None = None
+        self._encoder: FrozenEncoder | None = None
         self._keeping = keeping
         self._read = read
         self._pooled_names = {stretch_name(each) for each in needs.pooled}

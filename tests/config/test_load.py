@@ -209,3 +209,22 @@ def test_a_size_that_the_family_has_not_is_refused(tmp_path: Path) -> None:
     path.write_text("encoder: {family: decoar2, init: random, size: large}\n")
     with pytest.raises(ConfigError, match="size must be one of tiny, base for decoar2, got 'large'"):
         load_config(path)
+
+
+def test_an_encoder_may_be_a_name_where_no_such_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    file = tmp_path / "a.yaml"
+    file.write_text("evaluate: {models: {fbank: logmel, mine: mine.pt}}\nmerge: {tuned: [logmel, run]}\n")
+    (tmp_path / "elsewhere" / "logmel").touch()  # of no concern to the file
+    loaded = load_config(file, flags={"encoder.checkpoint": Path("random:hubert-tiny")}).config
+    assert loaded.evaluate is not None
+    assert loaded.evaluate.models == {"fbank": Path("logmel"), "mine": tmp_path / "mine.pt"}
+    assert loaded.merge is not None
+    assert loaded.merge.tuned == [Path("logmel"), tmp_path / "run"]
+    assert loaded.encoder is not None
+    assert loaded.encoder.checkpoint == Path("random:hubert-tiny")
+    (tmp_path / "logmel").touch()
+    loaded = load_config(file).config
+    assert loaded.evaluate is not None
+    assert loaded.evaluate.models["fbank"] == tmp_path / "logmel"

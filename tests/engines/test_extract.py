@@ -21,7 +21,7 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines import extract
-from speechft_cli.engines.extract import ExtractRequest, family_frames
+from speechft_cli.engines.extract import ExtractRequest
 from speechft_cli.errors import InterruptedRunError, RequestError
 from speechft_cli.events import Advanced, Event, Note, ignore
 from speechft_cli.io.hashes import weights_hash
@@ -144,7 +144,17 @@ def test_a_wrong_request_is_refused_before_anything_is_written(
 
 
 def test_frames_of_a_cnn_begin_every_20_ms_and_hear_25(tiny: EncoderCheckpoint) -> None:
-    assert family_frames(tiny.family) == (320, 400)
+    assert (tiny.family.framing.stride, tiny.family.framing.width) == (320, 400)
+
+
+def test_log_mel_features_are_extracted_by_name(manifests: Path, tmp_path: Path) -> None:
+    extract.run(ExtractRequest(Path("logmel"), manifests, tmp_path / "out", splits=("dev",)), ignore)
+    record = json.loads((tmp_path / "out" / "extract.json").read_text())
+    assert (record["family"], record["hidden_states"]) == ("logmel", [0])
+    assert (record["frame_stride_seconds"], record["frame_width_seconds"]) == (0.01, 0.025)
+    first = json.loads((tmp_path / "out" / "index.jsonl").read_text().splitlines()[0])
+    features = load_file(tmp_path / "out" / first["file"])[first["id"]]
+    assert features.shape == (1, 98, 240)  # of one second
 
 
 def test_two_processes_write_what_one_writes(tiny_file: Path, manifests: Path, tmp_path: Path) -> None:

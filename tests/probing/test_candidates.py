@@ -64,15 +64,15 @@ def test_merges_of_several_methods_are_labelled_by_them(tmp_path: Path) -> None:
 
 def test_a_named_merge_knows_its_alpha(tmp_path: Path) -> None:
     file = merged(tmp_path / "merge", 0.3)
-    assert named("mine", file).alpha == named("mine", file.parent).alpha == Decimal("0.3")
-    assert named("tuned", tmp_path).alpha is None
+    assert named("mine", file, seed=0).alpha == named("mine", file.parent, seed=0).alpha == Decimal("0.3")
+    assert named("tuned", tmp_path, seed=0).alpha is None
 
 
 def test_a_broken_merge_json_is_named(tmp_path: Path) -> None:
     file = merged(tmp_path / "merge", 0.3)
     (file.parent / "merge.json").write_text("{}")
     with pytest.raises(RequestError, match=r"merge/merge\.json"):
-        named("mine", file)
+        named("mine", file, seed=0)
 
 
 def test_a_downstream_run_borrows_the_configuration_of_the_base(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ def evaluate(
     sets: Sets = None,
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="[LABEL=]PATH", help="Encoder to score; repeatable."),
+        typer.Option(
+            "--model", metavar="[LABEL=]PATH", help="Encoder to score, or logmel, random:FAMILY-SIZE; repeatable."
+        ),
     ] = None,
     base: Annotated[
         Path | None, typer.Option("--base", metavar="PATH", help="Base of a grid that is merged in memory.")

@@ -65,10 +65,11 @@ def extract(
     numbers = parse_layers(layers) if layers is not None else ()
     if precision is _Precision.bf16 and file_format is _Format.npy:
         raise RequestError("--precision: must be fp32 or fp16 with --format npy, which has no bf16, got bf16")
+    from speechft_cli.encoders.names import unambiguous
     from speechft_cli.engines import extract as engine
 
     request = engine.ExtractRequest(
-        encoder=encoder,
+        encoder=unambiguous(encoder),
         audio=audio,
         out=out,
         splits=tuple(split or ()),
@@ -78,7 +79,7 @@ def extract(
         is_pooled=pool,
         batching=batching.value,
         family=family,
-        base=base,
+        base=None if base is None else unambiguous(base),
         device=device or "auto",
     )
     conduct(context, lambda report: engine.run(request, report), as_json=as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -12,6 +13,9 @@ from speechft_cli.config.alphas import parse_alphas
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 PositiveInt = Annotated[int, Field(gt=0)]
+#: Marks a path that may be an encoder's name instead: a relative one, which `load_config` leaves as it is.
+ENCODER_NAME = "encoder name"
+EncoderPath = Annotated[Path, ENCODER_NAME]
 Alphas = Annotated[tuple[Decimal, ...], BeforeValidator(parse_alphas)]
 
 

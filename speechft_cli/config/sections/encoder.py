@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import model_validator
 
-from speechft_cli.config.sections.base import Section
+from speechft_cli.config.sections.base import EncoderPath, Section
 from speechft_cli.encoders import ENCODERS
 
 #: The family of a random encoder, where nothing else is said.
@@ -19,7 +18,7 @@ class EncoderSection(Section):
 
     family: str | None = None
     """Encoder family; `speechft list encoders` shows them. Default: what the checkpoint is; random weights: hubert."""
-    checkpoint: Path | None = None
+    checkpoint: EncoderPath | None = None
     """Checkpoint to start from: s3prl, fairseq, a Hugging Face folder, safetensors, or a run folder."""
     init: Literal["random"] | None = None
     """`random`: start from random weights instead of a checkpoint, and mean it."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from speechft_cli.config.sections.base import Positive, PositiveInt, Section
+from speechft_cli.config.sections.base import EncoderPath, Positive, PositiveInt, Section
 
 
 class EvaluateSection(Section):
@@ -17,8 +17,9 @@ class EvaluateSection(Section):
     """Folder of the manifests; default: where `prepare` puts them."""
     out: Path | None = None
     """Output folder; default `<output_dir>/evaluate`."""
-    models: dict[str, Path] = Field(default_factory=dict)
-    """Label → checkpoint; default: the base, the tuned encoder and every merged alpha."""
+    models: dict[str, EncoderPath] = Field(default_factory=dict)
+    """Label → checkpoint, `logmel`, or `random:FAMILY-SIZE`; default: the base, the tuned encoder and every merged
+    alpha."""
     interpolate: bool = False
     """Make the merged encoders of the `merge` section in memory instead of reading what `merge` wrote; `models` then
     come in addition."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from speechft_cli.config.sections.base import Positive, PositiveInt, Section, Share
+from speechft_cli.config.sections.base import EncoderPath, Positive, PositiveInt, Section, Share
 
 
 class UnitsSection(Section):
@@ -15,7 +15,7 @@ class UnitsSection(Section):
 
     layer: Annotated[int, Field(ge=0)] | None = None
     """Hidden state whose features are clustered, 0 for the Transformer's input; nothing: MFCCs are clustered."""
-    encoder: Path | None = None
+    encoder: EncoderPath | None = None
     """Checkpoint of the encoder whose features are clustered; default: the one that is trained."""
     clusters: Annotated[int, Field(ge=2, le=32_767)] = 100
     """Number of units. HuBERT took 100 for MFCCs and 500 for features."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from speechft_cli.config.sections.base import Alphas, Section, plain_name
+from speechft_cli.config.sections.base import Alphas, EncoderPath, Section, plain_name
 
 
 def _list(value: object) -> object:
@@ -52,9 +52,9 @@ class FilterSection(Section):
 class MergeSection(Section):
     """Base + tuned → one checkpoint per alpha."""
 
-    base: Path | None = None
+    base: EncoderPath | None = None
     """Pre-trained checkpoint θ0; default: the encoder the fine-tuning run started from."""
-    tuned: list[Path] = Field(default_factory=list)
+    tuned: list[EncoderPath] = Field(default_factory=list)
     """Fine-tuned checkpoints θ'; default: the best checkpoint of the fine-tuning run."""
     method: str | Names = "linear"
     """Merge method; `speechft list methods` shows them."""

@@ -9,6 +9,7 @@ from speechft_cli.encoders import FORMATS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, downstream, fairseq, huggingface, lightning, safetensors
+from speechft_cli.encoders.names import is_baseline
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder, atomic_path
 from speechft_cli.io.checkpoints import check_sums, read_checkpoint
@@ -116,6 +117,11 @@ def _take(tree: Mapping[str, object], family: EncoderFamily | None, file: Path) 
 
 
 def _resolve(path: Path) -> Path:
+    if is_baseline(str(path)):
+        raise RequestError(
+            f"{path}: is no pre-trained encoder but something to compare with, for evaluate and extract alone",
+            "speechft finetune --init random starts from random weights",
+        )
     if path.name in huggingface.WEIGHT_FILES and huggingface.recognises(path.parent):
         return path.parent
     if path.is_dir():
