@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import importlib
+from collections.abc import Iterator, MutableMapping
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from speechft_cli import __version__
-from speechft_cli.cli.commands import (
-    config,
-    convert,
-    data,
-    demo,
-    doctor,
-    evaluate,
-    extract,
-    finetune,
-    init,
-    merge,
-    prepare,
-)
-from speechft_cli.cli.commands import list as list_command
+from speechft_cli.cli.commands import COMMANDS
 from speechft_cli.errors import SpeechftError
+
+
+class OnFirstUse(MutableMapping[str, Any]):
+    """The commands, each imported when it is asked for: whoever runs one does not wait for the others."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, object] = dict.fromkeys(COMMANDS)
+
+    def __getitem__(self, name: str) -> object:
+        if self._known[name] is None:
+            module, attribute = COMMANDS[name].split(":")
+            found = getattr(importlib.import_module(f"speechft_cli.cli.commands.{module}"), attribute)
+            if not isinstance(found, typer.Typer):
+                alone = _app()
+                alone.command(name)(found)
+                found = alone
+            command = get_command(found)
+            command.name = name
+            self._known[name] = command
+        return self._known[name]
+
+    def __setitem__(self, name: str, command: object) -> None:
+        self._known[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 class Boundary(TyperGroup):
     """The command group; what a command raises ends here, but for our own bugs, which keep their traceback."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        added = self.commands
+        self.commands = OnFirstUse()
+        self.commands.update(added)
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer hides the class
+        """Returns the names, in the order of help, without importing what they name."""
+        del ctx
+        return list(self.commands)
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer hides the class it declares
         """Runs the command and turns its errors into a message on stderr and an exit code."""
@@ -43,14 +76,16 @@ class Boundary(TyperGroup):
             raise typer.Exit(130) from error
 
 
-# Plain help: typer's rich help doubles the time to the first line (0.15 s against 0.07 s) and fills pipes with boxes.
-app = typer.Typer(
-    cls=Boundary,
-    add_completion=True,
-    rich_markup_mode=None,
-    no_args_is_help=True,
-    pretty_exceptions_show_locals=False,  # tensors would bury the error
-)
+def _app(**settings: Any) -> typer.Typer:
+    # Plain help: typer's rich help doubles the time to the first line (0.15 s against 0.07 s), fills pipes with boxes.
+    return typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_show_locals=False,  # tensors would bury the error
+        **{"add_completion": False, **settings},
+    )
+
+
+app = _app(cls=Boundary, add_completion=True, no_args_is_help=True)
 
 
 def _print_version(wanted: bool) -> None:
@@ -81,17 +116,3 @@ def speechft(
     del version
     context.obj = Talk(is_quiet=quiet, is_verbose=verbose, has_color=not no_color)
     listen_to_libraries(verbose)
-
-
-app.command()(init.init)
-app.command()(prepare.prepare)
-app.command()(finetune.finetune)
-app.command()(merge.merge)
-app.command()(evaluate.evaluate)
-app.command()(convert.convert)
-app.command()(extract.extract)
-app.command()(demo.demo)
-app.command()(doctor.doctor)
-app.command("list")(list_command.list_names)
-app.add_typer(data.app, name="data")
-app.add_typer(config.app, name="config")

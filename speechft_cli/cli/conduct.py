@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -73,6 +74,9 @@ def conduct(
     from speechft_cli.cli.console import talk_of
     from speechft_cli.cli.progress import Progress
 
+    if not gc.isenabled():  # since the start, see `__main__`
+        gc.freeze()
+        gc.enable()
     talk = talk_of(context)
     with Progress(talk, as_json=as_json) as report:
         try:

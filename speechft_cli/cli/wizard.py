@@ -163,4 +163,4 @@ def _titles(choices: Mapping[str, str]) -> dict[str, str]:
 
 
 def _look(talk: Talk) -> dict[str, ColorDepth]:
-    return {"color_depth": ColorDepth.DEPTH_1_BIT} if talk.results.no_color else {}
+    return {} if talk.has_color else {"color_depth": ColorDepth.DEPTH_1_BIT}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from speechft_cli.data.corpus import Corpus
+from typing import TYPE_CHECKING
+
 from speechft_cli.registry import Entry, Registry
+
+if TYPE_CHECKING:
+    from speechft_cli.data.corpus import Corpus
 
 _READERS = "speechft_cli.data.corpora"
 

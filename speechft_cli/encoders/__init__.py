@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.registry import Entry, Registry
 
 if TYPE_CHECKING:
+    from speechft_cli.encoders.base import EncoderFamily
     from speechft_cli.encoders.formats.base import OutputFormat
 
 ENCODERS: Registry[EncoderFamily] = Registry(

@@ -165,7 +165,7 @@ def _python(code: str) -> subprocess.CompletedProcess[str]:
     [
         (["--help"], ["torch", "torchaudio", "s3prl", "lhotse", "pydantic", "rich", "questionary", "yaml", "numpy"]),
         (["finetune", "--help"], ["torch", "torchaudio", "s3prl", "lhotse"]),
-        (["list"], ["torch", "torchaudio", "s3prl", "lhotse"]),
+        (["list"], ["torch", "torchaudio", "s3prl", "lhotse", "rich", "speechft_cli.cli.commands.merge"]),
         (["config", "schema"], ["torch", "torchaudio", "s3prl", "lhotse"]),
         (["init", "--defaults"], ["torch", "torchaudio", "s3prl", "lhotse"]),
     ],

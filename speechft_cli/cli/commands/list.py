@@ -42,8 +42,6 @@ def list_names(
 
     For example: speechft list methods linear
     """
-    from rich.text import Text
-
     from speechft_cli.cli.console import talk_of
 
     talk = talk_of(context)
@@ -55,7 +53,7 @@ def list_names(
         talk.document(catalogues)
         return
     for title, entries in catalogues.items():
-        talk.print(Text(title, style="bold"))
+        talk.print(title, style="bold")
         width = max(_NAME_WIDTH, *(len(name) + 2 for name in entries))
         for name, entry in entries.items():
             _print(talk, entry["summary"], first=f"  {name:<{width}}", rest=" " * (width + 2))
@@ -99,19 +97,18 @@ def _default(value: object) -> str:
 
 def _print(talk: Talk, text: str, *, first: str = "", rest: str = "", style: str = "") -> None:
     """Prints a paragraph at the terminal's width."""
+    import shutil
     import textwrap
-
-    from rich.text import Text
 
     wrapped = textwrap.wrap(
         text,
-        talk.results.width,
+        shutil.get_terminal_size().columns,
         initial_indent=first,
         subsequent_indent=rest,
         break_long_words=False,  # an address stays whole
         break_on_hyphens=False,
     )
-    talk.print(Text("\n".join(wrapped), style=style))
+    talk.print("\n".join(wrapped), style=style)
 
 
 def _lines(group: Group) -> dict[str, dict[str, str]]:
