@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from speechft_cli.cli.app import app
+from tests.cli.documents import check_document
 
 
 class Speechft(Protocol):
@@ -43,6 +44,10 @@ def speechft() -> Speechft:
     """The command line, in this process."""
 
     def call(*arguments: str | Path) -> Result:
-        return CliRunner().invoke(app, [str(argument) for argument in arguments], prog_name="speechft")
+        typed = [str(argument) for argument in arguments]
+        result = CliRunner().invoke(app, typed, prog_name="speechft")
+        if "--json" in typed and result.stdout:
+            check_document(typed, result.stdout)
+        return result
 
     return call
