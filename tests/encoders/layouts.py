@@ -10,8 +10,8 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import random_checkpoint
 
-#: base: post-LayerNorm and a GroupNorm CNN; large: pre-LayerNorm and a LayerNorm CNN.
-LAYOUTS = [(name, size) for name in ENCODERS for size in ("base", "large") if size in ENCODERS.get(name).sizes]
+#: base: post-LayerNorm and a GroupNorm CNN; large: pre-LayerNorm and a LayerNorm CNN; small: pre-LayerNorm, GroupNorm.
+LAYOUTS = [(name, size) for name in ENCODERS for size in ("small", "base", "large") if size in ENCODERS.get(name).sizes]
 
 _SMALL = {
     "encoder_layers": 2,
