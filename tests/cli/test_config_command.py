@@ -103,3 +103,11 @@ def test_the_schema_describes_every_section(speechft) -> None:
     assert schema["additionalProperties"] is False
     assert {"encoder", "prepare", "finetune", "merge", "evaluate", "name", "seed"} <= set(schema["properties"])
     assert "description" in schema["$defs"]["FinetuneSection"]["properties"]["frozen_share"]
+    assert schema["$defs"]["FinetuneSection"]["properties"]["task"]["enum"] == list(TASKS)
+
+
+def test_the_schema_is_written_into_a_file(speechft, tmp_path: Path) -> None:
+    result = speechft("config", "schema", "-o", "s.json")
+    assert result.exit_code == 0
+    assert result.stdout == ("schema written → s.json; a YAML file names it: # yaml-language-server: $schema=s.json\n")
+    assert (tmp_path / "s.json").read_text(encoding="utf-8") == speechft("config", "schema").stdout

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from speechft_cli.cli.commands.init import Kind
+from speechft_cli.cli.editors import HEADER
 from speechft_cli.cli.names import unknown_names
 from speechft_cli.cli.preview import preview
 from speechft_cli.cli.questions import QUESTIONS
@@ -23,6 +24,7 @@ DOWN = "\x1b[B"
 ESCAPE = "\x1b"
 ERASE_LINE = "\x15"
 MERGE = """\
+# yaml-language-server: $schema=speechft.schema.json
 # Written by `speechft init --kind merge`. All keys: `speechft config schema`.
 
 # Name of the experiment.
@@ -217,7 +219,8 @@ def test_a_template_is_written_as_it_is(speechft, tmp_path: Path, name: str) -> 
     result = speechft("init", "--template", name, "-o", "mine.yaml")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == f"template {name} written → mine.yaml; next: speechft config show -c mine.yaml\n"
-    assert (tmp_path / "mine.yaml").read_bytes() == template_path(name).read_bytes()
+    written = (tmp_path / "mine.yaml").read_text(encoding="utf-8")
+    assert written == HEADER + template_path(name).read_text(encoding="utf-8")
 
 
 def test_a_template_takes_no_answers(speechft, tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -71,9 +72,24 @@ def validate(context: typer.Context, config: ConfigFile = None, sets: Sets = Non
 
 
 @app.command()
-def schema(context: typer.Context) -> None:
-    """Print the JSON Schema of a config file, for editors."""
-    from speechft_cli.cli.console import talk_of
-    from speechft_cli.config.schema import Config
+def schema(
+    context: typer.Context,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Write it into this file instead.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a config file, for editors.
 
-    talk_of(context).document(Config.model_json_schema())
+    `speechft init` writes it beside the YAML file, whose first line names it.
+    """
+    from speechft_cli.cli.console import nearby, talk_of
+    from speechft_cli.cli.editors import schema_text
+
+    talk = talk_of(context)
+    if out is None:
+        talk.print(schema_text().rstrip())
+        return
+    from speechft_cli.io.atomic import write_text
+
+    write_text(out, schema_text())
+    talk.print(f"schema written → {nearby(out)}; a YAML file names it: # yaml-language-server: $schema={out.name}")

@@ -49,9 +49,9 @@ def init(
     For example: speechft init --template asr -o experiment.yaml
     """
     from speechft_cli.cli.console import nearby, talk_of
+    from speechft_cli.cli.editors import write_config
     from speechft_cli.config.templates import template_path
     from speechft_cli.events import Result
-    from speechft_cli.io.atomic import write_text
 
     if out.exists() and not force:
         raise RequestError(f"{out}: must not exist, but does", "--force overwrites it, -o writes another file")
@@ -62,7 +62,7 @@ def init(
                 "--template: must be given without --kind, --defaults, --answers and --set",
                 "edit the written file, or pass --set to the commands that read it",
             )
-        write_text(out, template_path(template).read_text(encoding="utf-8"))
+        write_config(out, template_path(template).read_text(encoding="utf-8"))
         talk.result(
             Result(f"template {template} written", str(out), f"speechft config show -c {shlex.quote(str(out))}", {}),
             as_json=as_json,
@@ -91,7 +91,7 @@ def init(
             talk.line(line)
         if not confirm(talk, f"Write {nearby(out)}?"):
             raise SpeechftError(f"{out}: not written, as you wished")
-    write_text(out, text)
+    write_config(out, text)
     result = Result(
         summary=f"{kind.value} config written",
         output=str(out),

@@ -16,7 +16,9 @@ PositiveInt = Annotated[int, Field(gt=0)]
 #: Marks a path that may be an encoder's name instead: a relative one, which `load_config` leaves as it is.
 ENCODER_NAME = "encoder name"
 EncoderPath = Annotated[Path, ENCODER_NAME]
-Alphas = Annotated[tuple[Decimal, ...], BeforeValidator(parse_alphas)]
+Alphas = Annotated[
+    tuple[Decimal, ...], BeforeValidator(parse_alphas, json_schema_input_type=float | str | list[float | str])
+]
 
 
 def plain_name(value: str) -> str:

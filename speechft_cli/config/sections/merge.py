@@ -22,9 +22,16 @@ def _distinct(values: list[str]) -> list[str]:
     return values
 
 
-Names = Annotated[list[str], BeforeValidator(_list), AfterValidator(_distinct), Field(min_length=1)]
+Names = Annotated[
+    list[str],
+    BeforeValidator(_list, json_schema_input_type=str | list[str]),
+    AfterValidator(_distinct),
+    Field(min_length=1),
+]
 #: One number, or several that are interpolated from the first Transformer layer to the last.
-Gradient = Annotated[list[float], BeforeValidator(_list), Field(min_length=1)]
+Gradient = Annotated[
+    list[float], BeforeValidator(_list, json_schema_input_type=float | list[float]), Field(min_length=1)
+]
 
 
 class FilterSection(Section):
