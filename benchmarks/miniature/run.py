@@ -1,0 +1,149 @@
+"""The paper in miniature: does an encoder that is fine-tuned and interpolated keep what it knew, and gain?
+
+    python benchmarks/miniature/run.py --recordings FOLDER --out FOLDER [--seeds 3] [--processes 2]
+
+Fine-tunes `hubert-small` on ASR, speaker identification and emotion recognition in every way that the paper compares,
+merges what stable and regular fine-tuning give with the base over a grid of alphas, probes all of them on phonemes,
+speakers, emotions and keywords, and writes the tables of docs/miniature.md. FOLDER holds the packages of
+`benchmarks/recordings.py`. What is done already is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
+
+import recordings
+from tables import write_tables
+
+from speechft_cli.config.schema import Config
+from speechft_cli.engines import evaluate, finetune, merge, prepare
+from speechft_cli.events import ignore
+
+BASE = "hubert-small"
+STRATEGIES = ("regular", "stable", "l2sp", "lora", "early")
+#: Whose tuned encoders are interpolated with the base: with and without the phase in which only the head trains.
+MERGED = ("regular", "stable")
+ALPHAS = "0.25:0.75:0.25"
+
+#: Corpus → where it lies among the packages.
+CORPORA = {"read": recordings.READ, "words": recordings.WORDS, "emotions": recordings.EMOTIONS}
+#: Task → the corpus it is fine-tuned on.
+TUNED_ON = {"asr": "read", "sid": "words", "er": "emotions"}
+#: Task → its fine-tuning: about the same number of updates of about the same audio for all.
+FINETUNING: dict[str, dict[str, object]] = {
+    "asr": {"steps": 300, "batch_seconds": 16, "learning_rate": 5e-4},
+    "sid": {"steps": 300, "batch_seconds": 16, "learning_rate": 5e-4},
+    "er": {"steps": 300, "batch_seconds": 16, "learning_rate": 5e-4},
+}
+#: Corpus → the probes on it.
+PROBES: dict[str, dict[str, object]] = {
+    "read": {"tasks": ["pr"], "steps": {"pr": 300}, "learning_rates": {"pr": [1e-2]}},
+    "words": {"tasks": ["sid", "ks"]},
+    "emotions": {"tasks": ["er"]},
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One fine-tuning."""
+
+    task: str
+    strategy: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """What its folder is called."""
+        return f"{self.task}-{self.strategy}-{self.seed}"
+
+
+def prepare_corpora(packages: Path, out: Path) -> None:
+    """Lists and prepares the recordings of every corpus."""
+    for name, package in CORPORA.items():
+        listed = out / "lists" / f"{name}.jsonl"
+        if not listed.is_file():
+            recordings.write_probing_list(packages / package, listed)
+        # transcripts of half a minute cost a CPU most and teach no more than shorter ones
+        section = {"corpus": "manifest", "root": listed, "keep_duplicates": True}
+        prepare.run(_config(out, prepare=section | {"out": out / "data" / name}), ignore)
+
+
+def tune(out: Path, run: Run) -> None:
+    """Fine-tunes the base; merges what came out with it where that is asked for."""
+    folder = out / "runs" / run.name
+    section = FINETUNING[run.task] | {
+        "task": run.task,
+        "strategy": run.strategy,
+        "data": out / "data" / TUNED_ON[run.task],
+        "out": folder,
+        "evaluate_every": 150,
+        "min_seconds": 0.3,
+        "max_seconds": 20,
+        "workers": 0,
+        "device": "cpu",
+    }
+    config = _config(out, seed=run.seed, encoder={"checkpoint": BASE}, finetune=section)
+    finetune.run(config, ignore, resume=(folder / "run.json").is_file())
+    if run.strategy in MERGED:
+        section = {"base": BASE, "tuned": [folder], "alphas": ALPHAS, "out": out / "merged" / run.name}
+        merge.run(_config(out, merge=section), ignore)
+    print(f"tuned {run.name}", flush=True)
+
+
+def probe(out: Path, corpus: str, runs: Sequence[Run]) -> None:
+    """Probes the base and everything made of it on one corpus."""
+    models: dict[str, Path | str] = {"base": BASE}
+    for run in runs:
+        models[f"{run.name}-1"] = out / "runs" / run.name
+        for folder in sorted((out / "merged" / run.name).glob("alpha-*")):
+            models[f"{run.name}-{folder.name.removeprefix('alpha-')}"] = folder
+    section = PROBES[corpus] | {
+        "models": models,
+        "data": out / "data" / corpus,
+        "out": out / "probes" / corpus,
+        "cache_gib": 50,
+        "device": "cpu",
+    }
+    evaluate.run(_config(out, evaluate=section), ignore)
+    print(f"probed {corpus}", flush=True)
+
+
+def _config(out: Path, *, seed: int = 1337, **sections: object) -> Config:
+    return Config.model_validate({"name": "miniature", "seed": seed, "output_dir": out, **sections})
+
+
+def _one_thread() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def main() -> None:
+    """Runs what is asked for and writes the tables."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--recordings", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--processes", type=int, default=2)
+    asked = parser.parse_args()
+    out = asked.out.absolute()
+    prepare_corpora(asked.recordings.absolute(), out)
+    runs = [Run(task, way, seed) for seed in range(1, asked.seeds + 1) for task in TUNED_ON for way in STRATEGIES]
+    # one thread each: so small a network gains nothing from more
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with multiprocessing.get_context("spawn").Pool(asked.processes, initializer=_one_thread) as pool:
+        pool.starmap(tune, [(out, run) for run in runs], chunksize=1)
+        pool.starmap(probe, [(out, corpus, runs) for corpus in PROBES], chunksize=1)
+    write_tables(out, base="base", corpora=list(PROBES))
+
+
+if __name__ == "__main__":
+    main()
