@@ -99,9 +99,12 @@ def _memory() -> Check:
 
 
 def _network() -> Check:
-    # no command downloads anything, so nothing needs to be reached
+    # what needs no download needs no network, so nothing is reached for
     told = "".join(f", {name} is set" for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(name))
-    return Check("network", "ok", f"not needed: encoders and corpora are local files{told}")
+    from speechft_cli.io.kept import cache_folder
+
+    what = f"needed once for each encoder by name (kept in {cache_folder()}) and for prepare --download"
+    return Check("network", "ok", f"{what}{told}")
 
 
 def _formats() -> Check:

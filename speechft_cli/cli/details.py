@@ -14,7 +14,7 @@ from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.presets.base import Preset
 
 _EXAMPLES = {
-    "encoders": "speechft finetune --encoder CHECKPOINT --set encoder.family={name} --data data --task asr --out run",
+    "encoders": "speechft finetune --encoder CHECKPOINT --family {name} --data data --task asr --out run",
     "formats": "speechft convert CHECKPOINT --format {name} --out converted",
     "tasks": "speechft finetune --encoder CHECKPOINT --data data --task {name} --out run",
     "strategies": "speechft finetune --encoder CHECKPOINT --data data --strategy {name} --out run",
@@ -29,7 +29,7 @@ _EXAMPLES = {
 _FACTS = {
     "encoders": {
         "sizes": "sizes",
-        "published": "stock checkpoint",
+        "published": "checkpoints by name",
         "cnn_prefixes": "never trained",
         "kept_prefixes": "never merged",
     },

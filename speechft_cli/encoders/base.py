@@ -8,6 +8,23 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class Published:
+    """A pre-trained encoder that somebody published, which a config may name.
+
+    Attributes:
+        summary: What it is and what speech it was trained on, one line.
+        license: Of the weights, or the page that says it.
+        url: Where it can be downloaded; empty for one that comes with this package.
+        sha256: Of the file; empty where nobody has published it.
+    """
+
+    summary: str
+    license: str
+    url: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
 class HuggingFaceHome:
     """Where a family lives in transformers.
 
@@ -94,7 +111,7 @@ class EncoderFamily:
         marks: Parts of names that tell the family's weights from those of other families.
         config_name: What fairseq's configuration calls the family (`_name`); empty where fairseq has no such family.
         call: Keyword arguments of the expert that make it return hidden states and nothing else.
-        published: Where the stock base checkpoint can be downloaded, in s3prl's converted layout.
+        published: Name → checkpoint in s3prl's converted layout; the first one to download is the stock one.
         sizes: Size name → configuration sections of a randomly initialised encoder.
         home: Where the family lives in transformers; None where it has no home.
     """
@@ -108,7 +125,7 @@ class EncoderFamily:
     convolutions: tuple[tuple[int, int], ...]
     kept_prefixes: tuple[str, ...]
     marks: tuple[str, ...]
-    published: str
+    published: Mapping[str, Published]
     sizes: Mapping[str, Mapping[str, object]]
     configuration: tuple[str, ...] = ()
     conv_key: str = ""
@@ -132,6 +149,11 @@ class EncoderFamily:
     def frame_count(self, sample_count: int) -> int:
         """Returns how many frames the encoder makes of `sample_count` samples, 0 when they are too few for one."""
         return self.framing.count(sample_count)
+
+    @property
+    def stock(self) -> str:
+        """The name of the checkpoint that published figures are mostly of."""
+        return next(name for name, each in self.published.items() if each.url)
 
     def is_cnn(self, name: str) -> bool:
         """Whether the weight called `name` belongs to the CNN feature extractor."""

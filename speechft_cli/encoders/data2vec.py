@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome
-from speechft_cli.encoders.layouts import CONVOLUTIONS, Size, architecture, pretraining_task
+from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome, Published
+from speechft_cli.encoders.layouts import CONVERTED, CONVOLUTIONS, Size, architecture, pretraining_task
 
 
 def _size(size: Size) -> dict[str, object]:
@@ -46,7 +46,14 @@ DATA2VEC = EncoderFamily(
     inner_key="_ema",
     marks=("encoder.pos_conv.1.0.",),
     config_name="data2vec_audio",
-    published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/audio_base_ls.pt",
+    published={
+        "data2vec-base": Published(
+            "data2vec base, 93 M parameters; LibriSpeech, 960 h", "MIT (fairseq)", CONVERTED + "audio_base_ls.pt"
+        ),
+        "data2vec-large": Published(
+            "data2vec large, 313 M parameters; Libri-Light, 60 000 h", "MIT (fairseq)", CONVERTED + "vox_pretrained.pt"
+        ),
+    },
     sizes={"tiny": _size("tiny"), "base": _size("base"), "large": _size("large")},
     home=HuggingFaceHome("data2vec-audio", "Data2VecAudioModel", "data2vec_audio"),
 )

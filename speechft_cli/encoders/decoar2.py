@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.base import EncoderFamily, Published
+from speechft_cli.encoders.layouts import CONVERTED
 
 
 def _size(*, layers: int, width: int, feed_forward: int, positions: int) -> dict[str, object]:
@@ -34,7 +35,13 @@ DECOAR2 = EncoderFamily(
     network_prefixes=("post_extract_proj.", "encoder."),
     untrained_prefixes=(),
     marks=(),
-    published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/checkpoint_decoar2.pt",
+    published={
+        "decoar2": Published(
+            "DeCoAR 2.0, 90 M parameters; LibriSpeech, 960 h",
+            "see github.com/awslabs/speech-representations",
+            CONVERTED + "checkpoint_decoar2.pt",
+        ),
+    },
     sizes={
         "tiny": _size(layers=3, width=128, feed_forward=512, positions=64),
         "base": _size(layers=12, width=768, feed_forward=3072, positions=128),

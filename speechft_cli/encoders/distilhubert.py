@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.base import EncoderFamily, Published
 from speechft_cli.encoders.layouts import CONVOLUTIONS, conv_spec
 
 
@@ -55,7 +55,13 @@ DISTILHUBERT = EncoderFamily(
     marks=("output_layer.",),
     # without its prediction heads: they are no hidden states of this network
     call={"no_pred": True},
-    published="https://huggingface.co/leo19941227/distilhubert/resolve/main/distilhubert_ls960_4-8-12.ckpt",
+    published={
+        "distilhubert": Published(
+            "DistilHuBERT, 27 M parameters; LibriSpeech, 960 h",
+            "see github.com/s3prl/s3prl",
+            "https://huggingface.co/leo19941227/distilhubert/resolve/main/distilhubert_ls960_4-8-12.ckpt",
+        ),
+    },
     sizes={
         "tiny": _size(width=128, feed_forward=512, heads=4, channels=64, positions=64),
         "base": _size(width=768, feed_forward=3072, heads=12, channels=512, positions=128),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome
-from speechft_cli.encoders.layouts import CONVOLUTIONS, Size, architecture, pretraining_task
+from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome, Published
+from speechft_cli.encoders.layouts import CONVERTED, CONVOLUTIONS, Size, architecture, pretraining_task
 
 
 def _size(size: Size, final_dim: int) -> dict[str, object]:
@@ -45,7 +45,20 @@ HUBERT = EncoderFamily(
     kept_prefixes=("final_proj", "label_embs_concat"),
     marks=("label_embs_concat",),
     config_name="hubert",
-    published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/hubert_base_ls960.pt",
+    published={
+        "hubert-small": Published(
+            "HuBERT small, 3.2 M parameters, pre-trained by this project and shipped with it",
+            "see its model card",
+        ),
+        "hubert-base": Published(
+            "HuBERT base, 95 M parameters; LibriSpeech, 960 h", "MIT (fairseq)", CONVERTED + "hubert_base_ls960.pt"
+        ),
+        "hubert-large": Published(
+            "HuBERT large, 317 M parameters; Libri-Light, 60 000 h",
+            "MIT (fairseq)",
+            CONVERTED + "hubert_large_ll60k.pt",
+        ),
+    },
     sizes={
         "tiny": _size("tiny", 128),
         "small": _size("small", 192),

@@ -1,4 +1,4 @@
-"""The architecture that most families share, as fairseq's configuration has it."""
+"""What most families share: the architecture, as fairseq's configuration has it, and where checkpoints lie."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Literal
 
 #: (kernel, stride) of the CNN that all families but DeCoAR 2.0 share: 20 ms a frame, 25 ms wide.
 CONVOLUTIONS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
+
+#: Where s3prl keeps the released checkpoints in its converted layout.
+CONVERTED = "https://huggingface.co/s3prl/converted_ckpts/resolve/main/"
 
 #: base: LayerNorm after each block, GroupNorm in the CNN. large: LayerNorm before each block and in every CNN layer.
 Style = Literal["base", "large"]

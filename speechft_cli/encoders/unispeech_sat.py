@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome
-from speechft_cli.encoders.layouts import CONVOLUTIONS, Size, architecture
+from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome, Published
+from speechft_cli.encoders.layouts import CONVERTED, CONVOLUTIONS, Size, architecture
 
 
 def _size(size: Size) -> dict[str, object]:
@@ -28,7 +28,23 @@ UNISPEECH_SAT = EncoderFamily(
     foreign_prefixes=("final_proj", "label_embs_concat", "quantizer", "project_q", "spk_proj"),
     # what nothing marks: mask_emb, a CNN and a Transformer
     marks=(),
-    published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/unispeech_sat_base_plus.pt",
+    published={
+        "unispeech-sat-base-plus": Published(
+            "UniSpeech-SAT base+, 94 M parameters; Libri-Light, GigaSpeech, VoxPopuli, 94 000 h",
+            "see github.com/microsoft/UniSpeech",
+            CONVERTED + "unispeech_sat_base_plus.pt",
+        ),
+        "unispeech-sat-base": Published(
+            "UniSpeech-SAT base, 94 M parameters; LibriSpeech, 960 h",
+            "see github.com/microsoft/UniSpeech",
+            CONVERTED + "unispeech_sat_base.pt",
+        ),
+        "unispeech-sat-large": Published(
+            "UniSpeech-SAT large, 315 M parameters; Libri-Light, GigaSpeech, VoxPopuli, 94 000 h",
+            "see github.com/microsoft/UniSpeech",
+            CONVERTED + "unispeech_sat_large.pt",
+        ),
+    },
     sizes={"tiny": _size("tiny"), "base": _size("base"), "large": _size("large")},
     home=HuggingFaceHome("unispeech-sat", "UniSpeechSatModel", "unispeech_sat"),
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome
-from speechft_cli.encoders.layouts import CONVOLUTIONS, Size, architecture, pretraining_task
+from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome, Published
+from speechft_cli.encoders.layouts import CONVERTED, CONVOLUTIONS, Size, architecture, pretraining_task
 
 
 def _size(size: Size, *, final_dim: int, codes: int) -> dict[str, object]:
@@ -44,7 +44,16 @@ WAV2VEC2 = EncoderFamily(
     kept_prefixes=("final_proj", "project_q", "project_inp", "quantizer", "input_quantizer", "target_glu"),
     marks=("quantizer.vars",),
     config_name="wav2vec2",
-    published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/wav2vec_small.pt",
+    published={
+        "wav2vec2-base": Published(
+            "wav2vec 2.0 base, 95 M parameters; LibriSpeech, 960 h", "MIT (fairseq)", CONVERTED + "wav2vec_small.pt"
+        ),
+        "wav2vec2-large": Published(
+            "wav2vec 2.0 large, 317 M parameters; Libri-Light, 60 000 h",
+            "MIT (fairseq)",
+            CONVERTED + "wav2vec_vox_new.pt",
+        ),
+    },
     sizes={
         "tiny": _size("tiny", final_dim=64, codes=40),
         "base": _size("base", final_dim=256, codes=320),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome
-from speechft_cli.encoders.layouts import CONVOLUTIONS, Size, architecture
+from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome, Published
+from speechft_cli.encoders.layouts import CONVERTED, CONVOLUTIONS, Size, architecture
 
 
 def _size(size: Size) -> dict[str, object]:
@@ -33,7 +33,21 @@ WAVLM = EncoderFamily(
     kept_prefixes=("final_proj", "label_embs_concat"),
     foreign_prefixes=("final_proj", "label_embs_concat"),
     marks=(".self_attn.relative_attention_bias.",),
-    published="https://huggingface.co/s3prl/converted_ckpts/resolve/main/wavlm_base_plus.pt",
+    published={
+        "wavlm-base-plus": Published(
+            "WavLM base+, 94 M parameters; Libri-Light, GigaSpeech, VoxPopuli, 94 000 h",
+            "MIT (unilm)",
+            CONVERTED + "wavlm_base_plus.pt",
+        ),
+        "wavlm-base": Published(
+            "WavLM base, 94 M parameters; LibriSpeech, 960 h", "MIT (unilm)", CONVERTED + "wavlm_base.pt"
+        ),
+        "wavlm-large": Published(
+            "WavLM large, 315 M parameters; Libri-Light, GigaSpeech, VoxPopuli, 94 000 h",
+            "MIT (unilm)",
+            CONVERTED + "wavlm_large.pt",
+        ),
+    },
     sizes={"tiny": _size("tiny"), "base": _size("base"), "large": _size("large")},
     home=HuggingFaceHome("wavlm", "WavLMModel", "wavlm"),
 )

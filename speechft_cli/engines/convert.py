@@ -17,6 +17,7 @@ from speechft_cli import __version__
 from speechft_cli.encoders import ENCODERS, FORMATS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder, save_encoder
+from speechft_cli.encoders.local import named_facts
 from speechft_cli.encoders.s3prl import check_fit
 from speechft_cli.encoders.verification import difference, s3prl_features, transformers_features
 from speechft_cli.errors import RequestError, SpeechftError
@@ -127,9 +128,9 @@ def _require_free(request: ConvertRequest, targets: Sequence[Path]) -> None:
 
 
 def _read(request: ConvertRequest, report: Report) -> EncoderCheckpoint:
-    base = None if request.base is None else read_encoder(request.base, trust=request.trust)
+    base = None if request.base is None else read_encoder(request.base, trust=request.trust, report=report)
     family = ENCODERS.get(request.family) if request.family is not None else None if base is None else base.family
-    checkpoint = read_encoder(request.source, family, trust=request.trust)
+    checkpoint = read_encoder(request.source, family, trust=request.trust, report=report)
     if base is not None:
         checkpoint = _completed(checkpoint, base)
     if not checkpoint.is_complete:
@@ -214,6 +215,7 @@ def _lineage(checkpoint: EncoderCheckpoint, request: ConvertRequest) -> dict[str
     assert checkpoint.path is not None
     return {
         "path": str(checkpoint.path.resolve()),
+        **named_facts(checkpoint.path),
         "sha256": file_hash(checkpoint.path),
         "weights_sha256": weights_hash(checkpoint.weights),
         "format": checkpoint.format,

@@ -16,22 +16,24 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.engines.merge_sources import Sources, read_sources
 from speechft_cli.engines.merge_variants import Variant, variants
 from speechft_cli.errors import SpeechftError
+from speechft_cli.events import Report
 from speechft_cli.merging.weights import draw, not_finite
 from speechft_cli.probing.candidates import BASE, TUNED, Candidate
 
 
-def grid_candidates(config: Config) -> list[Candidate]:
+def grid_candidates(config: Config, report: Report) -> list[Candidate]:
     """Returns the base, the tuned encoders, and what `merge` would make of them.
 
     Args:
         config: Its `merge` section says what is merged and how, as for `speechft merge`.
+        report: Hears of the download of an encoder that is named.
 
     Raises:
         RequestError: Something can't be read or does not fit together.
         ConfigError: A method or a parameter is wrong.
     """
     section = config.merge or MergeSection()
-    sources = read_sources(config)
+    sources = read_sources(config, report)
     tuned = [_path(each) for each in sources.tuned]
     found = [Candidate(BASE, _path(sources.base))]
     for number, path in enumerate(tuned, start=1):

@@ -17,6 +17,7 @@ from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.formats import read_encoder
+from speechft_cli.encoders.local import recorded_path
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
 from speechft_cli.engines.evaluate_grid import grid_candidates
@@ -121,13 +122,13 @@ def read_request(config: Config, report: Report) -> Request:
     if problems:
         raise ConfigError(problems, "speechft list tasks shows every task")
     candidates = _candidates(config, section, report)
-    family = _family(config, candidates)
+    family = _family(config, candidates, report)
     data = section.data or config.data_dir
     if not available_splits(data):
         list(read_manifest(data, "train"))  # says what is missing and how to make it
     jobs = () if section.drift_only else probe_jobs(data, section, names, seed=config.seed, report=report)
     base = next((each.path for each in candidates if each.label == BASE and each.baseline is None), None)
-    hashes = {each.label: _loaded_hash(each, family, base, section.crop_seconds) for each in candidates}
+    hashes = {each.label: _loaded_hash(each, family, base, section.crop_seconds, report) for each in candidates}
     if not section.models and not section.interpolate:
         candidates = _of_one_lineage(candidates, hashes, report)
     target, target_source = target_tasks(config, candidates)
@@ -156,14 +157,16 @@ def read_request(config: Config, report: Report) -> Request:
     )
 
 
-def _loaded_hash(candidate: Candidate, family: EncoderFamily | None, base: Path | None, crop: float | None) -> str:
+def _loaded_hash(
+    candidate: Candidate, family: EncoderFamily | None, base: Path | None, crop: float | None, report: Report
+) -> str:
     """Returns the hash of an encoder's weights as they load.
 
     Raises:
         RequestError: It does not load, or makes no frame of a crop.
     """
     device = torch.device("cpu")
-    encoder = build_candidate(candidate, family, base=base, device=device, exact_padding=False)
+    encoder = build_candidate(candidate, family, base=base, device=device, exact_padding=False, report=report)
     if crop is not None and encoder.framing.count(int(crop * SAMPLE_RATE)) == 0:
         raise RequestError(f"evaluate.crop_seconds: must be long enough for a frame of {encoder.kind}, got {crop:g}")
     return weights_hash(encoder.weights())
@@ -210,7 +213,7 @@ def _of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], 
     return kept
 
 
-def _family(config: Config, candidates: Sequence[Candidate]) -> EncoderFamily | None:
+def _family(config: Config, candidates: Sequence[Candidate], report: Report) -> EncoderFamily | None:
     """Returns the family that the config names, else that of the first encoder in a file: they must all be of one.
 
     Baselines are of none.
@@ -219,13 +222,13 @@ def _family(config: Config, candidates: Sequence[Candidate]) -> EncoderFamily | 
         return ENCODERS.get(config.encoder.family)
     pretrained = [each for each in candidates if each.baseline is None]
     first = next((each for each in pretrained if each.make is None), None)
-    return None if first is None else read_encoder(first.path).family
+    return None if first is None else read_encoder(first.path, report=report).family
 
 
 def _candidates(config: Config, section: EvaluateSection, report: Report) -> list[Candidate]:
     models = [named(label, path, seed=config.seed) for label, path in section.models.items()]
     if section.interpolate:
-        found = grid_candidates(config)
+        found = grid_candidates(config, report)
         twice = sorted({each.label for each in found} & section.models.keys())
         if twice:
             raise RequestError(f"evaluate.models: must have other labels than the grid's, got {', '.join(twice)}")
@@ -236,7 +239,7 @@ def _candidates(config: Config, section: EvaluateSection, report: Report) -> lis
     base = (merge.base if merge else None) or (config.encoder.checkpoint if config.encoder else None)
     if base is None and (config.run_dir / "run.json").is_file():
         begun = read_run(config.run_dir).get("base")
-        base = Path(str(begun["path"])) if isinstance(begun, dict) and begun.get("path") else None
+        base = recorded_path(begun) if isinstance(begun, dict) and begun.get("path") else None
     has_run = (config.run_dir / "best" / "encoder.pt").is_file()
     tuned = list(merge.tuned) if merge and merge.tuned else [config.run_dir] if has_run else []
     file_name = merge.file_name if merge else "encoder.pt"

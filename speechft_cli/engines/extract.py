@@ -90,7 +90,7 @@ def run(request: ExtractRequest, report: Report) -> Result:
     if share.rank > 0:
         report = ignore  # the first process speaks for all
     with stoppable(_STOPPED), meeting(share) as meet:
-        encoder, layers, digest = _open(request)
+        encoder, layers, digest = _open(request, report)
         utterances = read_audio(request.audio, request.splits, report)
         key = _key(request, utterances, layers, digest)
         _check_folder(request.out, key)
@@ -127,7 +127,7 @@ def run(request: ExtractRequest, report: Report) -> Result:
     )
 
 
-def _open(request: ExtractRequest) -> tuple[FrozenEncoder, list[int], str]:
+def _open(request: ExtractRequest, report: Report) -> tuple[FrozenEncoder, list[int], str]:
     """Returns the encoder, the hidden states asked for, and the hash of its weights.
 
     Raises:
@@ -137,7 +137,9 @@ def _open(request: ExtractRequest) -> tuple[FrozenEncoder, list[int], str]:
     device = own_device(choose_device(request.device))
     candidate = named("encoder", request.encoder, seed=DEFAULT_SEED)
     is_exact = request.batching == "exact"
-    encoder = build_candidate(candidate, family, base=request.base, device=device, exact_padding=is_exact)
+    encoder = build_candidate(
+        candidate, family, base=request.base, device=device, exact_padding=is_exact, report=report
+    )
     with torch.no_grad():
         count = len(encoder([torch.zeros(SAMPLE_RATE, device=device)]).hidden_states)
     wrong = [layer for layer in request.layers if not -count <= layer < count]

@@ -65,11 +65,11 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
     """
     section = config.finetune
     if section is not None and section.gpus > 1 and not dry_run and not is_joining():
-        check_request(config, resume_from=config.run_dir if resume else None)  # said once, not by every process
+        check_request(config, report, resume_from=config.run_dir if resume else None)  # said once, not by every process
         return run_on_ranks(partial(run, config, resume=resume), section.gpus, report)
     with joined() as ranks:
         report = report if ranks.is_first else ignore
-        request = check_request(config, resume_from=config.run_dir if resume else None)
+        request = check_request(config, report, resume_from=config.run_dir if resume else None)
         for each in request.checked:
             for note in left_out_notes(each, request.section):
                 report(Note(note))
@@ -256,7 +256,8 @@ def _result(request: FinetuneRequest, folder: Path) -> Result:
     task = request.checked[0].job.task
     metric = task.metrics[0]
     step, scores = best_scores(folder / "best", task.name, metric)
-    base = str(cast("Mapping[str, object]", read_run(folder)["base"])["path"])
+    recorded = cast("Mapping[str, object]", read_run(folder)["base"])
+    base = str(recorded.get("name") or recorded["path"])
     return Result(
         summary=f"best dev {metric.title} {metric.format(scores[metric.name])} at step {step}",
         output=str(folder),

@@ -15,6 +15,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from speechft_cli import __version__
 from speechft_cli.config.schema import Config
+from speechft_cli.encoders.local import named_facts
 from speechft_cli.engines.finetune_request import FinetuneRequest
 from speechft_cli.events import TrainingStep
 from speechft_cli.io.hashes import file_hash, weights_hash
@@ -81,6 +82,7 @@ def run_record(
         "data": {"path": str(request.data), "sha256": request.data_sha256},
         "base": {
             "path": str(path),
+            **named_facts(path),
             "sha256": file_hash(path),
             "weights_sha256": weights_hash(base.weights),
             "lineage": lineage(path),

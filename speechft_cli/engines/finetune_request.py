@@ -20,6 +20,7 @@ from speechft_cli.encoders.s3prl import random_checkpoint
 from speechft_cli.engines.device import require_gpus
 from speechft_cli.engines.finetune_jobs import CheckedJob, check_jobs
 from speechft_cli.errors import RequestError
+from speechft_cli.events import Report
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
 from speechft_cli.training.schedule import StableSchedule
@@ -67,11 +68,12 @@ class FinetuneRequest:
         return [each.job.task.name for each in self.checked]
 
 
-def check_request(config: Config, *, resume_from: Path | None) -> FinetuneRequest:
+def check_request(config: Config, report: Report, *, resume_from: Path | None) -> FinetuneRequest:
     """Reads and checks everything a run needs; writes nothing.
 
     Args:
         config: Needs `encoder`; `finetune` and `prepare` have defaults.
+        report: Hears of the download of an encoder that is named.
         resume_from: Run folder to go on with.
 
     Raises:
@@ -89,7 +91,7 @@ def check_request(config: Config, *, resume_from: Path | None) -> FinetuneReques
             early_share=section.early_share,
         )
     )
-    base = _base(config, resume_from)
+    base = _base(config, resume_from, report)
     data = section.data or config.data_dir
     checked = check_jobs(section, data, base)
     schedule = StableSchedule(
@@ -117,7 +119,7 @@ def check_request(config: Config, *, resume_from: Path | None) -> FinetuneReques
         strategy,
         schedule,
         trains_cnn=from_scratch if section.train_cnn is None else section.train_cnn,
-        units_encoder=_units_encoder(section, base) if is_masked else None,
+        units_encoder=_units_encoder(section, base, report) if is_masked else None,
     )
 
 
@@ -126,7 +128,7 @@ def resolved(config: Config) -> Config:
     return config.model_copy(update={"finetune": config.finetune or FinetuneSection()})
 
 
-def _units_encoder(section: FinetuneSection, base: EncoderCheckpoint) -> EncoderCheckpoint | None:
+def _units_encoder(section: FinetuneSection, base: EncoderCheckpoint, report: Report) -> EncoderCheckpoint | None:
     if section.units.layer is None:
         if section.units.encoder is not None:
             raise RequestError(
@@ -134,23 +136,24 @@ def _units_encoder(section: FinetuneSection, base: EncoderCheckpoint) -> Encoder
                 "HuBERT base took layer 6 in its second round: --set finetune.units.layer=6",
             )
         return None
-    encoder = base if section.units.encoder is None else read_encoder(section.units.encoder, base.family)
+    named = section.units.encoder
+    encoder = base if named is None else read_encoder(named, base.family, report=report)
     if not encoder.is_complete:
         raise RequestError(f"{section.units.encoder}: has weights but no configuration, so it can't be run")
     return encoder
 
 
-def _base(config: Config, resume_from: Path | None) -> EncoderCheckpoint:
+def _base(config: Config, resume_from: Path | None, report: Report) -> EncoderCheckpoint:
     encoder = config.encoder
     if encoder is None or (encoder.checkpoint is None and encoder.init is None):
         raise RequestError(
             "encoder.checkpoint: must name the pre-trained encoder to start from",
-            "or say so: encoder.init: random starts from random weights",
+            "speechft list checkpoints shows those with a name; encoder.init: random starts from random weights",
         )
     family = None if encoder.family is None else ENCODERS.get(encoder.family)
     if encoder.checkpoint is None:
         return random_checkpoint(family or ENCODERS.get(DEFAULT_FAMILY), encoder.size, seed=config.seed)
-    base = read_encoder(encoder.checkpoint, family)
+    base = read_encoder(encoder.checkpoint, family, report=report)
     if not base.is_complete:
         raise RequestError(
             f"{encoder.checkpoint}: has weights but no configuration, so it can't be a base",

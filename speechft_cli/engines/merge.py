@@ -45,7 +45,7 @@ def run(config: Config, report: Report, *, plan_only: bool = False) -> Result:
         SpeechftError: A NaN or a full disk; the alphas that were finished stay.
     """
     section = config.merge or MergeSection()
-    sources = read_sources(config)
+    sources = read_sources(config, report)
     ways = variants(section, len(sources.tuned), seed=config.seed)
     _check(section, sources, ways)
     if plan_only:

@@ -28,9 +28,9 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None) -> 
     Raises:
         RequestError: One can't be read, or they don't fit together.
     """
-    first = read_encoder(base or one)
+    first = read_encoder(base or one, report=report)
     family = first.family
-    models = [read_encoder(path, family) for path in ([one, other] if base is not None else [other])]
+    models = [read_encoder(path, family, report=report) for path in ([one, other] if base is not None else [other])]
     plan = plan_merge(first.weights, [(str(each.path), each.weights) for each in models], is_kept=family.is_kept)
     # without a base, the way from the one to the other is compared with itself
     pair = (models[0].weights, models[-1].weights)

@@ -14,7 +14,10 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
+from speechft_cli.encoders.local import name_of, named_facts, recorded_path
+from speechft_cli.encoders.names import checkpoints, is_shipped
 from speechft_cli.errors import RequestError
+from speechft_cli.events import Report
 from speechft_cli.io.run_folder import read_run
 from speechft_cli.merging.plan import MergePlan, plan_merge
 
@@ -57,11 +60,15 @@ class Sources:
 
     @property
     def license(self) -> str:
-        """What the card beside the base says of its licence; empty when there is none or it says nothing."""
+        """What the card beside the base, or its publisher, says of its licence; empty when that is not known."""
         path = Path(str(self.base.path))
         card = (path if path.is_dir() else path.parent) / "README.md"
+        if is_shipped(path):
+            card = path.with_suffix(".md")
         if not card.is_file():
-            return ""
+            name = name_of(path)
+            published = checkpoints().get(name or "")
+            return published.license if published is not None else ""
         found = re.match(r"---\n(?:.*\n)*?license:[ \t]*(\S+)[ \t]*\n", card.read_text("utf-8", errors="replace"))
         return found[1] if found else ""
 
@@ -71,10 +78,14 @@ class Sources:
         return [_file_facts(each) for each in (self.base, *self.tuned)]
 
 
-def read_sources(config: Config) -> Sources:
+def read_sources(config: Config, report: Report) -> Sources:
     """Opens the base and the tuned models that a config names or its fine-tuning run has made.
 
     Tensors are mapped from their files, so that only the headers are read.
+
+    Args:
+        config: Says which.
+        report: Hears of the download of an encoder that is named.
 
     Raises:
         RequestError: One can't be found or read, or they don't fit together.
@@ -84,14 +95,14 @@ def read_sources(config: Config) -> Sources:
     family = None if named is None else ENCODERS.get(named)
     base_path = _base_path(config, section, family or ENCODERS.get(DEFAULT_FAMILY))
     tuned_paths = _tuned_paths(config, section)
-    base = read_encoder(base_path, family, check=False)
+    base = read_encoder(base_path, family, check=False, report=report)
     family = base.family
     if not base.is_complete:
         raise RequestError(
             f"{base.path}: has weights but no configuration, so it can't be a base",
-            f"merge.base must be an s3prl converted checkpoint, such as {family.published}",
+            f"merge.base must be an s3prl converted checkpoint, such as {family.stock}",
         )
-    tuned = [read_encoder(path, family, check=False) for path in tuned_paths]
+    tuned = [read_encoder(path, family, check=False, report=report) for path in tuned_paths]
     plan = plan_merge(
         base.weights,
         [(str(each.path), each.weights) for each in tuned],
@@ -114,12 +125,12 @@ def _base_path(config: Config, section: MergeSection, family: EncoderFamily) -> 
         return config.encoder.checkpoint
     recorded = _recorded_base(config.run_dir)
     if recorded is not None:
-        return Path(str(recorded["path"]))
+        return recorded_path(recorded)
     raise RequestError(
         "merge.base: must name the checkpoint that was fine-tuned; neither is there an encoder.checkpoint, nor a "
         f"fine-tuning run in {config.run_dir}",
-        f"the stock {family.name} is {family.published}: download it and set merge.base (--base; "
-        "in a YAML of the published code: base_model_ckpt_path)",
+        f"the stock {family.name} is {family.stock}: set merge.base to it (--base {family.stock}; in a YAML of the "
+        "published code: base_model_ckpt_path)",
     )
 
 
@@ -146,6 +157,7 @@ def _file_facts(checkpoint: EncoderCheckpoint) -> dict[str, object]:
     facts = [file.stat() for file in (path.iterdir() if path.is_dir() else [path])]
     return {
         "path": str(path),
+        **named_facts(checkpoint.path),
         "bytes": sum(each.st_size for each in facts),
         "changed_ns": max(each.st_mtime_ns for each in facts),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http
 import http.client
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -23,6 +24,7 @@ _TIMEOUT = 30.0  # without a byte [s]
 _BLOCK = 1 << 20
 _MEGABYTE = 10**6
 _NOTHING_BEYOND = 416  # HTTP: the range begins at or behind the end
+_SHA256 = re.compile(r'"?([0-9a-f]{64})"?')
 _FOR_GOOD = range(400, 500)  # HTTP: trying again is no use
 
 
@@ -61,6 +63,28 @@ def fetch(url: str, path: Path, *, sha256: str, report: Report, wait: float = _W
     except OSError as error:
         raise SpeechftError(f"{path}: can't be written: {error}", "check the disk space and the permissions") from error
     report(Finished(f"{size_text(path.stat().st_size)}, {'SHA-256 as published' if sha256 else 'length as announced'}"))
+
+
+def linked_sha256(url: str) -> str:
+    """Returns the SHA-256 that the Hugging Face hub says a file has, empty when the server says none.
+
+    The hub answers with a redirect to where large files lie, and names the content in the redirect itself.
+    """
+    request = urllib.request.Request(url, headers={"User-Agent": "speechft"}, method="HEAD")
+    try:
+        with urllib.request.build_opener(_Stay).open(request, timeout=_TIMEOUT) as answer:
+            headers = answer.headers
+    except urllib.error.HTTPError as error:  # how urllib tells of a redirect that is not followed
+        headers = error.headers
+    except (OSError, http.client.HTTPException):
+        return ""  # whoever fetches the file says what is wrong
+    found = _SHA256.fullmatch(headers.get("X-Linked-Etag") or "")
+    return found[1] if found else ""
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *arguments: object) -> None:
+        del arguments
 
 
 def _fetch_stubbornly(url: str, part: Path, facts: Path, report: Report, *, wait: float) -> None:

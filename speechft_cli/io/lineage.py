@@ -37,7 +37,7 @@ def _told(kind: str, folder: Path, record: dict[str, object]) -> dict[str, objec
 
 
 def _source(record: dict[str, object]) -> dict[str, object]:
-    facts: dict[str, object] = {key: record[key] for key in ("path", "weights_sha256") if key in record}
+    facts: dict[str, object] = {key: record[key] for key in ("path", "name", "weights_sha256") if key in record}
     if "lineage" in record:  # a run wrote down its base's when that was still there
         return {**facts, "lineage": record["lineage"]}
     path = record.get("path")

@@ -17,6 +17,7 @@ from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.names import is_baseline
 from speechft_cli.encoders.s3prl import build_encoder
+from speechft_cli.events import Report, ignore
 from speechft_cli.io.merge_folder import find_merges, read_merge
 
 BASE = "base"
@@ -29,7 +30,7 @@ class Candidate:
 
     Attributes:
         label: Its name in tables.
-        path: Checkpoint or folder, as `read_encoder` takes it; or the name of a baseline.
+        path: Checkpoint or folder, as `read_encoder` takes it, name too; or the name of a baseline.
         alpha: Of a merged encoder; None for any other.
         merged_from: base, tuned → hashes of the weights it was merged from; empty for any other.
         method: Merge method of a merged encoder; None for any other.
@@ -58,7 +59,7 @@ def named(label: str, path: Path, *, seed: int) -> Candidate:
 
     Args:
         label: Its name in tables.
-        path: Checkpoint or folder, or the name of a baseline.
+        path: Checkpoint, folder or name, as `read_encoder` takes it; or the name of a baseline.
         seed: Of random weights whose name says none.
 
     Raises:
@@ -96,18 +97,21 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, fil
     return candidates
 
 
-def read_candidate(candidate: Candidate, family: EncoderFamily | None, *, base: Path | None) -> EncoderCheckpoint:
+def read_candidate(
+    candidate: Candidate, family: EncoderFamily | None, *, base: Path | None, report: Report = ignore
+) -> EncoderCheckpoint:
     """Reads an encoder so that it can be built.
 
     Args:
         candidate: The encoder.
         family: What it must be; told by the file when None.
         base: Lends its configuration to a checkpoint that has none, as an s3prl downstream run.
+        report: Hears of the download of an encoder that is named.
 
     Raises:
         RequestError: It can't be read.
     """
-    checkpoint = read_encoder(candidate.path, family) if candidate.make is None else candidate.make()
+    checkpoint = read_encoder(candidate.path, family, report=report) if candidate.make is None else candidate.make()
     if checkpoint.is_complete or base is None:
         return checkpoint
     return replace(checkpoint, container=read_encoder(base, family).container)
@@ -120,6 +124,7 @@ def build_candidate(
     base: Path | None,
     device: torch.device,
     exact_padding: bool,
+    report: Report = ignore,
 ) -> FrozenEncoder:
     """Builds an encoder, or a baseline.
 
@@ -129,13 +134,14 @@ def build_candidate(
         base: Lends its configuration to a checkpoint that has none.
         device: Where to put it.
         exact_padding: Whether an utterance's features in a batch are those it has alone.
+        report: Hears of the download of an encoder that is named.
 
     Raises:
         RequestError: It can't be read, or does not load.
     """
     if candidate.baseline is not None:
         return candidate.baseline.build(device, exact_padding)
-    checkpoint = read_candidate(candidate, family, base=base)
+    checkpoint = read_candidate(candidate, family, base=base, report=report)
     return build_encoder(checkpoint, device=device, exact_padding=exact_padding)
 
 

@@ -43,8 +43,8 @@ def merge_card(record: Mapping[str, object], files: Mapping[str, str]) -> str:
         "",
         "| | file | SHA-256 of the weights |",
         "|---|---|---|",
-        f"| base | {base['path']} | {base['weights_sha256']} |",
-        *(f"| tuned | {each['path']} | {each['weights_sha256']} |" for each in tuned),
+        f"| base | {_source(base)} | {base['weights_sha256']} |",
+        *(f"| tuned | {_source(each)} | {each['weights_sha256']} |" for each in tuned),
         f"| this | {', '.join(files.values())} | {output['weights_sha256']} |",
         "",
         "## How far each part moved",
@@ -57,6 +57,11 @@ def merge_card(record: Mapping[str, object], files: Mapping[str, str]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _source(record: Mapping[str, object]) -> str:
+    """Where a model lies, and what it is called where it has a name."""
+    return f"{record['name']}, {record['path']}" if "name" in record else str(record["path"])
 
 
 def _said(values: Mapping[str, object]) -> str:

@@ -27,6 +27,7 @@ def test_without_a_group_everything_is_listed(speechft) -> None:
     lines = speechft("list").stdout.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == [
         "encoders",
+        "checkpoints",
         "formats",
         "tasks",
         "presets",

@@ -11,6 +11,7 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
+from speechft_cli.encoders.names import family_of
 from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 
 
@@ -26,7 +27,8 @@ def checkpoint(family: EncoderFamily) -> EncoderCheckpoint:
 
 def test_a_family_has_its_catalogue_name_and_a_published_base(family: EncoderFamily) -> None:
     assert ENCODERS.get(family.name) is family
-    assert family.published.startswith("https://")
+    assert family.published[family.stock].url.startswith("https://")
+    assert all(family_of(name) == family.name for name in family.published)
 
 
 def test_a_random_encoder_survives_its_file(checkpoint: EncoderCheckpoint, tmp_path: Path) -> None:

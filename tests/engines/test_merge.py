@@ -525,7 +525,7 @@ def test_the_encoder_of_the_config_comes_before_the_one_of_the_run(store: Path, 
 def test_without_a_base_the_message_names_file_place_and_key(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"^merge\.base: must name the checkpoint") as caught:
         merge.run(load_config(None, flags={"output_dir": tmp_path, "merge.tuned": ["x.pt"]}).config, ignore)
-    assert "huggingface.co/s3prl/converted_ckpts/resolve/main/hubert_base_ls960.pt" in caught.value.hint
+    assert "the stock hubert is hubert-base: set merge.base to it (--base hubert-base;" in caught.value.hint
     assert "base_model_ckpt_path" in caught.value.hint
 
 
@@ -560,7 +560,7 @@ def test_the_reference_s_yaml_without_a_base_names_the_stock_one(tmp_path: Path)
     (tmp_path / "merge.yaml").write_text("base_model_name: hubert\nfinetune_model_paths: [a.ckpt]\noutput_dir: out\n")
     with pytest.raises(RequestError) as caught:
         merge.run(load_config(tmp_path / "merge.yaml").config, ignore)
-    assert "hubert_base_ls960.pt" in caught.value.hint
+    assert "--base hubert-base" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", ["hubert_base", "wavlm_base_plus"])

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import http.server
-import re
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,70 +10,15 @@ import pytest
 
 from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Advanced, Event, Finished, Started, ignore
-from speechft_cli.io.download import fetch
+from speechft_cli.io.download import fetch, linked_sha256
+from tests.serving import Server
 
 CONTENT = bytes(range(256)) * 12_000  # 3 MB
 
 
-class Server:
-    """Serves CONTENT under any name.
-
-    Attributes:
-        breaks: After how many bytes each of the next answers breaks off.
-        knows_ranges: Whether parts can be asked for.
-        version: The ETag.
-        status: Instead of the content.
-        asked: The Range headers that came.
-    """
-
-    def __init__(self) -> None:
-        self.breaks: list[int] = []
-        self.knows_ranges = True
-        self.version = '"1"'
-        self.status = 0
-        self.asked: list[str | None] = []
-        self.content = CONTENT
-        owner = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                owner.answer(self)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/corpus.bin"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
-        wanted = request.headers.get("Range")
-        self.asked.append(wanted)
-        if self.status:
-            request.send_error(self.status)
-            return
-        start = 0
-        is_same = request.headers.get("If-Range", self.version) == self.version
-        if wanted and self.knows_ranges and is_same:
-            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])  # type: ignore[index]
-        if start and start >= len(self.content):
-            request.send_error(416)
-            return
-        request.send_response(206 if start else 200)
-        rest = self.content[start:]
-        request.send_header("Content-Length", str(len(rest)))
-        request.send_header("ETag", self.version)
-        request.end_headers()
-        request.wfile.write(rest[: self.breaks.pop(0)] if self.breaks else rest)
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
 @pytest.fixture
 def server() -> Iterator[Server]:
-    server = Server()
+    server = Server(CONTENT)
     yield server
     server.close()
 
@@ -168,3 +110,11 @@ def test_a_server_in_trouble_is_given_time(server: Server, tmp_path: Path) -> No
     with pytest.raises(SpeechftError, match="the server says 503 Service Unavailable"):
         fetch(server.url, tmp_path / "a", sha256="", report=ignore, wait=0.001)
     assert len(server.asked) == 5
+
+
+def test_the_hub_says_what_a_large_file_is(server: Server) -> None:
+    assert linked_sha256(server.url) == ""
+    server.sha256 = sha256(CONTENT)
+    assert linked_sha256(server.url) == sha256(CONTENT)
+    assert linked_sha256("http://127.0.0.1:1/a") == ""
+    assert server.asked == []  # the file itself was not asked for

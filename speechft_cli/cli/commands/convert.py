@@ -32,14 +32,15 @@ def convert(
     as_json: AsJson = False,
 ) -> None:
     """Write an encoder in other formats, its features compared."""
+    from speechft_cli.encoders.names import unambiguous
     from speechft_cli.engines import convert as engine
 
     request = engine.ConvertRequest(
-        source=source,
+        source=unambiguous(source),
         formats=formats,
         out=out,
         stem=stem,
-        base=base,
+        base=None if base is None else unambiguous(base),
         family=family,
         verify=verify,
         trust=trust,

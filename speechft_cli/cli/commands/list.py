@@ -19,6 +19,7 @@ class Group(StrEnum):
     """What there is to list."""
 
     encoders = "encoders"
+    checkpoints = "checkpoints"
     formats = "formats"
     tasks = "tasks"
     presets = "presets"
@@ -68,6 +69,9 @@ def _one(talk: Talk, group: Group, name: str, *, as_json: bool) -> None:
     from speechft_cli.cli.names import registry
     from speechft_cli.config.templates import template_path
 
+    if group is Group.checkpoints:
+        _one_checkpoint(talk, name, as_json=as_json)
+        return
     if group is Group.templates:
         text = template_path(name).read_text(encoding="utf-8")
         if as_json:
@@ -89,6 +93,19 @@ def _one(talk: Talk, group: Group, name: str, *, as_json: bool) -> None:
     for parameter, (default, meaning) in found.parameters.items():
         _print(talk, f"{meaning} Default: {_default(default)}.", first=f"  {parameter:<{_NAME_WIDTH}}", rest=" " * 16)
     _print(talk, found.example, first="  for example: ", rest="    ")
+
+
+def _one_checkpoint(talk: Talk, name: str, *, as_json: bool) -> None:
+    from speechft_cli.cli.named_encoders import checkpoint_example, checkpoint_facts
+
+    facts = checkpoint_facts(name)
+    if as_json:
+        talk.document({"name": name, **facts, "example": checkpoint_example(name)})
+        return
+    _print(talk, f"{name}: {facts.pop('summary')}", style="bold")
+    for title, fact in facts.items():
+        _print(talk, fact, first=f"  {title}: ", rest="    ")
+    _print(talk, checkpoint_example(name), first="  for example: ", rest="    ")
 
 
 def _default(value: object) -> str:
@@ -119,6 +136,10 @@ def _lines(group: Group) -> dict[str, dict[str, str]]:
         return {
             name: {"summary": template_summary(name), "source": str(template_path(name))} for name in template_names()
         }
+    if group is Group.checkpoints:
+        from speechft_cli.cli.named_encoders import checkpoint_lines
+
+        return checkpoint_lines()
     from speechft_cli.cli.names import entries
 
     return {name: {"summary": entry.summary, "source": entry.source} for name, entry in entries(group.value).items()}

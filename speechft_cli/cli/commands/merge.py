@@ -79,10 +79,12 @@ def merge(
 ) -> None:
     """Interpolate a fine-tuned encoder back toward its base."""
     if diff is not None:
+        from speechft_cli.encoders.names import unambiguous
         from speechft_cli.engines import merge_diff
 
-        one, other = diff
-        conduct(context, lambda report: merge_diff.run(one, other, report, base=base), as_json=as_json)
+        one, other = map(unambiguous, diff)
+        start = None if base is None else unambiguous(base)
+        conduct(context, lambda report: merge_diff.run(one, other, report, base=start), as_json=as_json)
         return
     from speechft_cli.cli.merge_flags import read_filters, read_parameters, read_weights
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from speechft_cli.encoders import FORMATS
+from speechft_cli.encoders import ENCODERS, FORMATS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, downstream, fairseq, huggingface, lightning, safetensors
-from speechft_cli.encoders.names import is_baseline
+from speechft_cli.encoders.local import local_path
+from speechft_cli.encoders.names import family_of, is_shipped, meant
 from speechft_cli.errors import RequestError
+from speechft_cli.events import Report, ignore
 from speechft_cli.io.atomic import atomic_folder, atomic_path
 from speechft_cli.io.checkpoints import check_sums, read_checkpoint
 
@@ -25,23 +28,34 @@ _IN_FOLDER = (
 
 
 def read_encoder(
-    path: Path, family: EncoderFamily | None = None, *, trust: bool = False, check: bool = True
+    path: Path,
+    family: EncoderFamily | None = None,
+    *,
+    trust: bool = False,
+    check: bool = True,
+    report: Report = ignore,
 ) -> EncoderCheckpoint:
     """Reads an encoder from any format that is known, told apart by the content.
 
     Args:
-        path: The file, a Hugging Face folder, a fine-tuning run folder (its best checkpoint is read), or a merged
-            `alpha-*` folder.
+        path: The file, a Hugging Face folder, a fine-tuning run folder (its best checkpoint is read), a merged
+            `alpha-*` folder; or a name, which is fetched where it is not here yet.
         family: What it must be; told by the file when not said.
         trust: Whether a file may execute code while it is read.
         check: Whether to read all tensors and compare them with the checksums in the file; without, only the headers
             are read, and `check_sums` is left to the caller.
+        report: Hears of a download.
 
     Raises:
         RequestError: There is no such file, it holds no encoder, or one of another family.
+        SpeechftError: A name can't be fetched.
     """
-    file = _resolve(path)
-    checkpoint = _read(file, family, trust=trust)
+    file = _resolve(local_path(path, report))
+    known = family_of(str(path))
+    checkpoint = _read(file, family or (ENCODERS.get(known) if known is not None else None), trust=trust)
+    if is_shipped(file):
+        # shipped in half the bytes; every fp16 number is one of fp32
+        checkpoint = replace(checkpoint, weights={name: each.float() for name, each in checkpoint.weights.items()})
     if check and file.is_file() and file.suffix != ".safetensors":
         check_sums(file, checkpoint.weights)
     if family is not None and checkpoint.family.name != family.name:
@@ -117,11 +131,6 @@ def _take(tree: Mapping[str, object], family: EncoderFamily | None, file: Path) 
 
 
 def _resolve(path: Path) -> Path:
-    if is_baseline(str(path)):
-        raise RequestError(
-            f"{path}: is no pre-trained encoder but something to compare with, for evaluate and extract alone",
-            "speechft finetune --init random starts from random weights",
-        )
     if path.name in huggingface.WEIGHT_FILES and huggingface.recognises(path.parent):
         return path.parent
     if path.is_dir():
@@ -135,7 +144,7 @@ def _resolve(path: Path) -> Path:
             f"Hugging Face folder with {huggingface.CONFIG}"
         )
     if not path.exists():
-        raise RequestError(f"{path}: must be a checkpoint, but there is no such file")
+        raise RequestError(f"{path}: must be a checkpoint, but there is no such file", meant(path))
     return path
 
 
