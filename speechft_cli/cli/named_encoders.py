@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from speechft_cli.cli.details import Details
+from speechft_cli.encoders.base import Published
 from speechft_cli.encoders.local import kept_folder
 from speechft_cli.encoders.names import checkpoints, family_of, shipped_file
 from speechft_cli.errors import RequestError
 from speechft_cli.io.kept import read_record
-from speechft_cli.registry import unknown_name
+from speechft_cli.registry import Entry, unknown_name
 
 #: What is no name itself but makes one → what it is, where that comes from.
 _FORMS = {
@@ -31,8 +33,8 @@ def _place(url: str) -> str:
     return url.removeprefix("https://").partition("/resolve/")[0] if url else "comes with speechft, no download"
 
 
-def checkpoint_facts(name: str) -> dict[str, str]:
-    """Returns all there is to say of a named encoder, title → fact; imports no torch.
+def checkpoint_details(name: str) -> tuple[Entry, Details]:
+    """Returns all there is to say of a named encoder; imports no torch.
 
     Raises:
         RequestError: There is no such name.
@@ -40,16 +42,17 @@ def checkpoint_facts(name: str) -> dict[str, str]:
     known = checkpoints()
     if name not in known:
         raise RequestError(f"checkpoint: {unknown_name(name, known)}", "speechft list checkpoints")
-    published, shipped = known[name], shipped_file(name)
-    facts = {"summary": published.summary, "family": family_of(name) or "", "licence": published.license}
+    published = known[name]
+    facts = {"family": family_of(name) or "", "licence": published.license, **_whereabouts(name, published)}
+    entry = Entry("", published.summary, published.url or "comes with speechft, no download")
+    return entry, Details((), facts, {}, _EXAMPLE.format(name=name))
+
+
+def _whereabouts(name: str, published: Published) -> dict[str, str]:
     if not published.url:
-        return {**facts, "file": str(shipped), "card": str(shipped.with_suffix(".md"))}
+        return {"file": str(shipped_file(name)), "model card": str(shipped_file(name).with_suffix(".md"))}
     folder = kept_folder(name)
     record = read_record(folder)
-    place = f"{folder}, since {record['fetched']}" if record else f"not here yet; the first use fetches it to {folder}"
-    return {**facts, "source": published.url, "file": place}
-
-
-def checkpoint_example(name: str) -> str:
-    """Returns a command that uses the name."""
-    return _EXAMPLE.format(name=name)
+    if record is None:
+        return {"file": f"not here yet; the first use fetches it to {folder}"}
+    return {"file": f"{folder}, since {record['fetched']}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,26 @@ def test_every_name_of_every_catalogue_can_be_shown(speechft, group: str) -> Non
         assert (shown["name"], shown["summary"]) == (name, registry(group).entry(name).summary)
         assert shown["text"]
         assert f"{name}" in shown["example"]
+
+
+def test_a_named_checkpoint_says_where_it_comes_from_and_whether_it_is_here(
+    speechft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPEECHFT_CACHE", str(tmp_path))
+    listed = json.loads(speechft("list", "checkpoints", "--json").stdout)["checkpoints"]
+    assert listed["hubert-base"]["source"] == "huggingface.co/s3prl/converted_ckpts"
+    assert {"logmel", "hf:ORG/NAME[@REVISION]", "random:FAMILY-SIZE[@SEED]"} < set(listed)
+    shown = json.loads(speechft("list", "checkpoints", "hubert-base", "--json").stdout)
+    assert shown["source"].endswith("/s3prl/converted_ckpts/resolve/main/hubert_base_ls960.pt")
+    assert shown["facts"] == {
+        "family": "hubert",
+        "licence": "MIT (fairseq)",
+        "file": f"not here yet; the first use fetches it to {tmp_path / 'encoders' / 'hubert-base'}",
+    }
+    assert "--encoder hubert-base" in shown["example"]
+    result = speechft("list", "checkpoints", "hubert-bass")
+    assert result.exit_code == 2
+    assert "did you mean 'hubert-base'?" in result.stderr
 
 
 def test_a_template_is_shown_as_it_is(speechft) -> None:

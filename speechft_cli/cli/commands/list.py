@@ -66,12 +66,10 @@ def _one(talk: Talk, group: Group, name: str, *, as_json: bool) -> None:
     import dataclasses
 
     from speechft_cli.cli.details import details
+    from speechft_cli.cli.named_encoders import checkpoint_details
     from speechft_cli.cli.names import registry
     from speechft_cli.config.templates import template_path
 
-    if group is Group.checkpoints:
-        _one_checkpoint(talk, name, as_json=as_json)
-        return
     if group is Group.templates:
         text = template_path(name).read_text(encoding="utf-8")
         if as_json:
@@ -79,7 +77,10 @@ def _one(talk: Talk, group: Group, name: str, *, as_json: bool) -> None:
         else:
             talk.print(text.rstrip())
         return
-    entry, found = registry(group.value).entry(name), details(group.value, name)
+    if group is Group.checkpoints:
+        entry, found = checkpoint_details(name)
+    else:
+        entry, found = registry(group.value).entry(name), details(group.value, name)
     if as_json:
         talk.document({"name": name, "summary": entry.summary, "source": entry.source, **dataclasses.asdict(found)})
         return
@@ -93,19 +94,6 @@ def _one(talk: Talk, group: Group, name: str, *, as_json: bool) -> None:
     for parameter, (default, meaning) in found.parameters.items():
         _print(talk, f"{meaning} Default: {_default(default)}.", first=f"  {parameter:<{_NAME_WIDTH}}", rest=" " * 16)
     _print(talk, found.example, first="  for example: ", rest="    ")
-
-
-def _one_checkpoint(talk: Talk, name: str, *, as_json: bool) -> None:
-    from speechft_cli.cli.named_encoders import checkpoint_example, checkpoint_facts
-
-    facts = checkpoint_facts(name)
-    if as_json:
-        talk.document({"name": name, **facts, "example": checkpoint_example(name)})
-        return
-    _print(talk, f"{name}: {facts.pop('summary')}", style="bold")
-    for title, fact in facts.items():
-        _print(talk, fact, first=f"  {title}: ", rest="    ")
-    _print(talk, checkpoint_example(name), first="  for example: ", rest="    ")
 
 
 def _default(value: object) -> str:
