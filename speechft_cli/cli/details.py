@@ -12,10 +12,12 @@ from pydantic import BaseModel
 from speechft_cli.cli.names import registry
 from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.presets.base import Preset
+from speechft_cli.tasks.qbe import QueryByExample
 
 _EXAMPLES = {
     "encoders": "speechft finetune --encoder CHECKPOINT --family {name} --data data --task asr --out run",
     "formats": "speechft convert CHECKPOINT --format {name} --out converted",
+    "probes": "speechft evaluate --model base=CHECKPOINT --data data --task {name} --out report",
     "tasks": "speechft finetune --encoder CHECKPOINT --data data --task {name} --out run",
     "strategies": "speechft finetune --encoder CHECKPOINT --data data --strategy {name} --out run",
     "corpora": "speechft prepare {name} --root FOLDER --out data",
@@ -89,7 +91,7 @@ def _docstrings(group: str, documented: object, thing: object) -> str:
 
 
 def _example(group: str, name: str, thing: object) -> str:
-    example = _EXAMPLES[group].format(name=name)
+    example = _EXAMPLES["probes" if isinstance(thing, QueryByExample) else group].format(name=name)
     return example if getattr(thing, "needs_root", True) else example.replace(" --root FOLDER", "")
 
 

@@ -85,6 +85,11 @@ def _corpora(answers: Answers) -> Mapping[str, str]:
     return {name: summary for name, summary in known.items() if (name != _GENERATED) == has_root}
 
 
+def _trained_tasks(answers: Answers) -> Mapping[str, str]:
+    """The tasks to fine-tune on: `qbe` trains nothing."""
+    return {name: summary for name, summary in _summaries("tasks")(answers).items() if name != "qbe"}
+
+
 def _probing_tasks(answers: Answers) -> Mapping[str, str]:
     """The tasks that probes are trained on: the units of `hubert` are made by fine-tuning, no manifest holds them."""
     return {name: summary for name, summary in _summaries("tasks")(answers).items() if name != "hubert"}
@@ -200,7 +205,7 @@ QUESTIONS = (
         "asr",
         "In the paper ASR made the encoder better at most other tasks.",
         _TRAINS,
-        choices=_summaries("tasks"),
+        choices=_trained_tasks,
         read=str,
     ),
     Question(

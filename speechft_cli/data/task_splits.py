@@ -53,6 +53,7 @@ def split_for_task(
     field: str,
     is_closed_set: bool,
     normalise: Callable[[str], str] = str.strip,
+    is_of: Callable[[str, str], bool] = lambda *_: True,
     most: Most | None = None,
 ) -> TaskSplits:
     """Chooses the utterances of a task.
@@ -67,6 +68,8 @@ def split_for_task(
         field: The field that holds its target: text, phones, speaker, or the name of a label.
         is_closed_set: Whether every class of dev and test must occur in train.
         normalise: Target → what is trained on and scored; an utterance of which nothing is left is not used.
+        is_of: (split, normalised target) → whether the utterance can be in that split, where a task needs different
+            ones in each.
         most: Utterances to keep; None for all.
 
     Raises:
@@ -90,6 +93,12 @@ def split_for_task(
         rule = "derived"
         labelled, rare = _derive(everything, field)
         left_out |= _count(f"{field} with fewer than {_LEAST_PER_CLASS} utterances", rare)
+    usable = {
+        split: [each for each in labelled[split] if is_of(split, normalise(each.target(field) or ""))]
+        for split in SPLITS
+    }
+    left_out |= _count("not what that split needs", sum(len(labelled[split]) - len(usable[split]) for split in SPLITS))
+    labelled = usable
     _check_not_empty(manifests, labelled, task=task, field=field)
     if most is not None:
         few = subset(labelled, most, field=field, is_closed_set=is_closed_set)

@@ -19,6 +19,7 @@ from speechft_cli.probing.probe import probe_seeds
 from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.labels import with_label
 from speechft_cli.tasks.presets import PRESETS
+from speechft_cli.tasks.qbe import QueryByExample
 
 
 def probe_jobs(
@@ -53,6 +54,7 @@ def probe_jobs(
             field=task.needs,
             is_closed_set=task.is_closed_set,
             normalise=task.normalise,
+            is_of=task.is_of if isinstance(task, QueryByExample) else lambda *_: True,
             most=None if plan.most is None else Most(*plan.most),
         )
         require_apart(name, splits.splits)
@@ -73,7 +75,7 @@ def probe_jobs(
                 batch_size=plan.batch_size,
                 evaluations=plan.evaluations,
                 crop_seconds=section.crop_seconds if task.is_pooled else None,
-                seeds=probe_seeds(seed, name, section.seeds),
+                seeds=probe_seeds(seed, name, section.seeds) if plan.steps else (),
                 batching=section.batching,
                 precision="fp32" if task.is_pooled else section.frame_precision,
             )

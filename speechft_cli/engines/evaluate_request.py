@@ -36,6 +36,7 @@ from speechft_cli.reporting.superb import CONSTANTS
 from speechft_cli.reporting.superb.own import read_constants
 from speechft_cli.reporting.superb.score import Constants
 from speechft_cli.tasks import TASKS
+from speechft_cli.tasks.qbe import QBE
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -118,6 +119,11 @@ def read_request(config: Config, report: Report) -> Request:
     ]
     problems += [
         f"evaluate.learning_rates.{task}: must not be empty" for task, r in section.learning_rates.items() if not r
+    ]
+    problems += [
+        f"evaluate.{key}.{QBE.name}: must be of a task with probes; {QBE.name} has none"
+        for key in ("steps", "learning_rates")
+        if QBE.name in asked[key]
     ]
     if problems:
         raise ConfigError(problems, "speechft list tasks shows every task")

@@ -131,6 +131,7 @@ def _scores(weights_hash: str, job: ProbeJob, outcome: Outcome, *, seed: int) ->
             unit=metric.unit,
             better=metric.better,
             learning_rate=swept.learning_rate,
+            layer=swept.layer,
             tried=swept.tried,
             is_edge=swept.is_edge,
             steps=tuple(probe.step for probe in swept.probes),

@@ -14,7 +14,9 @@ from speechft_cli.probing.candidates import Candidate, build_candidate
 from speechft_cli.probing.encoding import Waveforms
 from speechft_cli.probing.evaluation import Outcome, ProbeJob, evaluate_frames, evaluate_pooled
 from speechft_cli.probing.features import Features, Needs, Share
+from speechft_cli.probing.search import evaluate_search
 from speechft_cli.probing.store import FeatureStore, evict
+from speechft_cli.tasks.qbe import QueryByExample
 
 #: Told what each pair of encoder (by the hash of its weights) and task came to.
 Tell = Callable[[str, ProbeJob, Outcome], None]
@@ -99,7 +101,8 @@ def _probe_frames(work: Work, features: Features, request: Request, tell: Tell, 
                 )
             )
         label = work.candidate.label
-        outcome = evaluate_frames(job, label, features, device=request.device, report=report)
+        evaluate = evaluate_search if isinstance(job.task, QueryByExample) else evaluate_frames
+        outcome = evaluate(job, label, features, device=request.device, report=report)
         _say(label, job, outcome, report)
         tell(work.weights_hash, job, outcome)
 
@@ -127,8 +130,9 @@ def _say(label: str, job: ProbeJob, outcome: Outcome, report: Report) -> None:
         return metric.format(sum(each[metric.name] for each in split) / len(split))
 
     scores = f"{metric.title} dev {mean(outcome.dev)}, test {mean(outcome.test)}"
-    report(Note(f"{label}: {scores} (learning rate {swept.learning_rate:g}, mean of {len(job.seeds)} seeds)"))
-    if swept.is_edge:
+    seeds = f", mean of {len(job.seeds)} seeds" if job.seeds else ""
+    report(Note(f"{label}: {scores} ({swept.text()}{seeds})"))
+    if swept.is_edge and swept.learning_rate is not None:
         which = "smallest" if swept.learning_rate == swept.tried[0][0] else "largest"
         report(
             Note(

@@ -14,7 +14,7 @@ from speechft_cli.data.task_splits import split_for_task
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.errors import RequestError
-from speechft_cli.tasks import TASKS
+from speechft_cli.tasks import trained_task
 from speechft_cli.tasks.base import Task
 from speechft_cli.tasks.hubert import HUBERT, unit_vocabulary
 from speechft_cli.tasks.masking import Masking
@@ -48,7 +48,7 @@ def check_jobs(section: FinetuneSection, data: Path, base: EncoderCheckpoint) ->
     return [
         _masked_job(section, data, base, weight)
         if name == HUBERT.name
-        else _labelled_job(section, data, base, TASKS.get(name), weight)
+        else _labelled_job(section, data, base, trained_task(name, key="finetune.task"), weight)
         for name, weight in section.weighted_tasks.items()
     ]
 

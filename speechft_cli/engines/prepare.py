@@ -37,7 +37,7 @@ from speechft_cli.engines.prepare_request import (
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
 from speechft_cli.io.run_folder import locked
-from speechft_cli.tasks import TASKS
+from speechft_cli.tasks import trained_task
 
 _REPORT_EVERY = 50  # utterances
 _PACKAGES = ("speechft", "soundfile", "torch", "torchaudio", "espeakng-loader")
@@ -116,7 +116,7 @@ def _prepare(
     if section.split:
         checks.append(division(section.split, by=section.split_by, stratify=section.stratify, seed=seed))
     if section.task is not None:
-        checks.append(vocabulary_check(TASKS.get(section.task)))
+        checks.append(vocabulary_check(trained_task(section.task, key="prepare.task")))
     with Journal(work / "journal", request_hash(asdict(limits))) as journal, staging(out) as unfinished:
         if len(journal):
             report(Note("going on where an earlier run was stopped"))

@@ -13,7 +13,7 @@ from speechft_cli.data.synthesis.recipe import Recipe
 from speechft_cli.data.utterance import SPLITS
 from speechft_cli.errors import RequestError
 from speechft_cli.registry import unknown_name
-from speechft_cli.tasks import TASKS
+from speechft_cli.tasks import trained_task
 
 
 def check_request(section: PrepareSection, corpus: Corpus, root: Path | None) -> None:
@@ -54,7 +54,7 @@ def check_request(section: PrepareSection, corpus: Corpus, root: Path | None) ->
         raise RequestError(
             f"prepare.min_seconds: must be at most max_seconds, got {section.min_seconds:g} > {section.max_seconds:g}"
         )
-    if section.task is not None and TASKS.get(section.task).is_closed_set:
+    if section.task is not None and trained_task(section.task, key="prepare.task").is_closed_set:
         raise RequestError(
             f"prepare.task: must be a task with a vocabulary of symbols, got {section.task!r}, "
             "whose classes are those of its train split",

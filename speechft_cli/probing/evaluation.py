@@ -18,6 +18,7 @@ from speechft_cli.probing.pooled import PooledExamples, predict_pooled, train_po
 from speechft_cli.probing.probe import Trained
 from speechft_cli.probing.sweep import Swept, Train, sweep_learning_rates
 from speechft_cli.tasks.base import Task
+from speechft_cli.tasks.qbe import QueryByExample
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class ProbeJob:
         precision: Of hidden states; of no concern to utterance tasks, whose vectors are always fp32.
     """
 
-    task: Task
+    task: Task | QueryByExample
     preset: str
     reading: Reading | None
     splits: TaskSplits
@@ -78,9 +79,18 @@ class ProbeJob:
         return [each for split in self.splits.splits for each in self.heard(split)]
 
     def targets(self, split: str) -> list[str]:
-        """Returns the normalised targets of a split."""
-        needs = self.task.needs
-        return [self.task.normalise(each.target(needs) or "") for each in self.splits.splits[split]]
+        """Returns the normalised targets of a split; of queries what a prediction is scored against."""
+        task = self.task
+        targets = [task.normalise(each.target(task.needs) or "") for each in self.splits.splits[split]]
+        if isinstance(task, QueryByExample) and split != "train":
+            return task.references(targets, self.targets("train"))
+        return targets
+
+    @property
+    def trained(self) -> Task:
+        """The task, where probes are trained on it."""
+        assert not isinstance(self.task, QueryByExample)
+        return self.task
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class Outcome:
 
     Attributes:
         swept: The learning rate, and the chosen probe of each seed.
-        dev: Metric name → value, one per seed.
+        dev: Metric name → value, one per seed; one where nothing is trained.
         test: Metric name → value, one per seed; measured once, after the choice.
         predictions: What the probe of each seed predicts for each utterance of test.
     """
@@ -125,7 +135,7 @@ def evaluate_pooled(
     def train(chosen: Sequence[int], learning_rates: Sequence[float]) -> Sequence[Mapping[float, Sequence[Trained]]]:
         _start(what if len(chosen) == len(encoders) else f"{len(chosen)} of {what}", job, learning_rates, report)
         probes = train_pooled_probes(
-            job.task,
+            job.trained,
             train_split.of(chosen),
             dev_split.of(chosen),
             learning_rates=learning_rates,
@@ -140,9 +150,9 @@ def evaluate_pooled(
         return probes
 
     swept = _sweep(job, train, len(encoders))
-    vocabulary = job.task.vocabulary(train_split.targets)
+    vocabulary = job.trained.vocabulary(train_split.targets)
     predictions = [
-        [predict_pooled(job.task, probe.weights, features, vocabulary, device=device) for probe in each.probes]
+        [predict_pooled(job.trained, probe.weights, features, vocabulary, device=device) for probe in each.probes]
         for each, features in zip(swept, heard("test"), strict=True)
     ]
     return [_outcome(job, each, predicted) for each, predicted in zip(swept, predictions, strict=True)]
@@ -167,7 +177,7 @@ def evaluate_frames(job: ProbeJob, label: str, features: Features, *, device: to
         del chosen  # there is one encoder
         _start(label, job, learning_rates, report)
         probes = train_frame_probes(
-            job.task,
+            job.trained,
             splits["train"],
             splits["dev"],
             learning_rates=learning_rates,
@@ -182,10 +192,10 @@ def evaluate_frames(job: ProbeJob, label: str, features: Features, *, device: to
         return [probes]
 
     (swept,) = _sweep(job, train, 1)
-    vocabulary = job.task.vocabulary(splits["train"].targets)
+    vocabulary = job.trained.vocabulary(splits["train"].targets)
     weights = [probe.weights for probe in swept.probes]
     predict = None if job.reading is None else job.reading.predict
-    test = predict_frames(job.task, weights, splits["test"], vocabulary, predict=predict, device=device)
+    test = predict_frames(job.trained, weights, splits["test"], vocabulary, predict=predict, device=device)
     return _outcome(job, swept, test)
 
 

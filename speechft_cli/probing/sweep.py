@@ -18,19 +18,25 @@ Train = Callable[[Sequence[int], Sequence[float]], Sequence[Mapping[float, Seque
 
 @dataclass(frozen=True)
 class Swept:
-    """The learning rate of one encoder's probes.
+    """What was chosen for one encoder: the learning rate of its probes, or its layer where nothing is trained.
 
     Attributes:
-        learning_rate: The one whose probes are best on dev, as the mean over the seeds.
-        tried: (learning rate, first metric on dev, mean over the seeds), rising.
-        is_edge: Whether it is the smallest or the largest of several tried.
+        learning_rate: The one whose probes are best on dev, as the mean over the seeds; None where nothing is trained.
+        tried: (learning rate or layer, first metric on dev, mean over the seeds), rising.
+        is_edge: Whether it is the smallest or the largest of several tried; a layer never is.
         probes: The chosen probes, one per seed.
+        layer: The one that is best on dev, where nothing is trained.
     """
 
-    learning_rate: float
+    learning_rate: float | None
     tried: tuple[tuple[float, float], ...]
     is_edge: bool
     probes: tuple[Trained, ...]
+    layer: int | None = None
+
+    def text(self) -> str:
+        """Returns the choice in words, for example `learning rate 0.01`."""
+        return f"layer {self.layer}" if self.learning_rate is None else f"learning rate {self.learning_rate:g}"
 
 
 def sweep_learning_rates(

@@ -33,11 +33,12 @@ class Score:
         value: Mean over the seeds, in `unit`.
         interval: Half the width of the mean's 95 % interval, in `unit`; None with one seed.
         values: One per seed, in the order of `seeds`.
-        seeds: Of the probes: their first weights, their dropout, the order of their batches.
+        seeds: Of the probes: their first weights, their dropout, the order of their batches; none without probes.
         unit: Of the value.
         better: Which direction is better.
-        learning_rate: The one that was best on dev; the same for all seeds.
-        tried: (learning rate, first metric on dev, mean over the seeds) of every learning rate tried, rising.
+        learning_rate: The one that was best on dev; the same for all seeds. None where nothing is trained.
+        layer: The one that was best on dev, where nothing is trained; None elsewhere.
+        tried: (learning rate or layer, first metric on dev, mean over the seeds) of all that were tried, rising.
         is_edge: Whether the best learning rate is the smallest or the largest of several tried.
         steps: Updates the best probe of each seed was trained for.
         seed: The experiment's.
@@ -61,7 +62,8 @@ class Score:
     seeds: tuple[int, ...]
     unit: str
     better: Literal["higher", "lower"]
-    learning_rate: float
+    learning_rate: float | None
+    layer: int | None
     tried: tuple[tuple[float, float], ...]
     is_edge: bool
     steps: tuple[int, ...]

@@ -1,15 +1,22 @@
-"""Tasks: a head, a loss, a prediction, a score. TASKS is the catalogue; a task is one file and one line here."""
+"""Tasks: a head, a loss, a prediction, a score. TASKS is the catalogue; a task is one file and one line here.
+
+One task, `qbe`, has no head: nothing is trained for it.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from speechft_cli.errors import RequestError
 from speechft_cli.registry import Entry, Registry
 
 if TYPE_CHECKING:
     from speechft_cli.tasks.base import Task
+    from speechft_cli.tasks.qbe import QueryByExample
 
-TASKS: Registry[Task] = Registry(
+    AnyTask = Task | QueryByExample
+
+TASKS: Registry[AnyTask] = Registry(
     "task",
     {
         "asr": Entry(
@@ -42,6 +49,11 @@ TASKS: Registry[Task] = Registry(
             "phoneme recognition, CTC; PER",
             "SUPERB, Yang et al. 2021, arXiv 2105.01051",
         ),
+        "qbe": Entry(
+            "speechft_cli.tasks.qbe:QBE",
+            "query by example: spoken words found in documents; MTWV",
+            "SUPERB, Yang et al. 2021, arXiv 2105.01051",
+        ),
         "sd": Entry(
             "speechft_cli.tasks.sd:SD",
             "speaker diarization with overlaps; diarization error rate",
@@ -64,3 +76,24 @@ TASKS: Registry[Task] = Registry(
         ),
     },
 )
+
+
+def trained_task(name: str, *, key: str) -> Task:
+    """Returns a task that something is trained for.
+
+    Args:
+        name: Its name in the catalogue.
+        key: What to call the setting in a message.
+
+    Raises:
+        RequestError: There is no such task, or nothing is trained for it.
+    """
+    from speechft_cli.tasks.qbe import QueryByExample
+
+    task = TASKS.get(name)
+    if isinstance(task, QueryByExample):
+        raise RequestError(
+            f"{key}: must be a task that something is trained for, got {name!r}, which only compares features",
+            f"speechft evaluate --task {name} scores encoders by it",
+        )
+    return task

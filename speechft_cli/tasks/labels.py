@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import is_dataclass, replace
+from typing import TYPE_CHECKING
 
 from speechft_cli.errors import RequestError
-from speechft_cli.tasks.base import Task
 from speechft_cli.tasks.classification import Classification
 
+if TYPE_CHECKING:
+    from speechft_cli.tasks import AnyTask
 
-def with_label(task: Task, field: str | None, *, key: str) -> Task:
+
+def with_label(task: AnyTask, field: str | None, *, key: str) -> AnyTask:
     """Returns the task with its target in another field of the manifests; the task itself where none is given.
 
     Args:

@@ -24,6 +24,7 @@ def score(**changed: object) -> Score:
         unit="%",
         better="higher",
         learning_rate=0.1,
+        layer=None,
         tried=((0.01, 75.0), (0.1, 80.0)),
         is_edge=True,
         steps=(50,),

@@ -107,10 +107,11 @@ def _line(plan: Plan, split: str, index: int, draw: random.Random) -> _Line:
         labels = {"keyword": keyword if keyword in (UNKNOWN, SILENCE) else keyword.lower()}
         if keyword == SILENCE:
             return _Line(kind, None, None, labels)
-        return _Line(kind, draw.choice(OTHER_WORDS) if keyword == UNKNOWN else keyword, voice, labels)
+        word = draw.choice(OTHER_WORDS) if keyword == UNKNOWN else keyword
+        return _Line(kind, word, voice, labels | {"query": word.lower()})
     if kind == "digits":
         digit = DIGITS[nth % len(DIGITS)]
-        return _Line(kind, digit, voice, {"digit": digit.lower()})
+        return _Line(kind, digit, voice, {"digit": digit.lower(), "query": digit.lower()})
     command = draw_command(draw, INTENTS[nth % len(INTENTS)])
     labels = {"action": command.action, "object": command.object, "location": command.location, "slots": command.slots}
     return _Line(kind, command.text, voice, labels)

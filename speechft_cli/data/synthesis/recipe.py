@@ -9,8 +9,8 @@ from speechft_cli.data.utterance import Seconds
 #: Kind of utterance → what it has beside text, phonemes and speaker.
 CONTENTS = {
     "sentences": "endless, of a small grammar",
-    "keywords": "keyword: ten words, _unknown_ and _silence_",
-    "digits": "digit: zero to nine",
+    "keywords": "keyword: ten words, _unknown_ and _silence_; query",
+    "digits": "digit: zero to nine; query",
     "commands": "action, object, location and slots",
 }
 

@@ -91,7 +91,7 @@ def caveats_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Sect
     edges = tuple(
         dict.fromkeys(
             f"{score.task}, {score.label}: the best learning rate is at the edge of those tried "
-            f"({score.learning_rate:g}); a wider range may score better."
+            f"({_choice(score)}); a wider range may score better."
             for score in scores
             if score.is_edge
         )
@@ -135,7 +135,7 @@ def probes_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Secti
         for task in tasks
     )
     chosen = dict.fromkeys(
-        (score.label, score.task, f"{score.learning_rate:g}", ", ".join(map(str, score.steps))) for score in scores
+        (score.label, score.task, _choice(score), ", ".join(map(str, score.steps))) for score in scores
     )
     tables = (
         Table(
@@ -143,7 +143,7 @@ def probes_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Secti
             ("task", "updates", "utterances per update", "learning rates tried", "heard of each utterance"),
             settings,
         ),
-        Table("chosen on dev", ("encoder", "task", "learning rate", "update"), tuple(chosen)),
+        Table("chosen on dev", ("encoder", "task", "choice", "update"), tuple(chosen)),
     )
     name, text = tasks[0].preset
     read = tuple(f"Test of {task.name} is read by {task.reading}." for task in tasks if task.reading)
@@ -153,3 +153,7 @@ def probes_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Secti
 def facts_section(facts: Mapping[str, str]) -> Section:
     """Returns anything else that is needed to get the same again."""
     return Section("To reproduce this", tables=(Table("", ("what", "value"), tuple(facts.items())),))
+
+
+def _choice(score: Score) -> str:
+    return f"layer {score.layer}" if score.learning_rate is None else f"learning rate {score.learning_rate:g}"

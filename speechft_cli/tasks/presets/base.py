@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from speechft_cli.tasks.base import Task
+    from speechft_cli.tasks import AnyTask
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class ProbePlan:
     """How the probes of one task are trained.
 
     Attributes:
-        steps: Optimizer updates.
+        steps: Optimizer updates; 0 where nothing is trained, and then there are no learning rates either.
         batch_size: Utterances per update.
         learning_rates: To try; the best on dev is taken.
         evaluations: How often dev is scored, evenly spread over the updates.
@@ -35,17 +35,20 @@ class ProbePlan:
 
     def text(self) -> str:
         """Returns the plan as one line."""
-        parts = [
+        trained = [
             f"{self.steps} updates of {self.batch_size} utterances",
             f"learning rates {', '.join(f'{rate:g}' for rate in self.learning_rates)}",
             f"dev scored {self.evaluations} times",
             *(["SUPERB's large head"] if self.head else []),
+        ]
+        parts = [
+            *(trained if self.steps else ["nothing is trained, dev chooses a layer"]),
             *([f"at most {self.most[0]} utterances of train, {self.most[1]} of dev and of test"] if self.most else []),
             *([f"data: {self.data}"] if self.data else []),
         ]
         return "; ".join(parts)
 
-    def task(self, task: Task) -> Task:
+    def task(self, task: AnyTask) -> AnyTask:
         """Returns the task with the plan's head for its probe."""
         if not self.head:
             return task
@@ -54,6 +57,10 @@ class ProbePlan:
         assert isinstance(task, Transcription)  # heads of other tasks are SUPERB's already
         module, _, name = self.head.partition(":")
         return replace(task, make_probe=getattr(importlib.import_module(module), name))
+
+
+#: The plan of a task without a head.
+NOTHING_TRAINED = ProbePlan(steps=0, batch_size=0, learning_rates=(), evaluations=0)
 
 
 @dataclass(frozen=True)
@@ -69,5 +76,5 @@ class Preset:
 
     name: str
     text: str
-    plan: Callable[[Task], ProbePlan]
+    plan: Callable[[AnyTask], ProbePlan]
     tasks: tuple[str, ...] = ()

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from speechft_cli.tasks.presets.base import Preset, ProbePlan
+from speechft_cli.tasks.presets.base import NOTHING_TRAINED, Preset, ProbePlan
 
 if TYPE_CHECKING:
-    from speechft_cli.tasks.base import Task
+    from speechft_cli.tasks import AnyTask
 
 #: Most utterances of train, and of dev and of test, in a quick look.
 _QUICK_MOST = (500, 200)
 
 
-def _default(task: Task) -> ProbePlan:
+def _default(task: AnyTask) -> ProbePlan:
+    from speechft_cli.tasks.qbe import QueryByExample  # whoever has a task has imported torch already
+
+    if isinstance(task, QueryByExample):
+        return NOTHING_TRAINED
     return ProbePlan(
         steps=task.probe_steps,
         batch_size=32 if task.is_pooled else 16,
@@ -23,8 +27,9 @@ def _default(task: Task) -> ProbePlan:
     )
 
 
-def _quick(task: Task) -> ProbePlan:
-    return replace(_default(task), steps=max(1, task.probe_steps // 5), evaluations=4, most=_QUICK_MOST)
+def _quick(task: AnyTask) -> ProbePlan:
+    plan = replace(_default(task), most=_QUICK_MOST)
+    return replace(plan, steps=max(1, plan.steps // 5), evaluations=4) if plan.steps else plan
 
 
 DEFAULT = Preset(

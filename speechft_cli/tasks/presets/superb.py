@@ -5,13 +5,14 @@ The benchmark tunes one thing, the learning rate, over powers of ten; the one it
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from speechft_cli.errors import RequestError
-from speechft_cli.tasks.presets.base import Preset, ProbePlan
+from speechft_cli.tasks.presets.base import NOTHING_TRAINED, Preset, ProbePlan
 
 if TYPE_CHECKING:
-    from speechft_cli.tasks.base import Task
+    from speechft_cli.tasks import AnyTask
 
 _WIDE = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 _NARROW = (1e-3, 1e-4, 1e-5)
@@ -76,6 +77,7 @@ PLANS = {
         evaluations=60,
         data="Libri2Mix, 16 kHz, max; two speakers",
     ),
+    "qbe": replace(NOTHING_TRAINED, data="QUESST 2014, English; all documents for the queries of dev and of test"),
     "asv": ProbePlan(
         steps=200_000,  # 1e-4; 10 utterances, gradients of 5 batches added
         batch_size=50,
@@ -86,7 +88,7 @@ PLANS = {
 }
 
 
-def _plan(task: Task) -> ProbePlan:
+def _plan(task: AnyTask) -> ProbePlan:
     if task.name not in PLANS:
         raise RequestError(
             f"preset superb: must be for one of SUPERB's tasks {', '.join(PLANS)}, got {task.name}",

@@ -13,8 +13,8 @@ ORDER = (
     ("sf", "f1"), ("sf", "cer"), ("asv", "eer"), ("sd", "der"),
 )  # fmt: skip
 
-# The columns of SUPERB's tables, in the order above; MTWV x 100. All rows but WavLM's are those of the leaderboard's own
-# data: src/data/public.json of superbbenchmark.github.io. WavLM Large is its first entry; the site keeps the later one.
+# The columns of SUPERB's tables, in the order above; MTWV x 100. All rows but WavLM's are those of the leaderboard's
+# own data: src/data/public.json of superbbenchmark.github.io. WavLM's is its first entry; the site keeps a later one.
 LEADERBOARD = {
     "HuBERT Base": (941, "5.41 96.30 98.34 81.42 64.92 6.42 7.36 88.53 25.20 5.11 5.88"),
     "wav2vec 2.0 Base": (818, "5.74 96.23 92.35 75.18 63.43 6.43 2.33 88.30 24.77 6.02 6.08"),
