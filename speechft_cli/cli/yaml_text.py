@@ -42,6 +42,21 @@ def lines(tree: Mapping[str, object], *, above: tuple[str, ...] = ()) -> Iterato
             yield ".".join(path), f"{label} {'{}' if isinstance(value, Mapping) else inline(value)}"
 
 
+def as_tree(answers: Mapping[str, object]) -> dict[str, object]:
+    """Puts dotted keys into their sections, in the order of the config; None values are left out."""
+    tree: dict[str, object] = {}
+    for key in sorted(answers, key=lambda key: list(Config.model_fields).index(key.partition(".")[0])):
+        *sections, leaf = key.split(".")
+        node = tree
+        for section in sections:
+            inner = node.setdefault(section, {})
+            assert isinstance(inner, dict)
+            node = inner
+        if answers[key] is not None:
+            node[leaf] = answers[key]
+    return {name: value for name, value in tree.items() if value != {}}
+
+
 def explained(tree: Mapping[str, object]) -> str:
     """Writes a tree with every section's and field's own docstring above it."""
     text: list[str] = []

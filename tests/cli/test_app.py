@@ -28,18 +28,19 @@ Options:
   --help                Show this message and exit.
 
 Commands:
-  init      Ask a few questions and write a commented YAML file.
-  prepare   Turn a corpus on disk into manifests.
-  finetune  Fine-tune an encoder stably on one task.
-  merge     Interpolate a fine-tuned encoder back toward its base.
-  evaluate  Score frozen encoders on tasks and write a report.
-  convert   Write an encoder in other formats, its features compared.
-  extract   Write an encoder's features of every layer.
-  demo      Run the whole job in minutes, on synthetic speech.
-  doctor    Say what works on this machine and how to mend the rest.
-  list      Show the names a config may use, or all there is of one.
-  data      Look at manifests.
-  config    Show, check and describe config files.
+  init          Ask a few questions and write a commented YAML file.
+  import-s3prl  Turn a config of s3prl into a commented YAML file.
+  prepare       Turn a corpus on disk into manifests.
+  finetune      Fine-tune an encoder stably on one task.
+  merge         Interpolate a fine-tuned encoder back toward its base.
+  evaluate      Score frozen encoders on tasks and write a report.
+  convert       Write an encoder in other formats, its features compared.
+  extract       Write an encoder's features of every layer.
+  demo          Run the whole job in minutes, on synthetic speech.
+  doctor        Say what works on this machine and how to mend the rest.
+  list          Show the names a config may use, or all there is of one.
+  data          Look at manifests.
+  config        Show, check and describe config files.
 """
 
 

@@ -14,6 +14,31 @@ def test_the_templates_are_found_in_a_checkout() -> None:
     assert {"asr", "demo"} <= set(template_names())
 
 
+def test_every_scenario_of_the_paper_has_a_template() -> None:
+    tasks = {}
+    for name in template_names():
+        config = load_config(template_path(name)).config
+        if config.finetune is not None:
+            tasks[name] = (config.encoder.family if config.encoder else None, config.finetune.task)
+    assert {tasks[f"asr-tedlium-{name}"] for name in ("hubert", "wav2vec2", "wavlm", "decoar2")} == {
+        (name, "asr") for name in ("hubert", "wav2vec2", "wavlm", "decoar2")
+    }
+    assert [tasks[name][1] for name in ("er-iemocap", "sid-voxceleb1", "cross-lingual")] == ["er", "sid", "hubert"]
+
+
+def test_the_second_step_takes_what_the_first_wrote() -> None:
+    first, merge, second = (
+        load_config(template_path(name)).config for name in ("pr-librispeech", "multitask-merge", "sequential-sid")
+    )
+    speakers = load_config(template_path("sid-voxceleb1")).config
+    assert merge.merge is not None
+    assert second.encoder is not None
+    assert merge.merge.tuned == [first.run_dir, speakers.run_dir]
+    assert merge.evaluate is not None
+    assert merge.evaluate.data == first.data_dir
+    assert second.encoder.checkpoint == first.merge_dir
+
+
 @pytest.mark.parametrize("name", template_names())
 def test_a_template_is_a_valid_config_that_says_what_it_is_for(name: str) -> None:
     assert 20 < len(template_summary(name)) < 100

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 COMMANDS: Mapping[str, str] = {
     "init": "init:init",
+    "import-s3prl": "import_s3prl:import_s3prl",
     "prepare": "prepare:prepare",
     "finetune": "finetune:finetune",
     "merge": "merge:merge",

@@ -134,7 +134,7 @@ def _config_and_text(
     """Completes the answers, checks them like a file, and writes them as YAML."""
     from speechft_cli.cli.names import unknown_names
     from speechft_cli.cli.wizard import ask, default_answers, problems
-    from speechft_cli.cli.yaml_text import explained
+    from speechft_cli.cli.yaml_text import as_tree, explained
     from speechft_cli.config.load import load_config
 
     _refuse(problems(given), places)  # before the questions, not after them
@@ -142,19 +142,8 @@ def _config_and_text(
     _refuse(problems(answers), places)
     config = load_config(None, flags=answers).config
     _refuse(list(unknown_names(config, {})), places)
-    tree: dict[str, object] = {}
-    for field in type(config).model_fields:
-        if answers.get(field) is not None:
-            tree[field] = answers[field]
-        section = {
-            key.partition(".")[2]: value
-            for key, value in answers.items()
-            if key.startswith(f"{field}.") and value is not None
-        }
-        if section:
-            tree[field] = section
     heading = f"# Written by `speechft init --kind {kind.value}`. All keys: `speechft config schema`.\n\n"
-    return config, heading + explained(tree)
+    return config, heading + explained(as_tree(answers))
 
 
 def _refuse(found: Sequence[str], places: Mapping[str, str]) -> None:
