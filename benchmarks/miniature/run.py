@@ -5,7 +5,7 @@
 Fine-tunes `hubert-small` on ASR, speaker identification and emotion recognition in every way that the paper compares,
 merges what stable and regular fine-tuning give with the base over a grid of alphas, probes all of them on phonemes,
 speakers, emotions and keywords, and writes the tables of docs/miniature.md. FOLDER holds the packages of
-`benchmarks/recordings.py`. What is done already is not done again.
+`recordings.py`. What is done already is not done again.
 """
 
 from __future__ import annotations
@@ -13,12 +13,9 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parent)]
 
 import recordings
 from tables import write_tables

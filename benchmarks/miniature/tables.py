@@ -51,7 +51,9 @@ def _read(out: Path, *, base: str, corpora: Sequence[str], split: str) -> tuple[
     return at_base, grid
 
 
-def _table(title: str, base: Mapping[str, float], ways: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]) -> list[str]:
+def _table(
+    title: str, base: Mapping[str, float], ways: Mapping[tuple[str, str], Mapping[str, Sequence[float]]]
+) -> list[str]:
     header = " | ".join(f"{task} {METRICS[task][0]} [%]" for task in METRICS)
     lines = [f"### {title}", "", f"| encoder | {header} |", "|---|" + "---|" * len(METRICS)]
     lines.append("| base | " + " | ".join(f"{base[task]:.2f}" for task in METRICS) + " |")

@@ -14,7 +14,8 @@ from speechft_cli.registry import Entry, unknown_name
 _FORMS = {
     "hf:ORG/NAME[@REVISION]": ("a repository of the Hugging Face hub with config.json and weights", "huggingface.co"),
     "random:FAMILY-SIZE[@SEED]": ("random weights, for evaluate and extract", "speechft list encoders"),
-    "logmel": ("80 log mel bands with deltas, for evaluate and extract", "SUPERB's FBANK, arXiv 2105.01051"),
+    "logmel": ("80 log mel bands with deltas, for evaluate and extract", "torchaudio"),
+    "fbank": ("the same, normalised over each utterance", "SUPERB's FBANK, arXiv 2105.01051"),
 }
 _EXAMPLE = "speechft finetune --encoder {name} --data data --task asr --out run"
 

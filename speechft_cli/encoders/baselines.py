@@ -10,7 +10,7 @@ import torch
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.encoders.logmel import LogMel
-from speechft_cli.encoders.names import LOGMEL, read_random
+from speechft_cli.encoders.names import FBANK, LOGMEL, read_random
 from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 
 
@@ -31,14 +31,18 @@ def baseline(name: str, *, seed: int) -> Baseline:
     """Returns what a name that `is_baseline` stands for.
 
     Args:
-        name: `logmel`, or `random:FAMILY-SIZE` with or without `@SEED`.
+        name: `logmel`, `fbank`, or `random:FAMILY-SIZE` with or without `@SEED`.
         seed: Of random weights where the name says none.
 
     Raises:
         RequestError: There is no such family or size.
     """
-    if name == LOGMEL:
-        return Baseline("log mel features (80 bands, deltas; SUPERB's FBANK), no weights", _build_logmel)
+    if name in (LOGMEL, FBANK):
+        what = "normalised over the utterance: SUPERB's FBANK" if name == FBANK else "as they are"
+        return Baseline(
+            f"log mel features (80 bands, deltas; {what}), no weights",
+            lambda device, _: LogMel(device=device, normalise=name == FBANK),  # padding changes nothing
+        )
     asked = read_random(name)
     chosen = seed if asked.seed is None else asked.seed
 
@@ -47,8 +51,3 @@ def baseline(name: str, *, seed: int) -> Baseline:
         return build_encoder(checkpoint, device=device, exact_padding=is_exact)
 
     return Baseline(f"random weights: {asked.family} {asked.size}, seed {chosen}", build)
-
-
-def _build_logmel(device: torch.device, is_exact: bool) -> FrozenEncoder:
-    del is_exact  # it always is
-    return LogMel(device=device)

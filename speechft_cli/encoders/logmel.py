@@ -1,4 +1,4 @@
-"""Log mel features, which an encoder has to beat: what SUPERB calls FBANK."""
+"""Log mel features, which an encoder has to beat."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EPSILON = 1e-10
 
 
 class LogMel(nn.Module):
-    """80 log mel bands, their first and second deltas, each of the 240 at mean 0 and variance 1 over the utterance.
+    """80 log mel bands, their first and second deltas; normalised, each of the 240 has mean 0 and variance 1.
 
     There is one hidden state and nothing to train, fine-tune or merge. An utterance's features do not depend on what it
     shares a batch with.
@@ -34,9 +34,17 @@ class LogMel(nn.Module):
     #: One frame has no variance.
     framing = Framing(((_WIDTH, _STRIDE),), fewest_samples=_WIDTH + _STRIDE)
 
-    def __init__(self, *, device: torch.device) -> None:
+    def __init__(self, *, device: torch.device, normalise: bool) -> None:
+        """Makes features.
+
+        Args:
+            device: Where the audio is.
+            normalise: Whether to normalise over the utterance, as SUPERB does: then the mean over an utterance, which
+                its utterance tasks hear, is zero.
+        """
         super().__init__()
         self.device = device
+        self._normalise = normalise
 
     def forward(self, waveforms: Sequence[Tensor]) -> Encoded:
         """Encodes a batch of waveforms (N_i,), 16 kHz, in [-1, 1]; frames past an utterance's own are zeros.
@@ -47,17 +55,18 @@ class LogMel(nn.Module):
         if any(self.framing.count(len(waveform)) == 0 for waveform in waveforms):
             shortest = min(len(waveform) for waveform in waveforms)
             raise SpeechftError(f"waveform: must give at least two frames, got {shortest} samples at 16 kHz")
-        features = [_features(waveform) for waveform in waveforms]
+        features = [_features(waveform, normalise=self._normalise) for waveform in waveforms]
         counts = torch.tensor([len(each) for each in features], device=self.device)
         return Encoded((nn.utils.rnn.pad_sequence(features, batch_first=True),), counts)
 
     def weights(self) -> dict[str, Tensor]:
         """Returns the settings as numbers: all that the features depend on besides the audio."""
         settings = {"bands": _BANDS, "width": _WIDTH, "stride": _STRIDE, "delta_window": _DELTA_WINDOW}
+        settings |= {"normalise": self._normalise}
         return {f"logmel.{name}": torch.tensor(value) for name, value in settings.items()}
 
 
-def _features(waveform: Tensor) -> Tensor:
+def _features(waveform: Tensor, *, normalise: bool) -> Tensor:
     """The features of one waveform (N,) -> (T, 240)."""
     bands = fbank(
         waveform[None],
@@ -68,4 +77,4 @@ def _features(waveform: Tensor) -> Tensor:
     )
     deltas = compute_deltas(bands.T, _DELTA_WINDOW)  # (T, 80) -> (80, T)
     features = torch.cat([bands.T, deltas, compute_deltas(deltas, _DELTA_WINDOW)]).T  # (T, 240)
-    return (features - features.mean(dim=0)) / (features.std(dim=0) + _EPSILON)
+    return (features - features.mean(dim=0)) / (features.std(dim=0) + _EPSILON) if normalise else features

@@ -13,8 +13,8 @@ from speechft_cli.encoders.base import Published
 from speechft_cli.errors import RequestError
 from speechft_cli.registry import nearest_name, unknown_name
 
-#: Log mel features, which have no weights.
-LOGMEL = "logmel"
+#: Log mel features, which have no weights: as they are, and normalised over the utterance, which is SUPERB's FBANK.
+LOGMEL, FBANK = "logmel", "fbank"
 #: Begins the name of an encoder of random weights; family, size and perhaps a seed follow.
 RANDOM = "random:"
 #: Begins the name of a repository of the Hugging Face hub.
@@ -67,7 +67,7 @@ def is_shipped(path: Path) -> bool:
 
 def is_baseline(name: str) -> bool:
     """Whether this names something to compare encoders with, that is no pre-trained encoder itself."""
-    return name == LOGMEL or name.startswith(RANDOM)
+    return name in (LOGMEL, FBANK) or name.startswith(RANDOM)
 
 
 def is_name(text: str) -> bool:

@@ -71,7 +71,7 @@ def test_a_named_checkpoint_says_where_it_comes_from_and_whether_it_is_here(
     monkeypatch.setenv("SPEECHFT_CACHE", str(tmp_path))
     listed = json.loads(speechft("list", "checkpoints", "--json").stdout)["checkpoints"]
     assert listed["hubert-base"]["source"] == "huggingface.co/s3prl/converted_ckpts"
-    assert {"logmel", "hf:ORG/NAME[@REVISION]", "random:FAMILY-SIZE[@SEED]"} < set(listed)
+    assert {"logmel", "fbank", "hf:ORG/NAME[@REVISION]", "random:FAMILY-SIZE[@SEED]"} < set(listed)
     shown = json.loads(speechft("list", "checkpoints", "hubert-base", "--json").stdout)
     assert shown["source"].endswith("/s3prl/converted_ckpts/resolve/main/hubert_base_ls960.pt")
     assert shown["facts"] == {

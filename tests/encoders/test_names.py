@@ -47,7 +47,7 @@ def test_the_same_seed_makes_the_same_random_encoder() -> None:
     assert baseline("random:hubert-tiny@5", seed=6).text == "random weights: hubert tiny, seed 5"
 
 
-@pytest.mark.parametrize("name", ["logmel", "random:hubert-tiny"])
+@pytest.mark.parametrize("name", ["logmel", "fbank", "random:hubert-tiny"])
 def test_a_baseline_is_no_checkpoint(name: str) -> None:
     with pytest.raises(RequestError, match=f"{name}: is no pre-trained encoder but something to compare with"):
         read_encoder(Path(name))

@@ -386,14 +386,14 @@ def test_what_is_encoded_is_used_by_all_tasks_and_by_later_runs(experiment: Path
 
 
 def test_baselines_stand_beside_encoders_and_have_no_drift(tmp_path: Path, tiny_file: Path, manifests: Path) -> None:
-    models = {"base": tiny_file, "fbank": Path("logmel"), "random": Path("random:hubert-tiny@3")}
+    models = {"base": tiny_file, "fbank": Path("fbank"), "random": Path("random:hubert-tiny@3")}
     events: list[Event] = []
     asked = config(tmp_path, evaluate__models=models, evaluate__data=manifests, seed=1)
     evaluate.run(asked, events.append)
     scores = read_scores(tmp_path / "evaluate" / "scores.jsonl")
     assert list(dict.fromkeys(score.label for score in scores)) == ["base", "fbank", "random"]
     page = (tmp_path / "evaluate" / "report.md").read_text()
-    assert "log mel features (80 bands, deltas; SUPERB's FBANK), no weights" in page
+    assert "log mel features (80 bands, deltas; normalised over the utterance: SUPERB's FBANK), no weights" in page
     assert "random weights: hubert tiny, seed 3" in page
     assert not [what for what in started(events) if "drift" in what]
     assert rerun(tmp_path, evaluate__models=models, evaluate__data=manifests, seed=1) == []

@@ -20,7 +20,9 @@ def evaluate(
     model: Annotated[
         list[str] | None,
         typer.Option(
-            "--model", metavar="[LABEL=]PATH", help="Encoder to score, or logmel, random:FAMILY-SIZE; repeatable."
+            "--model",
+            metavar="[LABEL=]PATH",
+            help="Encoder, or logmel, fbank, random:FAMILY-SIZE; repeatable.",
         ),
     ] = None,
     base: Annotated[

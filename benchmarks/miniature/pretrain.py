@@ -1,9 +1,9 @@
 """What pre-training taught: probes of log mel features, of random weights and of encoders trained on other speech.
 
-    python benchmarks/pretraining.py --recordings FOLDER --out FOLDER [--processes 2]
+    python benchmarks/miniature/pretrain.py --recordings FOLDER --out FOLDER [--processes 2]
 
 Makes `hubert-small` as templates/pretrain-small.yaml says, once from real recordings, once from synthetic speech, once
-from both, and prints the tables of docs/base.md. FOLDER holds the packages of `benchmarks/recordings.py`. What is done
+from both, and prints the tables of docs/base.md. FOLDER holds the packages of `recordings.py`. What is done
 already is not done again.
 """
 
@@ -18,11 +18,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
 import recordings
 
-TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
+TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 #: As much as there is of real speech.
 SYNTHETIC_HOURS = 6.8
 #: Speech → which encoder is probed: after one round all three, for the same number of updates.
@@ -96,7 +94,7 @@ def main() -> None:
     with ThreadPoolExecutor(asked.processes) as pool:
         rounds = list(pool.map(lambda speech: pretrain(speech, "pretrain-small", out), SPEECH))
         second = pretrain("real", "pretrain-small-2", out, "--encoder", str(rounds[0]))
-        encoders: dict[str, str | Path] = {"log mel": "logmel", "random": "random:hubert-small"}
+        encoders: dict[str, str | Path] = {"log mel": "logmel", "FBANK": "fbank", "random": "random:hubert-small"}
         encoders |= {f"{speech}, round 1": folder for speech, folder in zip(SPEECH, rounds, strict=True)}
         encoders["real, round 2"] = second
         list(pool.map(lambda corpus: probe(corpus, encoders, out), PROBES))
