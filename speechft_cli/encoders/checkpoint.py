@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.errors import RequestError
+from speechft_cli.io.arrays import Array, to_array, to_tensor
+
+if TYPE_CHECKING:  # a checkpoint can be read, merged and written without torch
+    from torch import Tensor
+
+
+class Tensors(Mapping[str, "Tensor"]):
+    """Weights that lie in arrays, each seen as a tensor of the same memory when it is asked for."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self.arrays = arrays
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Returns a tensor."""
+        return to_tensor(self.arrays[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays
 
 
 @dataclass(frozen=True)
@@ -35,6 +58,13 @@ class EncoderCheckpoint:
     filled: frozenset[str] = frozenset()
 
     @property
+    def arrays(self) -> Mapping[str, Array]:
+        """The weights as arrays of the same memory."""
+        if isinstance(self.weights, Tensors):
+            return self.weights.arrays
+        return {name: to_array(tensor) for name, tensor in self.weights.items()}
+
+    @property
     def is_complete(self) -> bool:
         """Whether the configuration is there, so that the encoder can be built and written."""
         return all(key in self.container for key in self.family.required_keys if key != self.family.weights_key)
@@ -56,20 +86,21 @@ class EncoderCheckpoint:
             )
 
     def tree(self) -> dict[str, object]:
-        """Returns the dictionary that s3prl's loader takes, with tensors that own their memory.
+        """Returns the dictionary that s3prl's loader takes, with an array for each weight.
+
+        Raises:
+            RequestError: The checkpoint has no configuration.
+        """
+        return self.tree_of(self.arrays)
+
+    def tree_of(self, weights: Mapping[str, object]) -> dict[str, object]:
+        """Returns the dictionary that s3prl's loader takes, with other things in the weights' places.
 
         Raises:
             RequestError: The checkpoint has no configuration.
         """
         self.require_complete()
-        family = self.family
-        weights: dict[str, object] = {name: _own(tensor.detach().cpu()) for name, tensor in self.weights.items()}
-        rest = dict(self.container)
+        family, rest, filled = self.family, dict(self.container), dict(weights)
         if family.inner_key:
-            weights[family.inner_key] = rest.pop(family.inner_key, {})
-        return {**rest, family.weights_key: weights}
-
-
-def _own(tensor: Tensor) -> Tensor:
-    """Copies a view of a larger tensor, which would drag the whole storage into the file."""
-    return tensor.clone() if tensor.untyped_storage().nbytes() > tensor.nbytes else tensor
+            filled[family.inner_key] = rest.pop(family.inner_key, {})
+        return {**rest, family.weights_key: filled}

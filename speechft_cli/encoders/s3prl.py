@@ -21,6 +21,7 @@ from speechft_cli.encoders.dimensions import read_dimensions
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.quiet import quiet
 from speechft_cli.errors import RequestError, SpeechftError
+from speechft_cli.io.checkpoints import with_tensors
 
 #: What torch says of the ways of s3prl's networks, which no user can change.
 _OLD_WAYS = ("Support for mismatched key_padding_mask",)
@@ -38,7 +39,7 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_
         RequestError: It has NaN or Inf in it, does not fit its own configuration, or s3prl refuses it.
     """
     where = checkpoint.path or "weights in memory"
-    tree = checkpoint.tree()
+    tree = cast("dict[str, object]", with_tensors(checkpoint.tree()))
     broken = [name for name, tensor in checkpoint.weights.items() if not bool(tensor.isfinite().all())]
     if broken:
         more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""

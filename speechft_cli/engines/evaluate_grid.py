@@ -7,16 +7,15 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
-from torch import Tensor
-
 from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import MergeSection
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.engines.merge_sources import Sources, read_sources
 from speechft_cli.engines.merge_variants import Variant, variants
 from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Report
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.weights import draw, not_finite
 from speechft_cli.probing.candidates import BASE, TUNED, Candidate
 
@@ -61,7 +60,7 @@ class _Curve:
         self._variant = variant
         self._sources = sources
         self._whole_kernels = whole_kernels
-        self._weights_at: Callable[[float], Mapping[str, Tensor]] | None = None
+        self._weights_at: Callable[[float], Mapping[str, Array]] | None = None
 
     def at(self, alpha: Decimal) -> EncoderCheckpoint:
         """Returns the merged encoder.
@@ -73,8 +72,8 @@ class _Curve:
         if self._weights_at is None:
             self._weights_at = draw(
                 self._variant.method,
-                base.weights,
-                [each.weights for each in self._sources.tuned],
+                base.arrays,
+                [each.arrays for each in self._sources.tuned],
                 self._sources.plan,
                 filters=self._variant.filters,
                 whole_kernels=self._whole_kernels,
@@ -83,7 +82,7 @@ class _Curve:
         broken = not_finite(weights, weights)
         if broken:
             raise SpeechftError(f"alpha {alpha_name(alpha)}: must be finite, has NaN or Inf in {', '.join(broken[:5])}")
-        return base.with_weights(weights)
+        return base.with_weights(Tensors(weights))
 
 
 def _path(checkpoint: EncoderCheckpoint) -> Path:

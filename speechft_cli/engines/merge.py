@@ -17,6 +17,7 @@ from speechft_cli.engines.merge_variants import Variant, unused_filters, variant
 from speechft_cli.engines.merge_write import Writer
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
+from speechft_cli.io.ahead import in_order
 from speechft_cli.io.merge_folder import RECORD, is_done, read_merge, remove_leftovers
 from speechft_cli.io.run_folder import locked
 from speechft_cli.io.space import require_space, size_text
@@ -62,14 +63,16 @@ def run(config: Config, report: Report, *, plan_only: bool = False) -> Result:
         require_space(config.merge_dir, _size(section, sources) * len(missing))
         writer = Writer(sources, known, missing, whole_kernels=section.weight_norm == "effective")
         report(Started("merging", len(wanted), "alphas"))
-        for count, target in enumerate(wanted, start=1):
+        for target in wanted:
             if id(target) in there:
                 report(Note(f"{target.name}: is there already, in {target.folder}"))
-            else:
-                if (target.folder / RECORD).exists():
-                    text = "checkpoint is missing or not what was written, so it is made again"
-                    report(Note(f"{target.folder}: {text}", important=True))
-                writer.write(target, {"license": section.license or sources.license})
+            elif (target.folder / RECORD).exists():
+                text = "checkpoint is missing or not what was written, so it is made again"
+                report(Note(f"{target.folder}: {text}", important=True))
+        card_facts = {"license": section.license or sources.license}
+        # two at once: one is computed while the other waits for the disk
+        job = in_order(lambda target: writer.write(target, card_facts), missing, workers=2)
+        for count, (target, _) in enumerate(zip(missing, job, strict=True), start=1 + len(there)):
             report(Advanced(count, target.name))
         report(Finished())
     outputs = [{**_outcome(target), "status": "skipped" if id(target) in there else "written"} for target in wanted]

@@ -6,11 +6,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from torch import Tensor
-
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, Table
 from speechft_cli.io.ahead import in_order
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.differences import Difference, compare, summed
 from speechft_cli.merging.filters import group_of
 from speechft_cli.merging.plan import plan_merge
@@ -30,13 +29,14 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None) -> 
     """
     first = read_encoder(base or one, report=report)
     family = first.family
-    models = [read_encoder(path, family, report=report) for path in ([one, other] if base is not None else [other])]
-    plan = plan_merge(first.weights, [(str(each.path), each.weights) for each in models], is_kept=family.is_kept)
+    paths = [one, other] if base is not None else [other]
+    models = [read_encoder(path, family, report=report) for path in paths]
+    plan = plan_merge(first.arrays, [(str(each.path), each.arrays) for each in models], is_kept=family.is_kept)
     # without a base, the way from the one to the other is compared with itself
-    pair = (models[0].weights, models[-1].weights)
+    pair = (models[0].arrays, models[-1].arrays)
     report(Started("comparing", len(plan.merged), "tensors"))
     groups: dict[str, list[Difference]] = {}
-    job = in_order(lambda name: _compare(name, first.weights, pair), plan.merged, workers=os.cpu_count() or 1)
+    job = in_order(lambda name: _compare(name, first.arrays, pair), plan.merged, workers=os.cpu_count() or 1)
     for count, (name, difference) in enumerate(zip(plan.merged, job, strict=True), start=1):
         groups.setdefault(group_of(name), []).append(difference)
         report(Advanced(count, name))
@@ -56,9 +56,7 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None) -> 
     )
 
 
-def _compare(
-    name: str, base: Mapping[str, Tensor], pair: tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
-) -> Difference:
+def _compare(name: str, base: Mapping[str, Array], pair: tuple[Mapping[str, Array], Mapping[str, Array]]) -> Difference:
     return compare(base[name], pair[0][name], pair[1][name])
 
 

@@ -41,7 +41,7 @@ class Sources:
     @property
     def size(self) -> int:
         """Bytes of a merged model's weights, which have the base's shapes and dtypes."""
-        return sum(tensor.nbytes for tensor in self.base.weights.values())
+        return sum(array.nbytes for array in self.base.arrays.values())
 
     def other_bases(self, weights_hash: str | None) -> Iterator[str]:
         """Says which tuned models were made from another base.
@@ -104,8 +104,8 @@ def read_sources(config: Config, report: Report) -> Sources:
         )
     tuned = [read_encoder(path, family, check=False, report=report) for path in tuned_paths]
     plan = plan_merge(
-        base.weights,
-        [(str(each.path), each.weights) for each in tuned],
+        base.arrays,
+        [(str(each.path), each.arrays) for each in tuned],
         is_kept=lambda name: base.family.is_kept(name) or _is_absent(name, base, tuned),
     )
     recorded = {path: found for path in tuned_paths if (found := _recorded_base(path)) is not None}

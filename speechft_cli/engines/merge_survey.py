@@ -8,13 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from torch import Tensor
+import numpy as np
 
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.engines.merge_sources import Sources
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.ahead import in_order
+from speechft_cli.io.arrays import Array
 from speechft_cli.io.checkpoints import check_sums
 from speechft_cli.io.hashes import combined_hash, tensor_digest
 from speechft_cli.merging.filters import layer_of
@@ -42,6 +43,11 @@ class Survey:
     digests: Mapping[str, bytes]
     hashes: Sequence[str]
     distances: Sequence[Mapping[str, float]]
+
+    @property
+    def moved(self) -> set[str]:
+        """Names of tensors that have moved; a step that is too short to be squared is not seen."""
+        return {name for each in self.distances for name, distance in each.items() if distance}
 
     @property
     def tuned_distance(self) -> float:
@@ -74,13 +80,14 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
         RequestError: A tuned model has nothing to do with the base.
     """
     models = (sources.base, *sources.tuned)
-    names = list(dict.fromkeys(name for each in models for name in each.weights))
+    weights = [each.arrays for each in models]
+    names = list(dict.fromkeys(name for each in weights for name in each))
     merged = set(sources.plan.merged)
     checks = ThreadPoolExecutor(len(models))
     sums = [checks.submit(_check_sums, each) for each in models]
     report(Started("reading and hashing", len(names), "tensors"))
     looks: dict[str, _Look] = {}
-    job = in_order(lambda name: _look(name, models, name in merged), names, workers=os.cpu_count() or 1)
+    job = in_order(lambda name: _look(name, weights, name in merged), names, workers=os.cpu_count() or 1)
     for count, (name, look) in enumerate(zip(names, job, strict=True), start=1):
         looks[name] = look
         report(Advanced(count, name))
@@ -107,7 +114,7 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
 
 def _check_sums(checkpoint: EncoderCheckpoint) -> None:
     if checkpoint.path is not None and checkpoint.path.is_file() and checkpoint.path.suffix != ".safetensors":
-        check_sums(checkpoint.path, checkpoint.weights)
+        check_sums(checkpoint.path, checkpoint.arrays)
 
 
 def check_finite(where: str, broken: Iterable[str]) -> None:
@@ -122,8 +129,8 @@ def check_finite(where: str, broken: Iterable[str]) -> None:
         raise SpeechftError(f"{where}: must be finite, has NaN or Inf in {', '.join(names[:_NAMES_SHOWN])}{more}")
 
 
-def _look(name: str, models: Sequence[EncoderCheckpoint], is_merged: bool) -> _Look:
-    tensors = [each.weights.get(name) for each in models]
+def _look(name: str, models: Sequence[Mapping[str, Array]], is_merged: bool) -> _Look:
+    tensors = [each.get(name) for each in models]
     base, tuned = tensors[0], tensors[1:]
     digests = [None if tensor is None else tensor_digest(tensor) for tensor in tensors]
     if base is None or not is_merged:
@@ -133,12 +140,12 @@ def _look(name: str, models: Sequence[EncoderCheckpoint], is_merged: bool) -> _L
     # a distance is finite only when both ends are, which saves a look at each
     unclear = not all(map(math.isfinite, apart))
     broken = [unclear and not is_finite(tensor) for tensor in (base, *present)]
-    products = [_products(base, tensor) for tensor in present] if base.dim() > 1 else []
+    products = [_products(base, tensor) for tensor in present] if base.ndim > 1 else []
     return _Look(digests, apart, broken, products)
 
 
-def _products(base: Tensor, tuned: Tensor) -> tuple[float, float, float]:
-    a, b = (tensor.reshape(-1)[:_SAMPLE].double() for tensor in (base, tuned))
+def _products(base: Array, tuned: Array) -> tuple[float, float, float]:
+    a, b = (tensor.reshape(-1)[:_SAMPLE].astype(np.float64) for tensor in (base, tuned))
     return inner(a, a), inner(a, b), inner(b, b)
 
 

@@ -15,8 +15,8 @@ from speechft_cli.io.space import size_text
 from speechft_cli.merging.filters import choose, depths, group_of
 from speechft_cli.merging.plan import BUFFER, HEAD
 
-#: What Python and torch take by themselves [bytes].
-_RUNTIME = 600_000_000
+#: What Python and its libraries take by themselves [bytes].
+_RUNTIME = 150_000_000
 
 
 def memory_needed(sources: Sources, *, is_grid: bool, is_streamed: bool) -> int:
@@ -29,7 +29,7 @@ def memory_needed(sources: Sources, *, is_grid: bool, is_streamed: bool) -> int:
 
 def plan_keys(variant: Variant, sources: Sources, alpha: float) -> list[dict[str, object]]:
     """Returns what happens to each tensor: action, reason, bytes, shape and effective alpha."""
-    plan, base = sources.plan, sources.base.weights
+    plan, base = sources.plan, sources.base.arrays
     choices, deep = choose(variant.method, variant.filters, plan.merged), depths(plan.merged)
     rows: list[dict[str, object]] = []
     for name, tensor in base.items():

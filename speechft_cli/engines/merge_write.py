@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-import torch
-from torch import Tensor
-
 from speechft_cli.encoders import FORMATS
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.engines.merge_sources import Sources
 from speechft_cli.engines.merge_survey import Survey, check_finite
 from speechft_cli.engines.merge_targets import Target
 from speechft_cli.engines.merge_variants import Variant
 from speechft_cli.io.ahead import in_order
+from speechft_cli.io.arrays import Array
 from speechft_cli.io.hashes import combined_hash, file_hash, tensor_digest
 from speechft_cli.io.merge_folder import CARD, write_merge
-from speechft_cli.io.torch_archive import save_streamed, stand_in
+from speechft_cli.io.torch_archive import save_archive
+from speechft_cli.io.torch_pickle import Slot
 from speechft_cli.merging.base import Curve
 from speechft_cli.merging.filters import group_of
 from speechft_cli.merging.weights import distance, drawer, is_finite, total
@@ -39,7 +39,7 @@ class _Part:
     """One merged tensor and what is known of it."""
 
     name: str
-    tensor: Tensor
+    array: Array
     digest: bytes
     distance: float
     is_finite: bool
@@ -64,7 +64,7 @@ class _Facts:
 
 
 class Writer:
-    """Writes merged encoders one after the other; the curves of one variant serve all its alphas."""
+    """Writes merged encoders, also from several threads; the curves of one variant serve all its alphas."""
 
     def __init__(self, sources: Sources, survey: Survey, targets: Sequence[Target], *, whole_kernels: bool) -> None:
         """Draws no curve yet.
@@ -72,18 +72,17 @@ class Writer:
         Args:
             sources: What is merged.
             survey: What is known of it.
-            targets: All that will be written, those of one variant together.
+            targets: All that will be written.
             whole_kernels: Merge the kernels of weight-normed convolutions, not their stored halves.
         """
         self._sources = sources
         self._survey = survey
         self._whole_kernels = whole_kernels
-        variants = [target.variant for target in targets]
-        self._last = {id(variant): number for number, variant in enumerate(variants)}
-        self._is_grid = {key: sum(id(each) == key for each in variants) > 1 for key in self._last}
-        self._written = 0
+        self._turn = threading.Lock()
+        self._missing = Counter(id(target.variant) for target in targets)
+        self._is_grid = {key: count > 1 for key, count in self._missing.items()}
         self._curve_of: dict[int, Callable[[str], Curve]] = {}
-        self._curves: dict[str, Curve] = {}
+        self._curves: dict[int, dict[str, Curve]] = {}
 
     def write(self, target: Target, card_facts: Mapping[str, str]) -> None:
         """Writes one merged encoder with its card and record.
@@ -95,28 +94,31 @@ class Writer:
         Raises:
             SpeechftError: It is not finite somewhere, or can't be written; nothing of it is left.
         """
-        with _one_thread_each():
-            write_merge(target.folder, lambda folder: self._fill(folder, target, card_facts))
-        self._written += 1
-        if self._last[id(target.variant)] < self._written:
-            self._curves.clear()
-            self._curve_of.clear()
+        write_merge(target.folder, lambda folder: self._fill_alone(folder, target, card_facts))
+
+    def _fill_alone(self, folder: Path, target: Target, card_facts: Mapping[str, str]) -> Mapping[str, object]:
+        # while one waits for the disk, the next may be computed; two computed at once would only take more memory
+        with self._turn:
+            record = self._fill(folder, target, card_facts)
+            self._missing[id(target.variant)] -= 1
+            if not self._missing[id(target.variant)]:
+                self._curve_of.pop(id(target.variant))
+                self._curves.pop(id(target.variant), None)
+        return record
 
     def _fill(self, folder: Path, target: Target, card_facts: Mapping[str, str]) -> Mapping[str, object]:
         self._prepare(target.variant)
         base, facts = self._sources.base, _Facts()
-        parts = facts.passing(
-            in_order(lambda name: self._part(name, target), base.weights, workers=os.cpu_count() or 1)
-        )
+        parts = facts.passing(in_order(lambda name: self._part(name, target), base.arrays, workers=os.cpu_count() or 1))
         hashes: dict[str, str] = {}
-        if list(target.files) == ["s3prl"] and not _holds_tensor(base.container):
+        if list(target.files) == ["s3prl"]:
             (name,) = target.files.values()
-            stand_ins = base.with_weights({key: stand_in(tensor) for key, tensor in base.weights.items()})
-            hashes[name] = save_streamed(stand_ins.tree(), (part.tensor for part in parts), folder / name)
+            tree = base.tree_of({key: Slot.of(array) for key, array in base.arrays.items()})
+            hashes[name] = save_archive(tree, folder / name, (part.array for part in parts))
             check_finite(target.name, facts.broken)
             record = self._record(target, facts, card_facts)
         else:
-            merged = base.with_weights({part.name: part.tensor for part in parts})
+            merged = base.with_weights(Tensors({part.name: part.array for part in parts}))
             check_finite(target.name, facts.broken)
             record = self._record(target, facts, card_facts)
             _save(merged, folder, target.files, record)
@@ -134,7 +136,7 @@ class Writer:
         return {**record, "output": {**output, "bytes": size, "files": files}}
 
     def _part(self, name: str, target: Target) -> _Part:
-        base = self._sources.base.weights[name]
+        base = self._sources.base.arrays[name]
         merged = self._curve(name, target)(float(target.alpha)) if name in self._survey.distances[0] else base
         if merged is base:
             return _Part(name, base, self._survey.digests[name], 0.0, True)
@@ -147,20 +149,22 @@ class Writer:
         if id(variant) not in self._curve_of:
             self._curve_of[id(variant)] = drawer(
                 variant.method,
-                self._sources.base.weights,
-                [each.weights for each in self._sources.tuned],
+                self._sources.base.arrays,
+                [each.arrays for each in self._sources.tuned],
                 self._sources.plan.merged,
                 filters=variant.filters,
                 whole_kernels=self._whole_kernels,
+                moved=self._survey.moved,
             )
 
     def _curve(self, name: str, target: Target) -> Curve:
         key = id(target.variant)
         if not self._is_grid[key]:
             return self._curve_of[key](name)  # nobody will ask again, so it takes no memory
-        if name not in self._curves:
-            self._curves[name] = self._curve_of[key](name)
-        return self._curves[name]
+        known = self._curves.setdefault(key, {})
+        if name not in known:
+            known[name] = self._curve_of[key](name)
+        return known[name]
 
     def _record(self, target: Target, facts: _Facts, card_facts: Mapping[str, str]) -> dict[str, object]:
         output = {
@@ -171,13 +175,6 @@ class Writer:
             "moved": _moved(facts.distances, self._survey.distances),
         }
         return {**target.record, **card_facts, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
-
-
-def _holds_tensor(value: object) -> bool:
-    """Whether a checkpoint's configuration holds a tensor anywhere, which a stream could not tell from weights."""
-    if isinstance(value, Mapping):
-        return any(map(_holds_tensor, value.values()))
-    return isinstance(value, Tensor) or (isinstance(value, list | tuple) and any(map(_holds_tensor, value)))
 
 
 def _save(merged: EncoderCheckpoint, folder: Path, files: Mapping[str, str], record: Mapping[str, object]) -> None:
@@ -196,14 +193,3 @@ def _moved(merged: Mapping[str, float], tuned: Sequence[Mapping[str, float]]) ->
         whole = sum(total(each[name] for name in names) for each in tuned) / len(tuned)
         found[group] = total(merged[name] for name in names) / whole if whole else None
     return found
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Leaves the cores to the threads that each work on a tensor of their own."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

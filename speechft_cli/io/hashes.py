@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # naming a file must not cost a second and 300 MB
+if TYPE_CHECKING:  # naming a file must cost neither torch nor numpy
     from torch import Tensor
+
+    from speechft_cli.io.arrays import Array
 
 
 def file_hash(path: Path) -> str:
@@ -19,7 +21,7 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def weights_hash(weights: Mapping[str, Tensor]) -> str:
+def weights_hash(weights: Mapping[str, Tensor] | Mapping[str, Array]) -> str:
     """Returns the SHA-256 over names, dtypes, shapes and bytes of all tensors, in the order of their names.
 
     The same weights have the same hash in whatever file format they lie. It is the hash of the tensors' hashes, so
@@ -30,10 +32,15 @@ def weights_hash(weights: Mapping[str, Tensor]) -> str:
     return combined_hash(digests)
 
 
-def tensor_digest(tensor: Tensor) -> bytes:
+def tensor_digest(tensor: Tensor | Array) -> bytes:
     """Returns the SHA-256 over dtype, shape and bytes of a tensor."""
-    digest = hashlib.sha256(f"{tensor.dtype} {tuple(tensor.shape)}\n".encode())
-    digest.update(tensor_bytes(tensor))
+    import numpy as np
+
+    from speechft_cli.io.arrays import array_bytes, dtype_name, to_array
+
+    array = tensor if isinstance(tensor, np.ndarray) else to_array(tensor)
+    digest = hashlib.sha256(f"torch.{dtype_name(array)} {array.shape}\n".encode())
+    digest.update(array_bytes(array))
     return digest.digest()
 
 
@@ -43,11 +50,3 @@ def combined_hash(digests: Mapping[str, bytes]) -> str:
     for name in sorted(digests):
         whole.update(f"{name}\n".encode() + digests[name])
     return whole.hexdigest()
-
-
-def tensor_bytes(tensor: Tensor) -> memoryview:
-    """Returns the bytes of a tensor in row-major order, without copying them where they lie so already."""
-    import torch  # catalogues need file_hash, and must not wait for torch
-
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
-    return flat.view(torch.uint8).numpy().data

@@ -1,16 +1,14 @@
 """Stand-ins for the objects that other software leaves in checkpoints: they keep the data and do nothing.
 
-A pickle names what it wants to call. torch's careful reader calls only what it is told is harmless, and lets a name
-stand for something else: so a file from fairseq or Lightning is read without fairseq or Lightning, and without any
-code that the file chooses.
+A pickle names what it wants to call. A careful reader calls only what is harmless, and lets a name stand for something
+else: so a file from fairseq or Lightning is read without fairseq or Lightning, and without any code that the file
+chooses.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-
-from torch import Tensor
 
 
 class Record:
@@ -66,8 +64,6 @@ def plain_dictionary(*arguments: object) -> dict[object, object]:
 def plain(value: object) -> object:
     """Returns `value` with every record in it replaced by its data: omegaconf's nodes by what they hold."""
     match value:
-        case Tensor():
-            return value
         case dict():
             return {key: plain(each) for key, each in value.items()}
         case list():

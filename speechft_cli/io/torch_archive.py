@@ -1,12 +1,14 @@
-"""Writing a torch checkpoint whose tensors are not all in memory: each is asked for when its turn has come.
+"""The zip archive that a torch checkpoint is, read and written without torch.
 
-The file is the one that torch.save would write: torch lays it out without the numbers, and they are filled in from
-the front to the back, with the checksums that a zip archive has.
+Reading maps the file: what nobody looks at is never read. Writing asks for each tensor when its turn has come, so that
+they need not lie in memory together; the file is the one that torch.save would write.
 """
 
 from __future__ import annotations
 
+import bisect
 import hashlib
+import mmap
 import os
 import struct
 import zipfile
@@ -14,36 +16,110 @@ import zlib
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, TypeAlias, cast
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from speechft_cli.io.hashes import tensor_bytes
+from speechft_cli.io.arrays import Array, array_bytes
+from speechft_cli.io.torch_pickle import Slot, dump, load
 
-#: Of a zip archive: signatures; bytes before the name in an entry's header, here and in the directory at the end; and
-#: where in them the lengths of the name and of what comes after it lie, and the checksum.
-_DESCRIPTOR, _CENTRAL = b"PK\x07\x08", b"PK\x01\x02"
-_LOCAL_SIZE, _LOCAL_NAME = 30, 26
-_CENTRAL_SIZE, _CENTRAL_NAME, _CENTRAL_CHECKSUM = 46, 28, 16
+Bytes: TypeAlias = NDArray[np.uint8]
+
+#: Of a zip archive: bytes before the name in an entry's header, and where in it the lengths of the name and of what
+#: comes after it lie.
+_LOCAL_SIZE, _LOCAL_LENGTHS = 30, 26
+#: What torch calls the entry with the pickle, and those with numbers.
+_PICKLE, _DATA = "/data.pkl", "/data/"
+#: torch lets numbers begin at multiples of this [bytes] and fills the gap with a field that readers skip.
+_ALIGNMENT, _PADDING = 64, b"FB"
 #: Bytes after which what was written is sent to the disk.
 _SYNCED = 64_000_000
-#: What torch calls the entries that hold numbers.
-_DATA = "/data/"
 
 
-def stand_in(tensor: Tensor) -> Tensor:
-    """Returns a tensor of the same dtype and shape whose memory is never touched, and so takes none."""
-    return torch.empty(tensor.shape, dtype=tensor.dtype)
+def read_archive(path: Path) -> object:
+    """Returns what lies in a torch checkpoint, with arrays mapped from the file in place of tensors.
+
+    Raises:
+        ForeignTypesError: It holds something that is not harmless.
+        Exception: It is damaged, in whatever way.
+    """
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        entries = {info.filename: info for info in archive.infolist()}
+        # a private mapping: whoever changes a tensor changes neither the file nor anybody else's copy
+        content = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), np.uint8)
+
+    def entry(name: str) -> Bytes:
+        info = entries[name]
+        start = _start(info, content)
+        if info.compress_type != zipfile.ZIP_STORED or start + info.file_size > len(content):
+            raise ValueError(f"{name} must lie in the file as it is, whole")
+        return content[start : start + info.file_size]
+
+    (pickled,) = (name for name in entries if name.endswith(_PICKLE))
+    root = pickled.removesuffix(_PICKLE)
+    order = f"{root}/byteorder"
+    if order in entries and entry(order).tobytes() != b"little":
+        raise ValueError("numbers must be little-endian")
+    return load(entry(pickled).tobytes(), lambda key: entry(f"{root}{_DATA}{key}"))
 
 
-def save_streamed(tree: Mapping[str, object], tensors: Iterable[Tensor], path: Path) -> str:
-    """Writes `tree` as torch.save does, with the numbers of `tensors` in place of its own.
+def damaged(path: Path, arrays: Mapping[str, Array]) -> list[str]:
+    """Returns the names of arrays of `read_archive` that are not what was written, by the checksums in the file.
+
+    torch itself does not look at them. A file that was written without them counts as whole, and so does an array that
+    is not mapped from it.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    begins: dict[int, zipfile.ZipInfo] = {}
+    order: list[int] = []
+    known: dict[int, bool] = {}
+    broken = []
+    for name, array in arrays.items():
+        content = _mapped(array)
+        if content is None or not array.size:
+            continue
+        if not begins:
+            begins = {_start(info, content): info for info in entries if info.file_size}
+            order = sorted(begins)
+        place = _address(array) - _address(content)
+        start = order[bisect.bisect_right(order, place) - 1]
+        if start not in known:  # tensors may share a storage
+            info = begins[start]
+            known[start] = zlib.crc32(content[start : start + info.file_size].data) == info.CRC
+        if not known[start]:
+            broken.append(name)
+    return broken if any(known.values()) else []
+
+
+def _start(info: zipfile.ZipInfo, content: Bytes) -> int:
+    """Where an entry's own bytes begin."""
+    lengths: tuple[int, int] = struct.unpack_from("<HH", content.data, info.header_offset + _LOCAL_LENGTHS)
+    return info.header_offset + _LOCAL_SIZE + sum(lengths)
+
+
+def _mapped(array: Array) -> Bytes | None:
+    """The whole file that an array is mapped from; None for one that lies in memory."""
+    owner: object = array
+    while isinstance(owner, np.ndarray) and isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    below = owner.base if isinstance(owner, np.ndarray) else None
+    is_mapped = isinstance(below, memoryview) and isinstance(below.obj, mmap.mmap)
+    return cast("Bytes", owner) if is_mapped else None
+
+
+def _address(array: np.ndarray[tuple[int, ...], np.dtype[Any]]) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def save_archive(tree: Mapping[str, object], path: Path, arrays: Iterable[Array] = ()) -> str:
+    """Writes `tree` as torch.save does.
 
     Args:
-        tree: Holds no tensors but stand-ins, each its own.
-        tensors: One for each stand-in, in the order in which they lie in the tree; asked for one after the other.
+        tree: Holds arrays where torch would have tensors, or slots that are filled later.
         path: The file.
+        arrays: One for each slot, in the order in which they lie in the tree; asked for one after the other.
 
     Returns:
         The SHA-256 of the file as hex.
@@ -51,19 +127,29 @@ def save_streamed(tree: Mapping[str, object], tensors: Iterable[Tensor], path: P
     Raises:
         OSError: The file can't be written.
     """
-    layout = path.with_name(f"{path.name}.layout") / path.name  # the archive's inner folder is named after the file
-    layout.parent.mkdir()
-    try:
-        try:
-            with torch.serialization.skip_data():
-                torch.save(tree, layout)
-        except RuntimeError as error:  # how torch reports a full disk
-            raise OSError(str(error)) from error
-        with layout.open("rb") as source, path.open("wb") as target, ThreadPoolExecutor(1) as disk:
-            return _fill(source, _Target(target, disk), tensors)
-    finally:
-        layout.unlink(missing_ok=True)
-        layout.parent.rmdir()
+    pickled, places = dump(tree)
+    root, later = path.stem, iter(arrays)
+    with path.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as disk:
+        target = _Target(file, disk)
+        with zipfile.ZipFile(target, "w") as archive:
+            # torch's order; the last one would be a number of its own for each file, here it is the same for all
+            for name, content in (
+                ("data.pkl", pickled),
+                (".format_version", b"1"),
+                (".storage_alignment", str(_ALIGNMENT).encode()),
+                ("byteorder", b"little"),
+            ):
+                _add(archive, target, f"{root}/{name}", memoryview(content))
+            for key, place in enumerate(places):
+                array = next(later) if isinstance(place, Slot) else place
+                if Slot.of(array) != Slot(place.dtype, place.shape):
+                    raise ValueError(
+                        f"data/{key}: must be {place.dtype} {place.shape}, got {array.dtype} {array.shape}"
+                    )
+                _add(archive, target, f"{root}{_DATA}{key}", array_bytes(array))
+            _add(archive, target, f"{root}/version", memoryview(b"3\n"))
+            _add(archive, target, f"{root}/.data/serialization_id", memoryview(b"0" * 40))
+        return target.hexdigest()
 
 
 class _Target:
@@ -74,62 +160,36 @@ class _Target:
         self._disk = disk
         self._digest = hashlib.sha256()
         self._waiting = 0
+        self.size = 0
 
-    def write(self, data: bytes | memoryview) -> None:
-        self._file.write(data)
+    def write(self, data: bytes | memoryview) -> int:
+        rest = memoryview(data)
+        while rest:  # an unbuffered file may take less than it is given
+            rest = rest[self._file.write(rest) :]
         self._digest.update(data)
+        self.size += len(data)
         self._waiting += len(data)
         if self._waiting > _SYNCED:
             self._waiting = 0
             # what fails here fails again when the finished file is synced, and is reported then
             self._disk.submit(os.fsync, self._file.fileno())
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing waits in here."""
+
+    def close(self) -> None:
+        """Whoever opened the file closes it."""
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()
 
 
-def _fill(source: BinaryIO, target: _Target, tensors: Iterable[Tensor]) -> str:
-    with zipfile.ZipFile(source) as archive:
-        entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
-        directory = archive.start_dir
-    # torch lays the tensors down in the order in which it meets them
-    numbers = iter(tensors)
-    checksums: dict[str, int] = {}
-    ends = [*(entry.header_offset for entry in entries[1:]), directory]
-    for entry, end in zip(entries, ends, strict=True):
-        source.seek(entry.header_offset)
-        header = source.read(_LOCAL_SIZE)
-        target.write(header + source.read(sum(struct.unpack_from("<HH", header, _LOCAL_NAME))))
-        if _DATA in entry.filename:
-            data = tensor_bytes(next(numbers))
-            if len(data) != entry.file_size:
-                raise ValueError(f"{entry.filename}: must have {entry.file_size} bytes, got {len(data)}")
-            target.write(data)
-            checksums[entry.filename] = zlib.crc32(data)
-            source.seek(entry.file_size, 1)
-        else:
-            target.write(source.read(entry.file_size))
-            checksums[entry.filename] = entry.CRC
-        target.write(_with_checksum(source.read(end - source.tell()), checksums[entry.filename]))
-    source.seek(directory)
-    target.write(_directory(source.read(), checksums))
-    return target.hexdigest()
-
-
-def _with_checksum(descriptor: bytes, checksum: int) -> bytes:
-    """What follows an entry's content: a signature, the checksum, the sizes; nothing after an empty entry."""
-    if not descriptor.startswith(_DESCRIPTOR):
-        return descriptor
-    return descriptor[:4] + struct.pack("<I", checksum) + descriptor[8:]
-
-
-def _directory(directory: bytes, checksums: Mapping[str, int]) -> bytes:
-    """The list of entries at the end of the archive, with the checksums filled in."""
-    filled = bytearray(directory)
-    place = 0
-    while filled[place : place + 4] == _CENTRAL:
-        lengths = struct.unpack_from("<HHH", filled, place + _CENTRAL_NAME)
-        name = filled[place + _CENTRAL_SIZE : place + _CENTRAL_SIZE + lengths[0]].decode()
-        struct.pack_into("<I", filled, place + _CENTRAL_CHECKSUM, checksums[name])
-        place += _CENTRAL_SIZE + sum(lengths)
-    return bytes(filled)
+def _add(archive: zipfile.ZipFile, target: _Target, name: str, content: memoryview) -> None:
+    info = zipfile.ZipInfo(name)
+    info.file_size = len(content)
+    before = target.size + _LOCAL_SIZE + len(name) + len(_PADDING) + 2
+    gap = -before % _ALIGNMENT
+    info.extra = _PADDING + struct.pack("<H", gap) + b"Z" * gap
+    with archive.open(info, "w") as entry:
+        entry.write(content)

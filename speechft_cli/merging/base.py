@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from torch import Tensor
+
+from speechft_cli.io.arrays import Array
 
 #: alpha → tensor. One curve serves a whole grid, so what does not depend on alpha is computed when it is drawn.
-Curve = Callable[[float], Tensor]
+Curve = Callable[[float], Array]
 
 #: (base, tuned) of every merged tensor of two whole models, in fp32 or fp64.
-Whole = Callable[[], Iterable[tuple[Tensor, Tensor]]]
+Whole = Callable[[], Iterable[tuple[Array, Array]]]
 
 
 def _several(value: object) -> object:
@@ -63,7 +64,7 @@ class MergeMethod(BaseModel):
     """Tuned models that it takes at most; None: any number."""
 
     @abstractmethod
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Draws the curve of one tensor.
 
         Args:

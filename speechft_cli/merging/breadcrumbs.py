@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
+import numpy as np
 from pydantic import Field
-from torch import Tensor
 
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, Spot, WeightedMethod
 from speechft_cli.merging.magnitudes import kth_largest
 from speechft_cli.merging.task_vectors import line, weighted_sum
@@ -32,16 +33,16 @@ class Breadcrumbs(WeightedMethod):
         """Returns what alpha 1 adds of each task vector, where nothing is dropped."""
         return tuple(self.lambda_ * weight for weight in super().sizes(count))
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · sum of what is left of the task vectors."""
         del spot
         vectors = []
         for each in tuned:
             vector = each - base
-            size = vector.abs()
-            kept = int(self.density * size.numel())
-            dropped = min(int(self.gamma * size.numel()), size.numel() - kept)
+            size = np.abs(vector)
+            kept = int(self.density * size.size)
+            dropped = min(int(self.gamma * size.size), size.size - kept)
             # strictly below the smallest outlier, at least the smallest change that is kept
             largest, smallest = kth_largest(size, dropped), kth_largest(size, dropped + kept)
-            vectors.append(vector.mul_((size < largest) & (size >= smallest)) if kept else vector.zero_())
+            vectors.append(vector * ((size < largest) & (size >= smallest)) if kept else np.zeros_like(vector))
         return line(base, weighted_sum(vectors, super().sizes(len(tuned))), self.lambda_)

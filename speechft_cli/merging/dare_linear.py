@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
-from torch import Tensor
 
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, Spot, WeightedMethod
 from speechft_cli.merging.dropping import drop
 from speechft_cli.merging.task_vectors import divisor, line, weighted_sum
@@ -41,7 +41,7 @@ class DareLinear(WeightedMethod):
         share = self.lambda_ * (1.0 if self.rescale else self.density) / divisor(weights, normalize=self.normalize)
         return tuple(share * weight for weight in weights)
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · sum of the thinned task vectors."""
         weights = super().sizes(len(tuned))
         step = weighted_sum(self.thin(base, tuned, spot), weights)
@@ -54,7 +54,7 @@ class DareLinear(WeightedMethod):
             found.append("weight: must not sum to 0 when normalize is true")
         return found
 
-    def thin(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> list[Tensor]:
+    def thin(self, base: Array, tuned: Sequence[Array], spot: Spot) -> list[Array]:
         """Returns the task vectors without what is dropped."""
         return [
             drop(each - base, self.density, rescale=self.rescale, seed=self.seed, name=spot.name, number=number)

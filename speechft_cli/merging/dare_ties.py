@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import Tensor
-
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, Spot
 from speechft_cli.merging.dare_linear import DareLinear
 from speechft_cli.merging.signs import merge_agreeing
@@ -21,7 +20,7 @@ class DareTies(DareLinear):
 
     name: ClassVar[str] = "dare_ties"
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · merged task vector."""
         weights = self.weight * len(tuned) if len(self.weight) == 1 else self.weight
         step = merge_agreeing(self.thin(base, tuned, spot), weights, normalize=self.normalize)

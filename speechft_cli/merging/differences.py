@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.inner import inner
 
 
@@ -57,21 +57,21 @@ class Difference:
         return self.moved / self.numbers if self.numbers else 0.0
 
 
-def compare(base: Tensor, one: Tensor, other: Tensor) -> Difference:
+def compare(base: Array, one: Array, other: Array) -> Difference:
     """Compares one tensor of two models, computed in fp32, or fp64 where one is fp64."""
-    precision = torch.float64 if torch.float64 in (base.dtype, one.dtype, other.dtype) else torch.float32
-    start = base.to(precision)
-    a, b = one.to(precision) - start, other.to(precision) - start
-    products = a.sign() * b.sign()
+    precision: type[np.floating] = np.float64 if np.float64 in (base.dtype, one.dtype, other.dtype) else np.float32
+    start = base.astype(precision, copy=False)
+    a, b = one.astype(precision, copy=False) - start, other.astype(precision, copy=False) - start
+    products = np.sign(a) * np.sign(b)
     return Difference(
         base=math.sqrt(inner(start, start)),
         one=math.sqrt(inner(a, a)),
         other=math.sqrt(inner(b, b)),
         product=inner(a, b),
-        numbers=base.numel(),
-        moved=int(torch.count_nonzero(a)),
-        shared=int(torch.count_nonzero(products)),
-        opposed=int(torch.count_nonzero(products < 0)),
+        numbers=base.size,
+        moved=int(np.count_nonzero(a)),
+        shared=int(np.count_nonzero(products)),
+        opposed=int(np.count_nonzero(products < 0)),
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from speechft_cli.io.arrays import Array
 
 
-def drop(vector: Tensor, density: float, *, rescale: bool, seed: int, name: str, number: int) -> Tensor:
+def drop(vector: Array, density: float, *, rescale: bool, seed: int, name: str, number: int) -> Array:
     """Keeps each element with probability `density`, in place.
 
     Args:
@@ -24,7 +25,11 @@ def drop(vector: Tensor, density: float, *, rescale: bool, seed: int, name: str,
     if density == 1:
         return vector
     digest = hashlib.sha256(f"{seed} {number} {name}".encode()).digest()
-    generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
-    # uniform numbers, not torch.bernoulli, whose stream depends on how torch was built
-    vector *= torch.rand(vector.shape, generator=generator) < density
-    return vector.div_(density) if rescale and density > 0 else vector
+    # the raw numbers of Philox, which no version and no machine changes; each makes two of 32 bits
+    count = vector.size
+    raw = np.random.Philox(key=int.from_bytes(digest[:16], "big")).random_raw((count + 1) // 2)
+    kept = raw.view(np.uint32)[:count].reshape(vector.shape) < round(density * 2**32)
+    vector *= kept
+    if rescale and density > 0:
+        vector /= density
+    return vector

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
-import torch
-from torch import Tensor
+import numpy as np
 
-#: Numbers summed in fp32 before fp64 takes over: few enough for 1e-7, enough for speed.
-_CHUNK = 1 << 16
+from speechft_cli.io.arrays import Array
+
+#: Numbers summed in fp32 before fp64 takes over: few enough for 1e-7 and for a core's own cache.
+_BLOCK = 1 << 15
 
 
-def inner(one: Tensor, other: Tensor) -> float:
-    """Returns the inner product of two tensors of one shape."""
+def inner(one: Array, other: Array) -> float:
+    """Returns the inner product of two arrays of one shape."""
+    with np.errstate(over="ignore", invalid="ignore"):  # whoever asks looks at the result
+        return sum(float((a * b).sum()) for a, b in _blocks(one, other))
+
+
+def length(array: Array) -> float:
+    """Returns the Euclidean norm; NaN or infinite where the array holds such a number, or ones too large to square."""
+    return math.sqrt(inner(array, array))
+
+
+def apart(one: Array, other: Array) -> float:
+    """Returns the Euclidean distance between two arrays of one shape; not finite as `length`."""
+    found = 0.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        for a, b in _blocks(one, other):
+            difference = a - b
+            difference *= difference
+            found += float(difference.sum())
+    return math.sqrt(found)
+
+
+def _blocks(one: Array, other: Array) -> Iterator[tuple[Array, Array]]:
+    """Runs through two arrays in fp32, or fp64 where one is fp64."""
+    precision = np.result_type(np.float32, *(each.dtype for each in (one, other) if each.dtype == np.float64))
     one, other = one.reshape(-1), other.reshape(-1)
-    if one.dtype == torch.float64:
-        return torch.dot(one, other).item()
-    one, other = one.float(), other.float()
-    starts = range(0, one.numel(), _CHUNK)
-    return sum(torch.dot(one[i : i + _CHUNK], other[i : i + _CHUNK]).item() for i in starts)
-
-
-def length(tensor: Tensor) -> float:
-    """Returns the Euclidean norm; NaN or infinite where the tensor holds such a number, or ones too large to square."""
-    return math.sqrt(inner(tensor, tensor))
+    for start in range(0, one.size, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        yield one[part].astype(precision, copy=False), other[part].astype(precision, copy=False)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from pydantic import Field
-from torch import Tensor
 
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, Spot, WeightedMethod
 from speechft_cli.merging.sphere import gram, mean_on_sphere
 from speechft_cli.merging.task_vectors import line_to
@@ -43,7 +43,7 @@ class Karcher(WeightedMethod):
             found.append("weight: must not sum to 0")
         return found
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → the mean; on the straight line where a tensor is zero and has no direction."""
         del spot
         models = (base, *tuned)
@@ -54,7 +54,7 @@ class Karcher(WeightedMethod):
             return line_to(base, tuned, shares, total=1.0, size=1.0)
         cosines = [[products[i][j] / (lengths[i] * lengths[j]) for j in range(len(models))] for i in range(len(models))]
 
-        def at(alpha: float) -> Tensor:
+        def at(alpha: float) -> Array:
             if alpha == 1 and len(tuned) == 1:
                 return tuned[0]
             weights = (1 - alpha, *(alpha * share for share in shares))
@@ -62,7 +62,7 @@ class Karcher(WeightedMethod):
             size = math.fsum(weight * each for weight, each in zip(weights, lengths, strict=True))
             merged = base * (mean[0] * size / lengths[0])
             for model, part, each in zip(tuned, mean[1:], lengths[1:], strict=True):
-                merged.add_(model, alpha=part * size / each)
+                merged += model * (part * size / each)
             return merged
 
         return at

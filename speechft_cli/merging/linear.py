@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import Tensor
-
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, MergeMethod, Spot, Weight
 from speechft_cli.merging.task_vectors import divisor, line_to
 
@@ -45,7 +44,7 @@ class Linear(MergeMethod):
             found.append("weight: must not sum to 0 when normalize is true")
         return found
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · weighted sum of the task vectors."""
         del spot
         count = len(tuned)

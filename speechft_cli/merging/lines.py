@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from torch import Tensor
-
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, Spot
 from speechft_cli.merging.linear import Linear
 
@@ -26,11 +25,11 @@ class LiNeS(Linear):
     deep: float = 1.0
     """λ of the last layer."""
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ(l) · weighted sum of the task vectors."""
         along = super().curve(base, tuned, spot)
         scale = self.scale(spot)
-        return lambda alpha: base.clone() if scale == 0 else along(alpha * scale)
+        return lambda alpha: base.copy() if scale == 0 else along(alpha * scale)
 
     def scale(self, spot: Spot) -> float:
         """Returns λ(l)."""

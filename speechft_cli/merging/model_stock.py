@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import ClassVar
 
-from torch import Tensor
-
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, MergeMethod, Spot
 from speechft_cli.merging.inner import inner, length
 from speechft_cli.merging.task_vectors import line, weighted_sum
@@ -28,7 +27,7 @@ class ModelStock(MergeMethod):
         """Returns the most that alpha 1 adds of each task vector: where all of them agree."""
         return (1 / count,) * count
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · t · mean task vector."""
         del spot
         vectors = [each - base for each in tuned]

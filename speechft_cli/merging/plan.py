@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from speechft_cli.errors import RequestError
+from speechft_cli.io.arrays import Array, dtype_name, is_float
 from speechft_cli.merging.filters import layer_of
 
 HEAD = "pre-training head"
@@ -30,12 +29,12 @@ class MergePlan:
 
 
 def plan_merge(
-    base: Mapping[str, Tensor], tuned: Sequence[tuple[str, Mapping[str, Tensor]]], *, is_kept: Callable[[str], bool]
+    base: Mapping[str, Array], tuned: Sequence[tuple[str, Mapping[str, Array]]], *, is_kept: Callable[[str], bool]
 ) -> MergePlan:
     """Decides for each tensor whether it is merged, from names, shapes and dtypes alone.
 
     Args:
-        base: θ0; may lie on the meta device, as may the others.
+        base: θ0; none of its numbers is looked at.
         tuned: (where it comes from, weights) of each θ'.
         is_kept: Whether the tensor of this name belongs to the pre-training objective, so that the base's is kept
             and a tuned model need not have it.
@@ -53,11 +52,11 @@ def plan_merge(
     if misfits:
         raise RequestError("\n".join(misfits), "merge a base only with models that were fine-tuned from it")
     kept = {name: HEAD for name in base if is_kept(name)}
-    kept |= {name: BUFFER for name, tensor in base.items() if name not in kept and not tensor.is_floating_point()}
+    kept |= {name: BUFFER for name, tensor in base.items() if name not in kept and not is_float(tensor)}
     return MergePlan(tuple(name for name in base if name not in kept), kept)
 
 
-def _problems(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], is_kept: Callable[[str], bool]) -> Sequence[str]:
+def _problems(base: Mapping[str, Array], tuned: Mapping[str, Array], is_kept: Callable[[str], bool]) -> Sequence[str]:
     problems = []
     for name, tensor in base.items():
         if is_kept(name):
@@ -67,13 +66,13 @@ def _problems(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], is_kept: 
             problems.append(f"{name}: is missing")
         elif other.shape != tensor.shape:
             problems.append(f"{name}: must have shape {tuple(tensor.shape)}, got {tuple(other.shape)}")
-        elif other.is_floating_point() != tensor.is_floating_point():
+        elif is_float(other) != is_float(tensor):
             problems.append(f"{name}: must be of a kind with {_kind(tensor)}, got {_kind(other)}")
     problems += [f"{name}: is not in the base" for name in tuned if name not in base and not is_kept(name)]
     return problems
 
 
-def _cause(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> str:
+def _cause(base: Mapping[str, Array], tuned: Mapping[str, Array]) -> str:
     """The likeliest cause in plain words."""
     common = base.keys() & tuned.keys()
     if not common:
@@ -81,7 +80,7 @@ def _cause(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> str:
     sizes = Counter(
         (mine, other)
         for name in common
-        if base[name].dim() == tuned[name].dim()
+        if len(base[name].shape) == len(tuned[name].shape)
         for mine, other in zip(base[name].shape, tuned[name].shape, strict=True)
         if mine != other
     )
@@ -96,9 +95,9 @@ def _cause(base: Mapping[str, Tensor], tuned: Mapping[str, Tensor]) -> str:
     return "the tuned checkpoint is of another architecture, or not all of it was saved"
 
 
-def _layer_count(names: Mapping[str, Tensor]) -> int:
+def _layer_count(names: Mapping[str, Array]) -> int:
     return max((layer + 1 for name in names if (layer := layer_of(name)) is not None), default=0)
 
 
-def _kind(tensor: Tensor) -> str:
-    return str(tensor.dtype).removeprefix("torch.")
+def _kind(tensor: Array) -> str:
+    return dtype_name(tensor)

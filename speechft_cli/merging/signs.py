@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
+
+from speechft_cli.io.arrays import Array
 
 
-def merge_agreeing(vectors: Sequence[Tensor], weights: Sequence[float], *, normalize: bool) -> Tensor:
+def merge_agreeing(vectors: Sequence[Array], weights: Sequence[float], *, normalize: bool) -> Array:
     """Sums what agrees with the elected sign, which is that of the weighted sum.
 
     Args:
@@ -20,15 +21,15 @@ def merge_agreeing(vectors: Sequence[Tensor], weights: Sequence[float], *, norma
     Source: Yadav et al. 2023, TIES-merging, arXiv 2306.01708, section 4.2 (elect sign, disjoint merge).
     """
     weighted = [vector * weight for vector, weight in zip(vectors, weights, strict=True)]
-    total = weighted[0].clone()
+    total = weighted[0].copy()
     for vector in weighted[1:]:
         total += vector
-    elected = total.sign()
-    merged = torch.zeros_like(total)
-    used = torch.zeros_like(total)
+    elected = np.sign(total)
+    merged = np.zeros_like(total)
+    used = np.zeros_like(total)
     for vector, weight in zip(weighted, weights, strict=True):
-        agrees = (vector.sign() == elected) & (vector != 0)
+        agrees = (np.sign(vector) == elected) & (vector != 0)
         merged += vector * agrees
         if normalize:
             used += agrees * weight
-    return torch.where(used == 0, torch.zeros_like(merged), merged / used) if normalize else merged
+    return np.divide(merged, used, out=np.zeros_like(merged), where=used != 0) if normalize else merged

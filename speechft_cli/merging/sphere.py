@@ -5,31 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from torch import Tensor
+import numpy as np
 
-from speechft_cli.merging.inner import inner
+from speechft_cli.io.arrays import Array
+from speechft_cli.merging.inner import inner, length
 
 Matrix = Sequence[Sequence[float]]
 
 
-def gram(base: Tensor, tuned: Sequence[Tensor]) -> list[list[float]]:
+def gram(base: Array, tuned: Sequence[Array]) -> list[list[float]]:
     """Returns the inner products of base and tuned tensors, base first, computed in fp64.
 
     The angles between a model and what was fine-tuned from it are small, so half the digits are lost in them.
     """
-    vectors = [each.double() for each in (base, *tuned)]
+    vectors = [each.astype(np.float64) for each in (base, *tuned)]
     return [[inner(one, other) for other in vectors] for one in vectors]
 
 
-def angle_between(one: Tensor, other: Tensor) -> float | None:
+def angle_between(one: Array, other: Array) -> float | None:
     """Returns the angle between two tensors in [0, π]; None where one of them is zero."""
     products = gram(one, [other])
     lengths = math.sqrt(products[0][0]), math.sqrt(products[1][1])
     if not all(lengths):
         return None
-    a, b = one.double() / lengths[0], other.double() / lengths[1]
+    a, b = one.astype(np.float64) / lengths[0], other.astype(np.float64) / lengths[1]
     # stable for small angles, where the arc cosine is not
-    return 2 * math.atan2((a - b).norm().item(), (a + b).norm().item())
+    return 2 * math.atan2(length(a - b), length(a + b))
 
 
 def mean_on_sphere(

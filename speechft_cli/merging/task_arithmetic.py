@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from pydantic import Field
-from torch import Tensor
 
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, Spot, WeightedMethod
 from speechft_cli.merging.task_vectors import divisor, line_to
 
@@ -38,7 +38,7 @@ class TaskArithmetic(WeightedMethod):
             found.append("weight: must not sum to 0 when normalize is true")
         return found
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · weighted sum of the task vectors."""
         del spot
         weights = super().sizes(len(tuned))

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field
-from torch import Tensor
 
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, Spot, WeightedMethod, Whole
 from speechft_cli.merging.magnitudes import kth_largest, kth_largest_of_all
 from speechft_cli.merging.signs import merge_agreeing
@@ -46,20 +47,20 @@ class Ties(WeightedMethod):
         weights = super().sizes(count)
         return tuple(self.lambda_ if self.normalize else self.lambda_ * weight for weight in weights)
 
-    def curve(self, base: Tensor, tuned: Sequence[Tensor], spot: Spot) -> Curve:
+    def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · merged task vector."""
         vectors = []
         for number, each in enumerate(tuned):
             vector = each - base
-            size = vector.abs()
+            size = np.abs(vector)
             if self.trim == "model":
                 smallest = spot.survey[number]
             else:
-                smallest = kth_largest(size, max(1, int(self.density * size.numel())) if self.density else 0)
-            vectors.append(vector.mul_(size >= smallest))
+                smallest = kth_largest(size, max(1, int(self.density * size.size)) if self.density else 0)
+            vectors.append(vector * (size >= smallest))
         step = merge_agreeing(vectors, super().sizes(len(tuned)), normalize=self.normalize)
         return line(base, step, self.lambda_)
 
 
-def _changes(walk: Whole) -> Iterator[Tensor]:
+def _changes(walk: Whole) -> Iterator[Array]:
     return (tuned - base for base, tuned in walk())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve
 
 _LENGTH, _DIRECTION = ".weight_g", ".weight_v"
@@ -26,7 +26,7 @@ def pairs(names: Iterable[str]) -> dict[str, str]:
     return {name: other for name in known if (other := partner(name)) in known and other is not None}
 
 
-def kernel(length: Tensor, direction: Tensor) -> Tensor:
+def kernel(length: Array, direction: Array) -> Array:
     """Returns g · v / |v|, the norm taken over the dimensions in which g has size 1.
 
     Source: Salimans & Kingma 2016, "Weight normalization", arXiv 1602.07868, eq. 2.
@@ -36,9 +36,9 @@ def kernel(length: Tensor, direction: Tensor) -> Tensor:
 
 def half_curve(
     name: str,
-    base: tuple[Tensor, Tensor],
-    tuned: Sequence[tuple[Tensor, Tensor]],
-    draw: Callable[[Tensor, Sequence[Tensor]], Curve],
+    base: tuple[Array, Array],
+    tuned: Sequence[tuple[Array, Array]],
+    draw: Callable[[Array, Sequence[Array]], Curve],
 ) -> Curve:
     """Draws the curve of g or v such that their kernel goes along the curve of the kernels.
 
@@ -56,7 +56,7 @@ def half_curve(
     kernels = [kernel(*each) for each in tuned]
     along = draw(kernel(*base), kernels)
 
-    def at(alpha: float) -> Tensor:
+    def at(alpha: float) -> Array:
         merged = along(alpha)
         for each, halves in zip(kernels, tuned, strict=True):
             if merged is each:
@@ -66,7 +66,7 @@ def half_curve(
     return at
 
 
-def _norm(direction: Tensor, length: Tensor) -> Tensor:
-    over = [axis for axis, size in enumerate(length.shape) if size == 1]
-    norm: Tensor = torch.linalg.vector_norm(direction, dim=over, keepdim=True)
+def _norm(direction: Array, length: Array) -> Array:
+    over = tuple(axis for axis, size in enumerate(length.shape) if size == 1)
+    norm: Array = np.sqrt(np.square(direction).sum(axis=over, keepdims=True))
     return norm

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-import torch
-from torch import Tensor
+import numpy as np
 
+from speechft_cli.io.arrays import Array, is_float
 from speechft_cli.merging.base import Curve, MergeMethod, Spot
 from speechft_cli.merging.filters import Filter, choose, depths
-from speechft_cli.merging.inner import length
+from speechft_cli.merging.inner import apart
 from speechft_cli.merging.plan import MergePlan
 from speechft_cli.merging.weight_norm import half_curve, pairs
 
-Weights = Mapping[str, Tensor]
+Weights = Mapping[str, Array]
 
 
 def draw(
@@ -26,7 +26,7 @@ def draw(
     *,
     filters: Sequence[Filter] = (),
     whole_kernels: bool = False,
-) -> Callable[[float], dict[str, Tensor]]:
+) -> Callable[[float], dict[str, Array]]:
     """Draws the curve of all weights.
 
     Methods compute in fp32, or in fp64 where a tensor is fp64; the result has the base's dtypes.
@@ -46,7 +46,7 @@ def draw(
     curve_of = drawer(method, base, tuned, plan.merged, filters=filters, whole_kernels=whole_kernels)
     curves = {name: curve_of(name) for name in plan.merged}
 
-    def at(alpha: float) -> dict[str, Tensor]:
+    def at(alpha: float) -> dict[str, Array]:
         return {name: curves[name](alpha) if name in curves else tensor for name, tensor in base.items()}
 
     return at
@@ -60,8 +60,12 @@ def drawer(
     *,
     filters: Sequence[Filter] = (),
     whole_kernels: bool = False,
+    moved: Container[str] = (),
 ) -> Callable[[str], Curve]:
-    """Looks at the whole models once, and returns what draws the curve of one tensor by its name, as `draw` does."""
+    """Looks at the whole models once, and returns what draws the curve of one tensor by its name, as `draw` does.
+
+    Tensors that are known to have `moved` are not compared with the base again.
+    """
     choices, deep = choose(method, filters, names), depths(names)
     halves = pairs(names) if whole_kernels else {}
     used = {choice.method for choice in choices.values()}
@@ -76,20 +80,16 @@ def drawer(
             other = [base[halves[name]], *(weights[halves[name]] for weights in tuned)]
             curve = _kernel_curve(chosen.method, name, own, other, spot)
         else:
-            curve = _curve(chosen.method, own, spot)
+            is_still = name not in moved and not is_changed(own[0], own[1:])
+            curve = (lambda _: own[0]) if is_still else _curve(chosen.method, own, spot)
         return lambda alpha: curve(chosen.filter.alpha_of(alpha, spot.depth))
 
     return curve_of
 
 
-def is_changed(base: Tensor, tuned: Iterable[Tensor]) -> bool:
+def is_changed(base: Array, tuned: Iterable[Array]) -> bool:
     """Whether any tuned model has other numbers here than the base."""
-    return any(
-        not torch.equal(tensor, base)
-        if tensor.dtype == base.dtype
-        else not torch.equal(tensor.to(_precision([tensor, base])), base.to(_precision([tensor, base])))
-        for tensor in tuned
-    )
+    return any(not np.array_equal(*_same_type(tensor, base)) for tensor in tuned)
 
 
 def distances(weights: Weights, base: Weights, names: Iterable[str]) -> dict[str, float]:
@@ -97,14 +97,13 @@ def distances(weights: Weights, base: Weights, names: Iterable[str]) -> dict[str
     return {name: distance(weights[name], base[name]) for name in names}
 
 
-def distance(one: Tensor, other: Tensor) -> float:
+def distance(one: Array, other: Array) -> float:
     """Returns the Euclidean distance between two tensors, to seven digits; not finite where a number in them is not."""
     if one is other:
         return 0.0
-    precision = _precision([one, other])
-    found = length(one.to(precision) - other.to(precision))
+    found = apart(one, other)
     # the square of a large number may overflow where the number does not
-    return found if math.isfinite(found) else length(one.double() - other.double())
+    return found if math.isfinite(found) else apart(one.astype(np.float64), other.astype(np.float64))
 
 
 def total(distances: Iterable[float]) -> float:
@@ -117,42 +116,60 @@ def not_finite(weights: Weights, names: Iterable[str]) -> list[str]:
     return [name for name in names if not is_finite(weights[name])]
 
 
-def is_finite(tensor: Tensor) -> bool:
+def is_finite(tensor: Array) -> bool:
     """Whether a tensor holds neither a NaN nor an infinity."""
-    return not tensor.is_floating_point() or bool(tensor.isfinite().all().item())
+    return not is_float(tensor) or bool(np.isfinite(tensor).all())
 
 
-def _curve(method: MergeMethod, models: Sequence[Tensor], spot: Spot) -> Curve:
+def _curve(method: MergeMethod, models: Sequence[Array], spot: Spot) -> Curve:
     base, tuned = models[0], models[1:]
-    if not is_changed(base, tuned):
-        return lambda _: base
     precision = _precision(models)
-    curve = method.curve(base.to(precision), [tensor.to(precision) for tensor in tuned], spot)
-
-    def at(alpha: float) -> Tensor:
-        # -0.0 + 0 · x is +0.0, so arithmetic alone would not give the base bit for bit
-        return base if alpha == 0 else curve(alpha).to(base.dtype)
-
-    return at
+    curve = method.curve(_as(base, precision), [_as(tensor, precision) for tensor in tuned], spot)
+    return _stored(curve, base)
 
 
-def _kernel_curve(method: MergeMethod, name: str, own: Sequence[Tensor], other: Sequence[Tensor], spot: Spot) -> Curve:
+def _kernel_curve(method: MergeMethod, name: str, own: Sequence[Array], other: Sequence[Array], spot: Spot) -> Curve:
     base = own[0]
     if not is_changed(base, own[1:]) and not is_changed(other[0], other[1:]):
         return lambda _: base
     precision = _precision([*own, *other])
     ordered = (own, other) if name < spot.name else (other, own)
-    lengths, directions = ([tensor.to(precision) for tensor in each] for each in ordered)
+    lengths, directions = ([_as(tensor, precision) for tensor in each] for each in ordered)
     halves = list(zip(lengths, directions, strict=True))
     curve = half_curve(name, halves[0], halves[1:], lambda kernel, kernels: method.curve(kernel, kernels, spot))
-    return lambda alpha: base if alpha == 0 else curve(alpha).to(base.dtype)
+    return _stored(curve, base)
 
 
-def _walk(base: Weights, tuned: Weights, names: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
+def _stored(curve: Curve, base: Array) -> Curve:
+    """The curve in the base's dtype and shape, beginning in the base itself."""
+
+    def at(alpha: float) -> Array:
+        # -0.0 + 0 · x is +0.0, so arithmetic alone would not give the base bit for bit
+        if alpha == 0:
+            return base
+        with np.errstate(over="ignore", invalid="ignore"):  # the result is looked at
+            return curve(alpha).reshape(base.shape).astype(base.dtype, copy=False)
+
+    return at
+
+
+def _walk(base: Weights, tuned: Weights, names: Sequence[str]) -> Iterator[tuple[Array, Array]]:
     for name in names:
         precision = _precision([base[name], tuned[name]])
-        yield base[name].to(precision), tuned[name].to(precision)
+        yield _as(base[name], precision), _as(tuned[name], precision)
 
 
-def _precision(tensors: Iterable[Tensor]) -> torch.dtype:
-    return torch.float64 if any(tensor.dtype == torch.float64 for tensor in tensors) else torch.float32
+def _precision(tensors: Iterable[Array]) -> type[np.floating]:
+    return np.float64 if any(tensor.dtype == np.float64 for tensor in tensors) else np.float32
+
+
+def _as(tensor: Array, precision: type[np.floating]) -> Array:
+    # numpy's arithmetic makes numbers, not arrays, of arrays without dimensions
+    return np.atleast_1d(tensor.astype(precision, copy=False))
+
+
+def _same_type(one: Array, other: Array) -> tuple[Array, Array]:
+    if one.dtype == other.dtype:
+        return one, other
+    precision = _precision([one, other])
+    return one.astype(precision, copy=False), other.astype(precision, copy=False)

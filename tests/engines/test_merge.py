@@ -451,39 +451,45 @@ def test_too_many_checkpoints_for_the_disk_are_refused_with_numbers(store: Path,
 
 
 def test_a_full_disk_leaves_the_finished_alphas_and_a_rerun_goes_on(store: Path, tmp_path: Path) -> None:
-    config = config_of(store, tmp_path, alphas=[0.25, 0.5])
+    config = config_of(store, tmp_path, alphas="0.1:0.8:0.1")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def fill_the_disk(event: Event) -> None:
-        if event == Advanced(1, "alpha 0.25"):
+        if event == Advanced(1, "alpha 0.1"):
             resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))  # a write past it fails as on a full disk
 
     try:
-        with pytest.raises(SpeechftError, match=r"alpha-0\.5: can't be written") as caught:
+        with pytest.raises(SpeechftError, match=r"alpha-0\.\d: can't be written") as caught:
             merge.run(config, fill_the_disk)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert caught.value.exit_code == 1
-    assert tree(tmp_path) == {"alpha-0.25", *(f"alpha-0.25/{file}" for file in FILES)}
-    assert merge.run(config, ignore).summary == "merged encoders written: 1, there already: 1"
+    finished = {path.name for path in tmp_path.iterdir()}  # the next ones may be on their way when one is reported
+    assert "alpha-0.1" in finished
+    assert "alpha-0.8" not in finished
+    assert tree(tmp_path) == {*finished, *(f"{folder}/{file}" for folder in finished for file in FILES)}
+    found = merge.run(config, ignore).summary
+    assert found == f"merged encoders written: {8 - len(finished)}, there already: {len(finished)}"
 
 
 def test_a_kill_in_mid_write_leaves_nothing_half_written(store: Path, tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys, torch\n"
+        "import os, signal, sys\n"
         "from pathlib import Path\n"
         "from speechft_cli.config.load import load_config\n"
         "from speechft_cli.engines import merge\n"
-        "from speechft_cli.events import Advanced\n"
         "store, out = map(Path, sys.argv[1:])\n"
         "flags = {'base': store / 'base.pt', 'tuned': [store / 'tuned.pt'], 'out': out, 'alphas': '0.25:0.75:0.25'}\n"
-        "def trap(frame, event, argument):\n"  # in the second alpha, while its folder is being filled
-        "    if event == 'call' and frame.f_code.co_name == 'write_json':\n"
+        "from speechft_cli.io import merge_folder\n"
+        "write = merge_folder.write_json\n"
+        "def trap(path, record):\n"  # in the second alpha, when its folder lacks nothing but the record
+        "    while record['alpha'] == 0.5 and not (out / 'alpha-0.25').exists():\n"
+        "        pass\n"
+        "    if record['alpha'] == 0.5:\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "def report(event):\n"
-        "    if event == Advanced(1, 'alpha 0.25'):\n"
-        "        sys.setprofile(trap)\n"
-        "merge.run(load_config(None, flags={f'merge.{k}': v for k, v in flags.items()}).config, report)\n"
+        "    write(path, record)\n"
+        "merge_folder.write_json = trap\n"
+        "merge.run(load_config(None, flags={f'merge.{k}': v for k, v in flags.items()}).config, lambda event: None)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, str(store), str(tmp_path / "out")], check=False)
     assert done.returncode == -signal.SIGKILL

@@ -104,5 +104,5 @@ def test_any_other_class_is_refused_by_its_name(tmp_path: Path) -> None:
     torch.save({"value": Colour.RED}, tmp_path / "a.pt")
     with pytest.raises(RequestError, match=r"would have to execute: tests\.io\.test_inert\.Colour") as caught:
         read_checkpoint(tmp_path / "a.pt")
-    assert f"speechft convert {tmp_path / 'a.pt'} --trust" in caught.value.hint
+    assert "--trust" in caught.value.hint
     assert read_checkpoint(tmp_path / "a.pt", trust=True)["value"] is Colour.RED

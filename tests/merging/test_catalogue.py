@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
 from torch import Tensor
 
+from speechft_cli.io.arrays import to_array, to_tensor
 from speechft_cli.merging import METHODS
 from speechft_cli.merging.base import MergeMethod
 from speechft_cli.merging.plan import MergePlan
-from speechft_cli.merging.weights import draw
+from speechft_cli.merging.weights import draw as draw_arrays
 
 FLOATS = [torch.float32, torch.float16, torch.bfloat16, torch.float64]
 Weights = dict[str, Tensor]
+
+
+def draw(method: MergeMethod, base: Weights, tuned: Sequence[Weights], plan: MergePlan) -> Callable[[float], Weights]:
+    """The curve of whole models, of tensors instead of arrays."""
+    arrays, *others = ({name: to_array(each) for name, each in weights.items()} for weights in (base, *tuned))
+    curve = draw_arrays(method, arrays, others, plan)
+    return lambda alpha: {name: to_tensor(each) for name, each in curve(alpha).items()}
 
 
 @pytest.fixture(params=list(METHODS))

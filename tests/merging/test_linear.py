@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from speechft_cli.io.arrays import to_array, to_tensor
 from speechft_cli.merging import METHODS
-from speechft_cli.merging.base import Curve, Spot
+from speechft_cli.merging.base import Spot
 from speechft_cli.merging.linear import Linear
 
 ALPHAS = st.floats(-2, 3, allow_nan=False)
@@ -24,8 +26,9 @@ def single(value: float) -> float:
     return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
-def curve_of(base: Tensor, tuned: list[Tensor]) -> Curve:
-    return Linear().curve(base, tuned, Spot("encoder.layers.0.fc1.weight"))
+def curve_of(base: Tensor, tuned: list[Tensor]) -> Callable[[float], Tensor]:
+    curve = Linear().curve(to_array(base), [to_array(each) for each in tuned], Spot("encoder.layers.0.fc1.weight"))
+    return lambda alpha: to_tensor(curve(alpha))
 
 
 def random_tensor(seed: int, *shape: int) -> Tensor:

@@ -5,24 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import numpy as np
 import pytest
-import torch
-from torch import Tensor
+from ml_dtypes import bfloat16
 
 from speechft_cli.errors import RequestError
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging.plan import BUFFER, HEAD, plan_merge
 
-META = torch.device("meta")
 
-
-def encoder(width: int = 8, layers: int = 2, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
-    weights = {"norm.weight": torch.empty(width, dtype=dtype, device=META)}
+def encoder(width: int = 8, layers: int = 2, dtype: type = np.float32) -> dict[str, Array]:
+    weights = {"norm.weight": np.empty(width, dtype=dtype)}
     for layer in range(layers):
-        weights[f"encoder.layers.{layer}.attention.weight"] = torch.empty(width, width, dtype=dtype, device=META)
-        weights[f"encoder.layers.{layer}.fc.weight"] = torch.empty(4 * width, width, dtype=dtype, device=META)
-        weights[f"encoder.layers.{layer}.fc.bias"] = torch.empty(4 * width, dtype=dtype, device=META)
-    weights["steps"] = torch.empty((), dtype=torch.int64, device=META)
-    weights["final_proj.weight"] = torch.empty(5, width, dtype=dtype, device=META)
+        weights[f"encoder.layers.{layer}.attention.weight"] = np.empty((width, width), dtype=dtype)
+        weights[f"encoder.layers.{layer}.fc.weight"] = np.empty((4 * width, width), dtype=dtype)
+        weights[f"encoder.layers.{layer}.fc.bias"] = np.empty(4 * width, dtype=dtype)
+    weights["steps"] = np.empty((), dtype=np.int64)
+    weights["final_proj.weight"] = np.empty((5, width), dtype=dtype)
     return weights
 
 
@@ -30,7 +29,7 @@ def is_head(name: str) -> bool:
     return name.startswith("final_proj")
 
 
-def refusal(base: dict[str, Tensor], *tuned: dict[str, Tensor]) -> str:
+def refusal(base: dict[str, Array], *tuned: dict[str, Array]) -> str:
     with pytest.raises(RequestError) as caught:
         plan_merge(base, [(f"tuned-{index}.pt", each) for index, each in enumerate(tuned)], is_kept=is_head)
     assert caught.value.exit_code == 2
@@ -47,23 +46,23 @@ def test_floats_are_merged_and_the_rest_is_kept_with_a_reason() -> None:
 def test_the_pre_training_head_may_be_missing_or_other_or_extra() -> None:
     missing, other, extra = encoder(), encoder(), encoder()
     del missing["final_proj.weight"]
-    other["final_proj.weight"] = torch.empty(99, 3, device=META)
-    extra["final_proj.bias"] = torch.empty(5, device=META)
+    other["final_proj.weight"] = np.empty((99, 3))
+    extra["final_proj.bias"] = np.empty(5)
     plan = plan_merge(encoder(), [("a", missing), ("b", other), ("c", extra)], is_kept=is_head)
     assert "final_proj.bias" not in {*plan.merged, *plan.kept}
 
 
 def test_other_float_precisions_fit() -> None:
-    plan = plan_merge(encoder(), [("tuned.pt", encoder(dtype=torch.bfloat16))], is_kept=is_head)
+    plan = plan_merge(encoder(), [("tuned.pt", encoder(dtype=bfloat16))], is_kept=is_head)
     assert len(plan.merged) == 7
 
 
 def test_all_problems_of_all_models_are_said_at_once() -> None:
     first, second = encoder(), encoder()
     del first["norm.weight"]
-    first["adapter.weight"] = torch.empty(3, device=META)
-    first["encoder.layers.1.fc.bias"] = torch.empty(32, dtype=torch.int8, device=META)
-    second["steps"] = torch.empty((), device=META)
+    first["adapter.weight"] = np.empty(3)
+    first["encoder.layers.1.fc.bias"] = np.empty(32, dtype=np.int8)
+    second["steps"] = np.empty((), np.float32)
     assert refusal(encoder(), first, second) == (
         "tuned-0.pt: does not fit the base: the tuned checkpoint is of another architecture, or not all of it was "
         "saved\n"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from torch import Tensor
 
+from speechft_cli.io.arrays import Array
 from speechft_cli.merging import METHODS
 from speechft_cli.merging.base import Spot
 from speechft_cli.merging.magnitudes import kth_largest, kth_largest_of_all
@@ -23,13 +23,13 @@ SPOT = Spot("encoder.layers.1.fc1.weight", depth=0.5)
 
 def merged(name: str, base: list[float], *tuned: list[float], alpha: float = 1.0, **parameters: object) -> list[float]:
     """Merges short lists of numbers with one tensor's worth of a method."""
-    tensors = [torch.tensor(each, dtype=torch.float64) for each in (base, *tuned)]
+    arrays = [np.array(each, dtype=np.float64) for each in (base, *tuned)]
     method = METHODS.get(name).model_validate(parameters)
-    return [round(value, 12) for value in method.curve(tensors[0], tensors[1:], SPOT)(alpha).tolist()]
+    return [round(value, 12) for value in method.curve(arrays[0], arrays[1:], SPOT)(alpha).tolist()]
 
 
-def random_tensor(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+def random_array(seed: int, *shape: int) -> Array:
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
 
 
 def test_a_negative_weight_takes_a_task_away() -> None:
@@ -50,8 +50,8 @@ def test_weights_say_who_is_elected() -> None:
 
 
 def test_ties_over_the_model_may_empty_a_tensor_and_fill_another() -> None:
-    base = {"a": torch.zeros(4), "b": torch.zeros(4)}
-    tuned = {"a": torch.tensor([1.0, 2.0, 3.0, 4.0]), "b": torch.tensor([10.0, -20.0, 30.0, -40.0])}
+    base = {"a": np.zeros(4), "b": np.zeros(4)}
+    tuned = {"a": np.array([1.0, 2.0, 3.0, 4.0]), "b": np.array([10.0, -20.0, 30.0, -40.0])}
     method = METHODS.get("ties").model_validate({"density": 0.5, "trim": "model"})
     merged = draw(method, base, [tuned], MergePlan(("a", "b"), {}))(1.0)
     assert merged["a"].tolist() == [0.0] * 4
@@ -69,7 +69,7 @@ def test_breadcrumbs_by_hand() -> None:
 
 def test_lines_grows_with_the_layer_and_leaves_the_first_alone() -> None:
     names = ("feature_extractor.w", *(f"encoder.layers.{layer}.w" for layer in range(3)))
-    base, tuned = ({name: torch.full((2,), value) for name in names} for value in (1.0, 2.0))
+    base, tuned = ({name: np.full((2,), value) for name in names} for value in (1.0, 2.0))
     method = METHODS.get("lines")()
     merged = draw(method, base, [tuned], MergePlan(names, {}))(0.5)
     assert [merged[name][0].item() for name in names] == [1.0, 1.0, 1.25, 1.5]
@@ -85,18 +85,18 @@ def test_slerp_turns_a_quarter_circle_evenly() -> None:
 
 
 def test_slerp_and_karcher_of_one_model_end_in_it_bit_for_bit() -> None:
-    base, tuned = random_tensor(0, 30), random_tensor(1, 30)
+    base, tuned = random_array(0, 30), random_array(1, 30)
     for name in ("slerp", "karcher"):
-        assert torch.equal(METHODS.get(name)().curve(base, [tuned], SPOT)(1), tuned)
+        assert np.array_equal(METHODS.get(name)().curve(base, [tuned], SPOT)(1), tuned)
 
 
 def test_karcher_of_one_model_runs_along_slerp_s_arc_when_the_lengths_are_equal() -> None:
-    base, tuned = (random_tensor(seed, 200).double() for seed in (0, 1))
-    tuned *= base.norm() / tuned.norm()
+    base, tuned = (random_array(seed, 200).astype(np.float64) for seed in (0, 1))
+    tuned *= np.linalg.norm(base) / np.linalg.norm(tuned)
     for alpha in (0.1, 0.25, 0.8):
         arc = METHODS.get("slerp")().curve(base, [tuned], SPOT)(alpha)
         mean = METHODS.get("karcher").model_validate({"max_iter": 100, "tol": 1e-12}).curve(base, [tuned], SPOT)(alpha)
-        torch.testing.assert_close(mean, arc, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(mean, arc, rtol=0, atol=1e-9)
 
 
 def test_the_mean_of_three_axes_points_at_the_middle() -> None:
@@ -106,9 +106,9 @@ def test_the_mean_of_three_axes_points_at_the_middle() -> None:
 
 
 def test_a_small_angle_keeps_its_digits() -> None:
-    one = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    one = np.array([1.0, 0.0])
     for angle in (1e-7, 1e-3, 1.0, 3.0):
-        other = 5 * torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
+        other = 5 * np.array([math.cos(angle), math.sin(angle)])
         found = angle_between(one, other)
         assert found is not None
         assert math.isclose(found, angle, rel_tol=1e-8)
@@ -125,35 +125,35 @@ def test_model_stock_by_hand() -> None:
 # DARE
 
 
-def dropped(seed: int = 0, name: str = "a", density: float = 0.3, **parameters: object) -> Tensor:
+def dropped(seed: int = 0, name: str = "a", density: float = 0.3, **parameters: object) -> Array:
     method = METHODS.get("dare_linear").model_validate({"seed": seed, "density": density, **parameters})
-    return method.curve(torch.zeros(20_000), [torch.ones(20_000)], Spot(name))(1.0)
+    return method.curve(np.zeros(20_000, np.float32), [np.ones(20_000, np.float32)], Spot(name))(1.0)
 
 
 def test_dare_keeps_a_share_and_rescales_it_to_the_same_expectation() -> None:
     kept = dropped()
-    share = kept.count_nonzero().item() / kept.numel()
+    share = np.count_nonzero(kept) / kept.size
     assert abs(share - 0.3) < 0.015  # 4.6 standard deviations
-    assert torch.equal(kept[kept != 0].unique(), torch.tensor([1 / 0.3]))
-    assert dropped(rescale=False).unique().tolist() == [0.0, 1.0]
-    assert dropped(density=0.0).count_nonzero().item() == 0
+    assert np.array_equal(np.unique(kept[kept != 0]), [np.float32(1) / np.float32(0.3)])
+    assert np.unique(dropped(rescale=False)).tolist() == [0.0, 1.0]
+    assert np.count_nonzero(dropped(density=0.0)) == 0
 
 
 def test_dare_drops_the_same_for_a_seed_and_a_name_and_else_something_else() -> None:
-    assert torch.equal(dropped(), dropped())
-    assert not torch.equal(dropped(), dropped(seed=1))
-    assert not torch.equal(dropped(), dropped(name="b"))
+    assert np.array_equal(dropped(), dropped())
+    assert not np.array_equal(dropped(), dropped(seed=1))
+    assert not np.array_equal(dropped(), dropped(name="b"))
     both = METHODS.get("dare_linear").model_validate({"density": 0.3, "rescale": False})
-    twice = both.curve(torch.zeros(20_000), [torch.ones(20_000)] * 2, Spot("a"))(1.0)
-    assert set(twice.unique().tolist()) == {0.0, 1.0, 2.0}  # each model loses elements of its own
+    twice = both.curve(np.zeros(20_000), [np.ones(20_000)] * 2, Spot("a"))(1.0)
+    assert set(np.unique(twice).tolist()) == {0.0, 1.0, 2.0}  # each model loses elements of its own
 
 
 def test_dare_leaves_the_global_random_state_alone() -> None:
-    torch.manual_seed(0)
-    expected = torch.rand(3)
-    torch.manual_seed(0)
+    np.random.seed(0)
+    expected = np.random.random(3)
+    np.random.seed(0)
     dropped()
-    assert torch.equal(torch.rand(3), expected)
+    assert np.array_equal(np.random.random(3), expected)
 
 
 # thresholds
@@ -168,12 +168,12 @@ def test_dare_leaves_the_global_random_state_alone() -> None:
 def test_the_threshold_over_many_tensors_is_that_of_all_numbers_together(
     values: list[float], share: float, cut: int
 ) -> None:
-    tensor = torch.tensor(values)
-    parts = [tensor[:cut], tensor[cut:]]
+    array = np.array(values, np.float32)
+    parts = [array[:cut], array[cut:]]
     wanted = int(share * len(values))
     expected = sorted((abs(value) for value in values), reverse=True)[wanted - 1] if wanted else math.inf
     assert kth_largest_of_all(lambda: parts, share) == expected
-    assert kth_largest(tensor.abs(), wanted) == expected
+    assert kth_largest(np.abs(array), wanted) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from peft.utils.merge_utils import task_arithmetic as peft_task_arithmetic
 from peft.utils.merge_utils import ties as peft_ties
 from torch import Tensor
 
+from speechft_cli.io.arrays import to_array, to_tensor
 from speechft_cli.merging import METHODS
 from speechft_cli.merging.base import Spot
 
@@ -24,7 +25,8 @@ def tensors(count: int, scale: float = 0.05) -> tuple[Tensor, list[Tensor]]:
 
 
 def ours(name: str, base: Tensor, tuned: list[Tensor], alpha: float = 1.0, **parameters: object) -> Tensor:
-    return METHODS.get(name).model_validate(parameters).curve(base, tuned, SPOT)(alpha)
+    curve = METHODS.get(name).model_validate(parameters).curve(to_array(base), list(map(to_array, tuned)), SPOT)
+    return to_tensor(curve(alpha))
 
 
 def mergekit(name: str, base: Tensor, tuned: list[Tensor], **parameters: object) -> Tensor:

@@ -15,7 +15,7 @@ from speechft_cli.encoders.names import family_of, is_shipped, meant
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Report, ignore
 from speechft_cli.io.atomic import atomic_folder, atomic_path
-from speechft_cli.io.checkpoints import check_sums, read_checkpoint
+from speechft_cli.io.checkpoints import check_sums, read_arrays
 
 #: Where a folder of ours keeps its encoder, best first.
 _IN_FOLDER = (
@@ -57,7 +57,7 @@ def read_encoder(
         # shipped in half the bytes; every fp16 number is one of fp32
         checkpoint = replace(checkpoint, weights={name: each.float() for name, each in checkpoint.weights.items()})
     if check and file.is_file() and file.suffix != ".safetensors":
-        check_sums(file, checkpoint.weights)
+        check_sums(file, checkpoint.arrays)
     if family is not None and checkpoint.family.name != family.name:
         raise RequestError(
             f"{file}: must hold a {family.name} encoder, holds one of {checkpoint.family.name}",
@@ -108,7 +108,7 @@ def _read(file: Path, family: EncoderFamily | None, *, trust: bool) -> EncoderCh
         return huggingface.read(file, trust=trust)
     if file.suffix == ".safetensors":
         return safetensors.read(file, family)
-    return _take(read_checkpoint(file, trust=trust), family, file)
+    return _take(read_arrays(file, trust=trust), family, file)
 
 
 def _take(tree: Mapping[str, object], family: EncoderFamily | None, file: Path) -> EncoderCheckpoint:

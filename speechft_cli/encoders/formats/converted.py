@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.convolutions import read_convolutions
 from speechft_cli.encoders.formats.base import OutputFormat
 from speechft_cli.encoders.recognition import all_families, recognise
 from speechft_cli.errors import RequestError
+from speechft_cli.io.arrays import Array
 from speechft_cli.io.atomic import atomic_path
+from speechft_cli.io.torch_archive import save_archive
 
 
 def find_family(tree: Mapping[str, object], where: str) -> EncoderFamily | None:
@@ -61,7 +62,7 @@ def read(tree: Mapping[str, object], family: EncoderFamily, path: Path | None) -
             container[family.inner_key] = weights[family.inner_key]
         weights = {name: tensor for name, tensor in weights.items() if name != family.inner_key}
     check_convolutions(container, family, path)
-    return EncoderCheckpoint(family, as_weights(weights, where), container, path, "s3prl")
+    return EncoderCheckpoint(family, Tensors(as_weights(weights, where)), container, path, "s3prl")
 
 
 def check_convolutions(container: Mapping[str, object], family: EncoderFamily, path: Path | None) -> None:
@@ -84,15 +85,15 @@ def check_convolutions(container: Mapping[str, object], family: EncoderFamily, p
         )
 
 
-def as_weights(value: object, where: str) -> dict[str, Tensor]:
-    """Returns `value` as what it must be: names and tensors.
+def as_weights(value: object, where: str) -> dict[str, Array]:
+    """Returns `value` as what it must be: names and arrays.
 
     Raises:
         RequestError: It is something else.
     """
-    if not isinstance(value, dict) or not value or not all(isinstance(each, Tensor) for each in value.values()):
+    if not isinstance(value, dict) or not value or not all(isinstance(each, np.ndarray) for each in value.values()):
         raise RequestError(f"{where}: must hold names and tensors, got {type(value).__name__}")
-    return cast("dict[str, Tensor]", value)
+    return cast("dict[str, Array]", value)
 
 
 def write(checkpoint: EncoderCheckpoint, path: Path) -> None:
@@ -119,11 +120,7 @@ def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] 
         OSError: The file can't be written.
     """
     del metadata
-    tree = checkpoint.tree()
-    try:
-        torch.save(tree, path)
-    except RuntimeError as error:  # how torch reports a full disk
-        raise OSError(str(error)) from error
+    save_archive(checkpoint.tree(), path)
 
 
 S3PRL = OutputFormat(".pt", save)

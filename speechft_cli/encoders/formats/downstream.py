@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats.converted import as_weights
 from speechft_cli.encoders.recognition import recognise
 
@@ -30,4 +30,4 @@ def read(tree: Mapping[str, object], family: EncoderFamily | None, path: Path) -
         weights = {name.removeprefix("model."): tensor for name, tensor in weights.items()}
     called = getattr(tree.get("Args"), "upstream", None)
     found = family or recognise(weights, str(path), config_name=called)
-    return EncoderCheckpoint(found, weights, {}, path, "s3prl downstream run")
+    return EncoderCheckpoint(found, Tensors(weights), {}, path, "s3prl downstream run")

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
-from torch import Tensor
+import numpy as np
 
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats.converted import as_weights, check_convolutions
 from speechft_cli.encoders.recognition import recognise
 from speechft_cli.errors import RequestError
+from speechft_cli.io.arrays import Array
 
 #: What fairseq puts before the encoder's names in a model with a head for CTC.
 _WRAPPED = "w2v_encoder.w2v_model."
@@ -34,7 +35,7 @@ def read(tree: Mapping[str, object], family: EncoderFamily | None, path: Path) -
     """
     everything = tree["model"]
     assert isinstance(everything, dict)
-    inner = {key: value for key, value in everything.items() if not isinstance(value, Tensor)}
+    inner = {key: value for key, value in everything.items() if not isinstance(value, np.ndarray)}
     named = as_weights({key: value for key, value in everything.items() if key not in inner}, f"{path}: model")
     if any(name.startswith(_WRAPPED) for name in named):
         named = {name.removeprefix(_WRAPPED): each for name, each in named.items() if name.startswith(_WRAPPED)}
@@ -46,7 +47,7 @@ def read(tree: Mapping[str, object], family: EncoderFamily | None, path: Path) -
         check_convolutions(container, found, path)
     if found.inner_key in inner:
         container[found.inner_key] = inner[found.inner_key]
-    return EncoderCheckpoint(found, weights, container, path, "fairseq checkpoint")
+    return EncoderCheckpoint(found, Tensors(weights), container, path, "fairseq checkpoint")
 
 
 def _sections(tree: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
@@ -70,7 +71,7 @@ def _container(
     model: dict[str, object],
     task: dict[str, object],
     tree: Mapping[str, object],
-    weights: Mapping[str, Tensor],
+    weights: Mapping[str, Array],
 ) -> dict[str, object]:
     """Returns the rest of an s3prl checkpoint; empty when fairseq's has no configuration of the encoder."""
     if family.conv_key not in model:
@@ -84,7 +85,7 @@ def _container(
     return container
 
 
-def _symbols(tree: Mapping[str, object], weights: Mapping[str, Tensor]) -> list[object]:
+def _symbols(tree: Mapping[str, object], weights: Mapping[str, Array]) -> list[object]:
     """Returns the names of HuBERT's units, one list per set; made up from the label embeddings when not there."""
     state = tree.get("task_state")
     dictionaries = state.get("dictionaries") if isinstance(state, Mapping) else None

@@ -10,19 +10,18 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from speechft_cli.encoders.base import EncoderFamily, HuggingFaceHome
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats import safetensors
 from speechft_cli.encoders.formats.base import OutputFormat
 from speechft_cli.encoders.formats.huggingface_config import preprocessor, to_config, to_container
 from speechft_cli.encoders.formats.huggingface_names import encoder_name, head_name, modern
 from speechft_cli.encoders.recognition import all_families
-from speechft_cli.encoders.s3prl import expected_shapes
 from speechft_cli.errors import RequestError
-from speechft_cli.io.checkpoints import read_checkpoint
+from speechft_cli.io.arrays import Array
+from speechft_cli.io.checkpoints import read_arrays
 
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
@@ -68,9 +67,10 @@ def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] 
     family = checkpoint.family
     config = to_config(family, checkpoint.container)
     path.mkdir(exist_ok=True)
-    named = {name: encoder_name(name) for name in checkpoint.weights}
-    encoder = {theirs: checkpoint.weights[name] for name, theirs in named.items() if theirs is not None}
-    rest = {name: checkpoint.weights[name] for name, theirs in named.items() if theirs is None}
+    arrays = checkpoint.arrays
+    named = {name: encoder_name(name) for name in arrays}
+    encoder = {theirs: arrays[name] for name, theirs in named.items() if theirs is not None}
+    rest = {name: arrays[name] for name, theirs in named.items() if theirs is None}
     safetensors.write_tensors(encoder, path / WEIGHTS, {**(metadata or {}), "format": "pt"})
     safetensors.write_tensors(rest, path / REST, {**(metadata or {}), **safetensors.notes(checkpoint)})
     for name, content in ((CONFIG, config), (PREPROCESSOR, preprocessor(family, checkpoint.container))):
@@ -87,6 +87,8 @@ def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:
     Raises:
         RequestError: A file is missing or damaged, or transformers' model is none that s3prl has a network for.
     """
+    from speechft_cli.encoders.s3prl import expected_shapes  # which builds the network, and so needs torch
+
     config = _read_json(folder / CONFIG)
     family, home = _family(config, folder / CONFIG)
     tensors, file = _read_weights(folder, trust=trust)
@@ -108,7 +110,7 @@ def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:
         elif name in rest:
             weights[name] = rest[name]
         elif family.is_untrained(name):
-            weights[name] = torch.zeros(shape)
+            weights[name] = np.zeros(shape, np.float32)
             filled.add(name)
         else:
             problems.append(f"{theirs}: is missing")
@@ -118,7 +120,9 @@ def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:
     if problems:
         shown = "".join(f"\n  {problem}" for problem in problems[:10])
         raise RequestError(f"{file}: does not hold the encoder that {CONFIG} describes{shown}")
-    return EncoderCheckpoint(family, weights, ours or container, file, "Hugging Face folder", frozenset(filled))
+    return EncoderCheckpoint(
+        family, Tensors(weights), ours or container, file, "Hugging Face folder", frozenset(filled)
+    )
 
 
 def _unknown(tensors: Iterable[str], expected: Iterable[str]) -> list[str]:
@@ -136,7 +140,7 @@ def _family(config: Mapping[str, object], where: Path) -> tuple[EncoderFamily, H
     return homes[model_type]
 
 
-def _read_weights(folder: Path, *, trust: bool) -> tuple[dict[str, Tensor], Path]:
+def _read_weights(folder: Path, *, trust: bool) -> tuple[dict[str, Array], Path]:
     for name in WEIGHT_FILES:
         if not (folder / name).is_file():
             continue
@@ -145,7 +149,7 @@ def _read_weights(folder: Path, *, trust: bool) -> tuple[dict[str, Tensor], Path
         parts = _read_json(folder / name).get("weight_map")
         if not isinstance(parts, dict):
             raise RequestError(f"{folder / name}: must have a weight_map, has none")
-        tensors: dict[str, Tensor] = {}
+        tensors: dict[str, Array] = {}
         for part in sorted(set(map(str, parts.values()))):
             # the name of a part is somebody else's word: only files of this folder are read
             tensors |= _read_part(folder / Path(part).name, trust=trust)
@@ -153,15 +157,15 @@ def _read_weights(folder: Path, *, trust: bool) -> tuple[dict[str, Tensor], Path
     raise RequestError(f"{folder}: must have weights beside {CONFIG}: one of {', '.join(WEIGHT_FILES)}")
 
 
-def _read_part(path: Path, *, trust: bool) -> dict[str, Tensor]:
+def _read_part(path: Path, *, trust: bool) -> dict[str, Array]:
     if path.suffix == ".safetensors":
         return safetensors.read_tensors(path)[0]
-    return {name: value for name, value in read_checkpoint(path, trust=trust).items() if isinstance(value, Tensor)}
+    return {name: value for name, value in read_arrays(path, trust=trust).items() if isinstance(value, np.ndarray)}
 
 
 def _read_rest(
     folder: Path, family: EncoderFamily, config: Mapping[str, object]
-) -> tuple[dict[str, Tensor], dict[str, object]]:
+) -> tuple[dict[str, Array], dict[str, object]]:
     """Returns what we left beside transformers' files, if it still belongs to them."""
     if not (folder / REST).is_file():
         return {}, {}

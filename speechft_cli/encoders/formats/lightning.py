@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats.converted import as_weights
 from speechft_cli.encoders.recognition import recognise
 
@@ -30,4 +30,6 @@ def read(tree: Mapping[str, object], family: EncoderFamily | None, path: Path) -
     """
     everything = as_weights(tree["state_dict"], f"{path}: state_dict")
     weights = {name.removeprefix(_PREFIX): each for name, each in everything.items() if name.startswith(_PREFIX)}
-    return EncoderCheckpoint(family or recognise(weights, str(path)), weights, {}, path, "Lightning checkpoint")
+    return EncoderCheckpoint(
+        family or recognise(weights, str(path)), Tensors(weights), {}, path, "Lightning checkpoint"
+    )

@@ -6,24 +6,36 @@ Reading one executes nothing, whoever made it.
 from __future__ import annotations
 
 import json
+import mmap
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats.base import OutputFormat
 from speechft_cli.encoders.formats.converted import check_convolutions
 from speechft_cli.encoders.recognition import recognise
 from speechft_cli.errors import RequestError
+from speechft_cli.io.arrays import DTYPES, Array, array_bytes, dtype_name
 
 #: Metadata keys: the family's name, and the rest of an s3prl checkpoint as JSON.
 FAMILY, CONTAINER = "family", "container"
+#: What safetensors calls the dtypes.
+_NAMES = {
+    name: {"bool": "BOOL", "bfloat16": "BF16", "float8_e4m3fn": "F8_E4M3", "float8_e5m2": "F8_E5M2"}.get(
+        name, f"{name[0].upper()}{dtype.itemsize * 8}"
+    )
+    for name, dtype in DTYPES.items()
+}
+_DTYPES = {theirs: DTYPES[name] for name, theirs in _NAMES.items()}
+#: The header's length is a multiple of this [bytes].
+_ALIGNMENT = 8
 
 
 def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None) -> None:
@@ -38,7 +50,7 @@ def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] 
         RequestError: The checkpoint has no configuration to write.
         OSError: The file can't be written.
     """
-    write_tensors(checkpoint.weights, path, {**(metadata or {}), **notes(checkpoint)})
+    write_tensors(checkpoint.arrays, path, {**(metadata or {}), **notes(checkpoint)})
 
 
 def notes(checkpoint: EncoderCheckpoint) -> dict[str, str]:
@@ -53,17 +65,26 @@ def notes(checkpoint: EncoderCheckpoint) -> dict[str, str]:
     return {"format": "pt", FAMILY: checkpoint.family.name, CONTAINER: text}
 
 
-def write_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str]) -> None:
+def write_tensors(arrays: Mapping[str, Array], path: Path, metadata: Mapping[str, str]) -> None:
     """Writes a safetensors file.
 
     Raises:
         OSError: It can't be written.
     """
-    own = _unshared({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
-    try:
-        save_file(own, path, metadata=dict(metadata))
-    except SafetensorError as error:  # how it reports a full disk
-        raise OSError(str(error)) from error
+    described, ends = {}, 0
+    # the largest numbers first, so that each begins at a multiple of its size, and then by name: as safetensors does
+    order = sorted(arrays, key=lambda name: (-arrays[name].dtype.itemsize, name))
+    for name in order:
+        array, begins = arrays[name], ends
+        ends += array.nbytes
+        dtype = _NAMES[dtype_name(array)]
+        described[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [begins, ends]}
+    header = json.dumps({"__metadata__": dict(metadata), **described}, ensure_ascii=False).encode()
+    header += b" " * (-len(header) % _ALIGNMENT)
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        for name in order:
+            file.write(array_bytes(arrays[name]))
 
 
 def read(path: Path, family: EncoderFamily | None) -> EncoderCheckpoint:
@@ -86,7 +107,7 @@ def read(path: Path, family: EncoderFamily | None) -> EncoderCheckpoint:
             check_convolutions(container, found, path)
     else:
         found = family or recognise(weights, str(path))
-    return EncoderCheckpoint(found, weights, container, path, "safetensors")
+    return EncoderCheckpoint(found, Tensors(weights), container, path, "safetensors")
 
 
 def container_of(metadata: Mapping[str, str], path: Path) -> dict[str, object]:
@@ -104,30 +125,30 @@ def container_of(metadata: Mapping[str, str], path: Path) -> dict[str, object]:
     return container
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Reads the tensors, mapped from the file and not copied, and the metadata of a safetensors file.
+def read_tensors(path: Path) -> tuple[dict[str, Array], dict[str, str]]:
+    """Reads the arrays, mapped from the file and not copied, and the metadata of a safetensors file.
 
     Raises:
         RequestError: It is damaged or no such file.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+        with safe_open(path, framework="np"):  # refuses whatever is not as the format has it
+            pass
+        with path.open("rb") as file:
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    except (SafetensorError, OSError, ValueError) as error:
         raise RequestError(
             f"{path}: must be a whole safetensors file, can't be read: {error}", "copy or download it again"
         ) from error
-
-
-def _unshared(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Copies what shares its memory with another tensor, which safetensors refuses."""
-    seen: set[int] = set()
-    result = {}
-    for name, tensor in weights.items():
-        pointer = tensor.untyped_storage().data_ptr()
-        result[name] = tensor.clone() if pointer in seen else tensor
-        seen.add(pointer)
-    return result
+    (size,) = struct.unpack_from("<Q", content)
+    header = json.loads(content[8 : 8 + size])
+    metadata = header.pop("__metadata__", {})
+    arrays = {}
+    for name, facts in header.items():
+        if facts["dtype"] not in _DTYPES:
+            raise RequestError(f"{path}: {name}: must have a dtype of torch's, has {facts['dtype']}")
+        arrays[name] = np.ndarray(facts["shape"], _DTYPES[facts["dtype"]], content, 8 + size + facts["data_offsets"][0])
+    return arrays, metadata
 
 
 SAFETENSORS = OutputFormat(".safetensors", save)
