@@ -2,7 +2,8 @@
 
 Whole processes are timed, imports included, side by side in one run; peaks are resident memory, shared libraries and
 mapped files included. `speechft merge` moreover checks every number, hashes what it reads and writes, and waits until
-it is on the disk.
+it is on the disk; so one more alpha is compared with writing the same bytes with and without that wait. CPU seconds say
+what is left of a comparison on a machine that is busy with other work.
 
     python benchmarks/merge.py [--size base] [--grid 21] [--baseline-runs 3] [--folder DIR]
 """
@@ -16,6 +17,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 BASELINE = """
@@ -30,13 +33,17 @@ base["model_weight"] = {n: t + float(alpha) * vectors[n] if n in vectors else t 
 torch.save(base, out)
 """
 WRITE = """
-import sys, time, torch
+import os, sys, time, torch
 base = torch.load(sys.argv[1], map_location="cpu", weights_only=False)
 base["model_weight"] = {name: tensor.clone() for name, tensor in base["model_weight"].items()}
 for number in range(int(sys.argv[3])):
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     torch.save(base, f"{sys.argv[2]}-{number}")
-    print(time.perf_counter() - start)
+    written, busy = time.perf_counter() - start, time.process_time() - busy
+    with open(f"{sys.argv[2]}-{number}", "rb") as file:
+        os.fsync(file.fileno())
+    print(written, time.perf_counter() - start, busy)
+    os.unlink(f"{sys.argv[2]}-{number}")
 """
 
 
@@ -72,14 +79,29 @@ def make_pair(folder: Path, size: str) -> None:
     torch.save(tree, tuned_path)
 
 
-def measure(*command: object) -> tuple[float, float]:
-    """Runs a process; returns its time [s] and its peak resident memory [GB]."""
+@dataclass(frozen=True)
+class Cost:
+    """What a process took.
+
+    Attributes:
+        time: From start to end [s].
+        cpu: Of all its threads together [s].
+        peak: Resident memory [GB].
+    """
+
+    time: float
+    cpu: float
+    peak: float
+
+
+def measure(*command: object) -> Cost:
+    """Runs a process and returns what it took."""
     start = os.times().elapsed
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"failed: {command}")
-    return os.times().elapsed - start, usage.ru_maxrss * 1024 / 1e9
+    return Cost(os.times().elapsed - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e9)
 
 
 def main() -> None:
@@ -115,24 +137,43 @@ def compare(folder: Path, size: str, grid: int, runs: int) -> None:
     many = measure(*ours, "--alphas", f"0:1:{1 / (grid - 1):g}", "--out", folder / "grid")
     shutil.rmtree(folder / "grid")
     command = [sys.executable, "-c", WRITE, str(base), str(folder / "write"), "5"]
-    writes = [
-        float(line) for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    ]
-    one, mine, write = (statistics.median(each) for each in ([t for t, _ in theirs], [t for t, _ in single], writes))
-    marginal = (many[0] - mine) / (grid - 1)
-    peak, own = max(memory for _, memory in theirs), max(memory for _, memory in single)
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    columns = zip(*(map(float, line.split()) for line in lines), strict=True)
+    written, synced, busy = map(statistics.median, columns)
+    one, mine = _median(theirs), _median(single)
+    marginal, busy_marginal = ((each(many) - each(mine)) / (grid - 1) for each in (_time, _cpu))
     checkpoint = base.stat().st_size / 1e9
     print(f"HuBERT {size}: base {checkpoint:.2f} GB, tuned {tuned.stat().st_size / 1e9:.2f} GB; medians of {runs}\n")
     print("| | one process per alpha | speechft merge | ratio |")
     print("|---|---|---|---|")
-    print(f"| one alpha [s] | {one:.2f} | {mine:.2f} | {one / mine:.2f} x faster |")
-    print(
-        f"| {grid} alphas [s] | {grid * one:.1f} ({grid} x one) | {many[0]:.1f} | {grid * one / many[0]:.1f} x faster |"
-    )
-    print(f"| peak memory, one alpha [GB] | {peak:.2f} | {own:.2f} | {own / peak:.2f} x |")
-    print(f"| peak memory, {grid} alphas [GB] | {peak:.2f} | {many[1]:.2f} | {many[1] / peak:.2f} x |")
-    print(f"| one more alpha [s] | {write:.2f} (torch.save alone) | {marginal:.2f} | {marginal / write:.2f} x |")
-    print(f"\nPeak memory of the grid in checkpoints: {many[1] / checkpoint:.2f}")
+    for what, each in (("time [s]", _time), ("CPU time [s]", _cpu)):
+        first, own, all_ = each(one), each(mine), each(many)
+        print(f"| one alpha, {what} | {first:.2f} | {own:.2f} | {first / own:.2f} x less |")
+        apart = f"{grid * first:.1f} ({grid} x one)"
+        print(f"| {grid} alphas, {what} | {apart} | {all_:.1f} | {grid * first / all_:.1f} x less |")
+    for what, cost in (("one alpha", mine), (f"{grid} alphas", many)):
+        print(f"| peak memory, {what} [GB] | {one.peak:.2f} | {cost.peak:.2f} | {cost.peak / one.peak:.2f} x |")
+    for what, base_time, own in (
+        ("time [s], against torch.save and waiting for the disk", synced, marginal),
+        ("time [s], against torch.save without waiting", written, marginal),
+        ("CPU time [s], against torch.save", busy, busy_marginal),
+    ):
+        print(f"| one more alpha, {what} | {base_time:.2f} | {own:.2f} | {own / base_time:.2f} x |")
+    print(f"\nPeak memory of the grid in checkpoints: {many.peak / checkpoint:.2f}")
+
+
+def _time(cost: Cost) -> float:
+    return cost.time
+
+
+def _cpu(cost: Cost) -> float:
+    return cost.cpu
+
+
+def _median(costs: Sequence[Cost]) -> Cost:
+    """Medians of times, and the highest peak."""
+    time, cpu = (statistics.median(map(each, costs)) for each in (_time, _cpu))
+    return Cost(time, cpu, max(cost.peak for cost in costs))
 
 
 if __name__ == "__main__":

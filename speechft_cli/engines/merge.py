@@ -26,7 +26,7 @@ from speechft_cli.io.space import require_space, size_text
 _MODELS_SUGGESTED = 6
 
 
-def run(config: Config, report: Report, *, plan_only: bool = False) -> Result:
+def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool = False) -> Result:
     """Merges tuned encoders with their base, one checkpoint per alpha.
 
     One `alpha` writes into the output folder itself, beside whatever lies there; `alphas` write into `alpha-<a>/`
@@ -40,13 +40,14 @@ def run(config: Config, report: Report, *, plan_only: bool = False) -> Result:
         config: No section is needed; what isn't named comes from the fine-tuning run of the same config.
         report: Told what happens.
         plan_only: Check everything that headers tell, say what would be done to which tensors, and write nothing.
+        trust: Whether the checkpoints may execute code while they are read; no config can say so.
 
     Raises:
         RequestError: Something asked for can't be; nothing was written.
         SpeechftError: A NaN or a full disk; the alphas that were finished stay.
     """
     section = config.merge or MergeSection()
-    sources = read_sources(config, report)
+    sources = read_sources(config, report, trust=trust)
     ways = variants(section, len(sources.tuned), seed=config.seed)
     _check(section, sources, ways)
     if plan_only:

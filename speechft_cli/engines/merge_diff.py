@@ -15,7 +15,7 @@ from speechft_cli.merging.filters import group_of
 from speechft_cli.merging.plan import plan_merge
 
 
-def run(one: Path, other: Path, report: Report, *, base: Path | None = None) -> Result:
+def run(one: Path, other: Path, report: Report, *, base: Path | None = None, trust: bool = False) -> Result:
     """Says per layer how far two encoders are from each other and whether their task vectors agree.
 
     Args:
@@ -23,14 +23,15 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None) -> 
         other: Another of the same family and size.
         report: Told how far it is.
         base: What both were tuned from; without it the first one is the base, and there is one task vector only.
+        trust: Whether the checkpoints may execute code while they are read.
 
     Raises:
         RequestError: One can't be read, or they don't fit together.
     """
-    first = read_encoder(base or one, report=report)
+    first = read_encoder(base or one, trust=trust, report=report)
     family = first.family
     paths = [one, other] if base is not None else [other]
-    models = [read_encoder(path, family, report=report) for path in paths]
+    models = [read_encoder(path, family, trust=trust, report=report) for path in paths]
     plan = plan_merge(first.arrays, [(str(each.path), each.arrays) for each in models], is_kept=family.is_kept)
     # without a base, the way from the one to the other is compared with itself
     pair = (models[0].arrays, models[-1].arrays)

@@ -78,7 +78,7 @@ class Sources:
         return [_file_facts(each) for each in (self.base, *self.tuned)]
 
 
-def read_sources(config: Config, report: Report) -> Sources:
+def read_sources(config: Config, report: Report, *, trust: bool = False) -> Sources:
     """Opens the base and the tuned models that a config names or its fine-tuning run has made.
 
     Tensors are mapped from their files, so that only the headers are read.
@@ -86,6 +86,7 @@ def read_sources(config: Config, report: Report) -> Sources:
     Args:
         config: Says which.
         report: Hears of the download of an encoder that is named.
+        trust: Whether the files may execute code while they are read.
 
     Raises:
         RequestError: One can't be found or read, or they don't fit together.
@@ -95,14 +96,14 @@ def read_sources(config: Config, report: Report) -> Sources:
     family = None if named is None else ENCODERS.get(named)
     base_path = _base_path(config, section, family or ENCODERS.get(DEFAULT_FAMILY))
     tuned_paths = _tuned_paths(config, section)
-    base = read_encoder(base_path, family, check=False, report=report)
+    base = read_encoder(base_path, family, trust=trust, check=False, report=report)
     family = base.family
     if not base.is_complete:
         raise RequestError(
             f"{base.path}: has weights but no configuration, so it can't be a base",
             f"merge.base must be an s3prl converted checkpoint, such as {family.stock}",
         )
-    tuned = [read_encoder(path, family, check=False, report=report) for path in tuned_paths]
+    tuned = [read_encoder(path, family, trust=trust, check=False, report=report) for path in tuned_paths]
     plan = plan_merge(
         base.arrays,
         [(str(each.path), each.arrays) for each in tuned],

@@ -98,7 +98,8 @@ def _load(path: Path, *, trust: bool) -> object:
     allowed = [(made, name) for name, made in HARMLESS.items() if callable(made) and not name.startswith("torch.")]
     with torch.serialization.safe_globals([*allowed]):
         try:
-            return _with_arrays(torch.load(path, map_location="cpu", weights_only=not trust))
+            is_mapped = zipfile.is_zipfile(path)
+            return _with_arrays(torch.load(path, map_location="cpu", weights_only=not trust, mmap=is_mapped))
         except Exception:
             foreign = [] if trust else _foreign_types(path)
             if foreign:

@@ -110,7 +110,7 @@ class Hostile:
 
 
 def test_a_hostile_pickle_is_refused_without_execution(tiny: EncoderCheckpoint, tmp_path: Path) -> None:
-    torch.save({**tiny.tree(), "extra": Hostile(tmp_path / "sprung")}, tmp_path / "a.pt")
+    torch.save({**tiny.tree_of(tiny.weights), "extra": Hostile(tmp_path / "sprung")}, tmp_path / "a.pt")
     with pytest.raises(RequestError, match=r"a\.pt: holds types that loading would have to execute"):
         read_encoder(tmp_path / "a.pt", HUBERT)
     assert not (tmp_path / "sprung").exists()
@@ -120,7 +120,7 @@ def test_a_hostile_pickle_is_refused_without_execution(tiny: EncoderCheckpoint, 
     "spec", ["__import__('os').mkdir('x')", "[(512, 10, 5)] + [exit()]", "(lambda: 1)()", "", None, 5, ["x"]]
 )
 def test_an_architecture_string_with_code_is_refused(tiny: EncoderCheckpoint, tmp_path: Path, spec: object) -> None:
-    tree = tiny.tree()
+    tree = tiny.tree_of(tiny.weights)
     model = tiny.container["model_cfg"]
     assert isinstance(model, dict)
     tree["model_cfg"] = {**model, "conv_feature_layers": spec}
@@ -136,7 +136,7 @@ def test_arithmetic_without_end_is_not_done(spec: str) -> None:
 
 
 def test_an_encoder_with_frames_of_another_length_is_refused(tiny: EncoderCheckpoint, tmp_path: Path) -> None:
-    tree = tiny.tree()
+    tree = tiny.tree_of(tiny.weights)
     model = tiny.container["model_cfg"]
     assert isinstance(model, dict)
     tree["model_cfg"] = {**model, "conv_feature_layers": "[(512,10,5)] + [(512,3,2)] * 4 + [(512,2,2)]"}
@@ -146,7 +146,7 @@ def test_an_encoder_with_frames_of_another_length_is_refused(tiny: EncoderCheckp
 
 
 def test_fairseq_s_usual_architecture_string_is_read(tiny: EncoderCheckpoint, tmp_path: Path) -> None:
-    tree = tiny.tree()
+    tree = tiny.tree_of(tiny.weights)
     model = tiny.container["model_cfg"]
     assert isinstance(model, dict)
     usual = "[(512,10,5)] + [(512,3,2)] * 4 + [(512,2,2)] * 2"
@@ -157,13 +157,13 @@ def test_fairseq_s_usual_architecture_string_is_read(tiny: EncoderCheckpoint, tm
 
 @pytest.mark.parametrize("weights", [None, {}, [torch.ones(1)], {"a": torch.ones(1), "b": 3}])
 def test_weights_that_are_none_are_refused(tiny: EncoderCheckpoint, tmp_path: Path, weights: object) -> None:
-    torch.save({**tiny.tree(), "model_weight": weights}, tmp_path / "a.pt")
+    torch.save({**tiny.tree_of(tiny.weights), "model_weight": weights}, tmp_path / "a.pt")
     with pytest.raises(RequestError, match=r"a\.pt: model_weight: must hold names and tensors"):
         read_encoder(tmp_path / "a.pt", HUBERT)
 
 
 def test_a_configuration_that_is_none_is_refused(tiny: EncoderCheckpoint, tmp_path: Path) -> None:
-    torch.save({**tiny.tree(), "model_cfg": argparse.Namespace()}, tmp_path / "a.pt")
+    torch.save({**tiny.tree_of(tiny.weights), "model_cfg": argparse.Namespace()}, tmp_path / "a.pt")
     with pytest.raises(RequestError, match=r"model_cfg\.conv_feature_layers must be a list of \(channels"):
         read_encoder(tmp_path / "a.pt", HUBERT)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import fractions
 import hashlib
 import json
 import math
@@ -470,6 +471,33 @@ def test_a_full_disk_leaves_the_finished_alphas_and_a_rerun_goes_on(store: Path,
     assert tree(tmp_path) == {*finished, *(f"{folder}/{file}" for folder in finished for file in FILES)}
     found = merge.run(config, ignore).summary
     assert found == f"merged encoders written: {8 - len(finished)}, there already: {len(finished)}"
+
+
+def test_merging_imports_neither_torch_nor_s3prl(store: Path, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from speechft_cli.config.load import load_config\n"
+        "from speechft_cli.engines import merge\n"
+        "store, out = map(Path, sys.argv[1:])\n"
+        "flags = {'base': store / 'base.pt', 'tuned': [store / 'dev-best.ckpt'], 'out': out, 'formats': ['s3prl', "
+        "'safetensors'], 'method': ['linear', 'ties', 'slerp', 'dare_linear']}\n"
+        "merge.run(load_config(None, flags={f'merge.{k}': v for k, v in flags.items()}).config, lambda event: None)\n"
+        "sys.exit(bool({'torch', 's3prl', 'scipy', 'transformers'} & set(sys.modules)))\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(store), str(tmp_path)], check=False).returncode == 0
+
+
+def test_a_checkpoint_with_foreign_types_is_merged_only_when_it_is_trusted(store: Path, tmp_path: Path) -> None:
+    tree = torch.load(store / "dev-best.ckpt", weights_only=False)
+    torch.save({**tree, "Rate": fractions.Fraction(1, 2)}, tmp_path / "dev-best.ckpt")
+    config = config_of(store, tmp_path / "out", tuned=[tmp_path / "dev-best.ckpt"])
+    with pytest.raises(RequestError, match=r"would have to execute: fractions\.Fraction$") as caught:
+        merge.run(config, ignore)
+    assert "--trust" in caught.value.hint
+    merge.run(config, ignore, trust=True)
+    merge.run(config_of(store, tmp_path / "plain", tuned=[store / "dev-best.ckpt"]), ignore)
+    assert weights_hash(weights_of(tmp_path / "out")) == weights_hash(weights_of(tmp_path / "plain"))
 
 
 def test_a_kill_in_mid_write_leaves_nothing_half_written(store: Path, tmp_path: Path) -> None:

@@ -75,6 +75,9 @@ def merge(
         tuple[Path, Path] | None,
         typer.Option("--diff", metavar="A B", help="Compare two checkpoints layer by layer instead, seen from --base."),
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Let the checkpoints execute code, if they must, while they are read.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Interpolate a fine-tuned encoder back toward its base."""
@@ -84,7 +87,7 @@ def merge(
 
         one, other = map(unambiguous, diff)
         start = None if base is None else unambiguous(base)
-        conduct(context, lambda report: merge_diff.run(one, other, report, base=start), as_json=as_json)
+        conduct(context, lambda report: merge_diff.run(one, other, report, base=start, trust=trust), as_json=as_json)
         return
     from speechft_cli.cli.merge_flags import read_filters, read_parameters, read_weights
 
@@ -116,7 +119,7 @@ def merge(
 
     conduct(
         context,
-        lambda report: engine.run(loaded, report, plan_only=plan),
+        lambda report: engine.run(loaded, report, plan_only=plan, trust=trust),
         as_json=as_json,
         config=config,
         then="" if plan else "evaluate",

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from speechft_cli.encoders import ENCODERS, FORMATS
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats import converted, downstream, fairseq, huggingface, lightning, safetensors
 from speechft_cli.encoders.local import local_path
 from speechft_cli.encoders.names import family_of, is_shipped, meant
@@ -53,11 +55,12 @@ def read_encoder(
     file = _resolve(local_path(path, report))
     known = family_of(str(path))
     checkpoint = _read(file, family or (ENCODERS.get(known) if known is not None else None), trust=trust)
-    if is_shipped(file):
-        # shipped in half the bytes; every fp16 number is one of fp32
-        checkpoint = replace(checkpoint, weights={name: each.float() for name, each in checkpoint.weights.items()})
     if check and file.is_file() and file.suffix != ".safetensors":
         check_sums(file, checkpoint.arrays)
+    if is_shipped(file):
+        # shipped in half the bytes; every fp16 number is one of fp32
+        whole = {name: each.astype(np.float32) for name, each in checkpoint.arrays.items()}
+        checkpoint = replace(checkpoint, weights=Tensors(whole))
     if family is not None and checkpoint.family.name != family.name:
         raise RequestError(
             f"{file}: must hold a {family.name} encoder, holds one of {checkpoint.family.name}",
