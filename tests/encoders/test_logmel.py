@@ -47,7 +47,7 @@ def test_every_band_is_normalised_over_the_utterance() -> None:
 def test_as_they_are_they_differ_by_mean_and_scale_of_each_band_only() -> None:
     (plain,) = LogMel(device=CPU, normalise=False)(waveforms()[:1]).last
     (normalised,) = LogMel(device=CPU, normalise=True)(waveforms()[:1]).last
-    assert plain.mean(dim=0)[:80].abs().min() > 1  # log energies of so soft a noise are far below 0
+    assert plain.mean(dim=0)[:80].abs().min() > 0.1
     torch.testing.assert_close((plain - plain.mean(dim=0)) / plain.std(dim=0), normalised)
 
 
