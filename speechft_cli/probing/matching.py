@@ -27,7 +27,7 @@ def query_costs(query: Tensor, documents: Tensor, frame_counts: Tensor) -> Tenso
     Source: SUPERB's configuration of the task, Yang et al. 2021, arXiv 2105.01051.
     """
     # (T, D) x (D, M T_most) -> (T, M, T_most)
-    distances = torch.expm1(1 - (query @ documents.flatten(0, 1).T).unflatten(1, documents.shape[:2]))
+    distances = torch.expm1(1 - (query @ documents.flatten(0, 1).T).unflatten(1, documents.shape[:2]))  # type: ignore[no-untyped-call]
     is_past = torch.arange(documents.shape[1], device=query.device) >= frame_counts[:, None]  # (M, T_most)
     low = distances.masked_fill(is_past, torch.inf).amin(dim=2, keepdim=True)
     high = distances.masked_fill(is_past, -torch.inf).amax(dim=2, keepdim=True)
