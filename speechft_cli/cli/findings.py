@@ -28,10 +28,33 @@ class Proposal:
     why: str
 
 
-def family_of(path: Path) -> Proposal | None:
-    """Looks which family's encoder a checkpoint holds; None when it can't be told."""
-    if not path.exists():
-        return None
+@dataclass(frozen=True)
+class Encoder:
+    """What a checkpoint holds.
+
+    Attributes:
+        family: Its family.
+        layers: Transformer layers; None where they can't be counted.
+        text: What was seen, one line.
+    """
+
+    family: str
+    layers: int | None
+    text: str
+
+
+def encoder_of(name: str, folder: Path) -> Encoder | None:
+    """Looks what a checkpoint holds; None when it can't be told. What has a name is not fetched for that."""
+    from speechft_cli.encoders.names import family_of, is_name
+
+    if is_name(name):
+        family = family_of(name)
+        return None if family is None else Encoder(family, None, f"{name} is a {family}.")
+    path = folder / name
+    return _look(path) if path.exists() else None
+
+
+def _look(path: Path) -> Encoder | None:
     from speechft_cli.encoders.dimensions import read_dimensions
     from speechft_cli.encoders.formats import read_encoder
     from speechft_cli.errors import SpeechftError
@@ -41,13 +64,15 @@ def family_of(path: Path) -> Proposal | None:
     except SpeechftError:
         return None
     count = sum(tensor.numel() for tensor in checkpoint.weights.values())
-    size = f"{count / 1e6:.1f} M parameters"
+    size, layers = f"{count / 1e6:.1f} M parameters", None
     try:
         found = read_dimensions(checkpoint.weights)
-        size += f", {found['encoder_layers']} layers of width {found['encoder_embed_dim']}"
+        layers = found["encoder_layers"]
+        size += f", {layers} layers of width {found['encoder_embed_dim']}"
     except SpeechftError:
         pass  # a family with other names; its parameters are counted
-    return Proposal(checkpoint.family.name, f"{path.name} holds a {checkpoint.family.name}: {size}.")
+    family = checkpoint.family.name
+    return Encoder(family, layers, f"{path.name} holds a {family}: {size}.")
 
 
 def corpus_of(root: Path) -> Proposal | None:

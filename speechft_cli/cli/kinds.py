@@ -11,13 +11,18 @@ class Kind(StrEnum):
     experiment = "experiment"
     merge = "merge"
     finetune = "finetune"
+    pretrain = "pretrain"
     evaluate = "evaluate"
 
 
 PURPOSES = {
     Kind.experiment: "the whole job: prepare, fine-tune, merge, evaluate",
     Kind.finetune: "fine-tune an encoder on manifests you have",
+    Kind.pretrain: "pre-train an encoder further, without labels, and merge it back",
     Kind.merge: "merge checkpoints you have",
     Kind.evaluate: "score encoders you have",
 }
 """Kind → what somebody wants who chooses it."""
+
+FIXED: dict[Kind, dict[str, object]] = {Kind.pretrain: {"encoder.init": None, "finetune.task": "hubert"}}
+"""Kind → what needs no question."""

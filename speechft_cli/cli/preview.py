@@ -1,10 +1,18 @@
-"""What a config leads to, in a few lines: updates, hours, checkpoints, probes."""
+"""What a config leads to, in a few lines: updates, hours, checkpoints, disk, rough time, probes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from speechft_cli.config.schema import Config
+
+#: Random encoder's size → bytes of its weights, HuBERT's.
+_BYTES = {"tiny": 3.3e6, "small": 12.7e6, "base": 379e6, "large": 1266e6}
+#: What a fine-tuning run keeps, in encoders: base, best, last and its two moments.
+_KEPT = 5
+#: Seconds of audio that one core trains HuBERT base on in a second: while the encoder is frozen, and after.
+_FROZEN_RATE, _RATE = 2.69, 1.35
 
 
 def preview(config: Config) -> Iterator[str]:
@@ -20,9 +28,32 @@ def preview(config: Config) -> Iterator[str]:
             f"finetune  {tune.steps} updates of at most {tune.batch_seconds:g} s, {heard:.3g} h of audio in all; the "
             f"encoder is frozen in the first {frozen} → {config.run_dir}"
         )
+        size = _weights(config)
+        if size is not None:
+            yield f"          {_gigabytes(_KEPT * size)} of disk"
+        rest = tune.steps - frozen
+        work = (frozen / _FROZEN_RATE + rest / _RATE) * tune.batch_seconds * tune.batches_per_update / 3600
+        if config.encoder is None or config.encoder.init is None or config.encoder.size == "base":
+            yield f"          at HuBERT base's size some {work:.2g} h on one CPU core, a small part of that on a GPU"
     if config.merge is not None:
         count = len(config.merge.chosen_alphas)
         files = f"{count} checkpoint{'s' * (count != 1)} of the base's size"
+        size = _weights(config)
+        if size is not None:
+            files += f", {_gigabytes(count * len(config.merge.methods) * len(config.merge.formats) * size)} of disk"
         yield f"merge     {', '.join(config.merge.methods)}, {files} → {config.merge_dir}"
     if config.evaluate is not None:
         yield f"evaluate  {', '.join(config.evaluate.tasks)} → {config.evaluate_dir}"
+
+
+def _weights(config: Config) -> float | None:
+    """How large the encoder's weights are [bytes]; None where that can't be told without fetching or opening it."""
+    encoder = config.encoder
+    if encoder is not None and encoder.init == "random":
+        return _BYTES.get(encoder.size)
+    path = encoder.checkpoint if encoder is not None else config.merge.base if config.merge is not None else None
+    return float(path.stat().st_size) if isinstance(path, Path) and path.is_file() else None
+
+
+def _gigabytes(size: float) -> str:
+    return f"{size / 1e9:.2g} GB"

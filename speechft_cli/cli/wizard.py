@@ -15,7 +15,8 @@ from prompt_toolkit.output import ColorDepth
 from speechft_cli.cli.console import Talk
 from speechft_cli.cli.findings import Proposal
 from speechft_cli.cli.kinds import PURPOSES, Kind
-from speechft_cli.cli.questions import QUESTIONS, Answers, Question
+from speechft_cli.cli.question import Answers, Question
+from speechft_cli.cli.questions import QUESTIONS
 from speechft_cli.config.load import load_config
 from speechft_cli.errors import ConfigError, RequestError
 
@@ -23,19 +24,22 @@ from speechft_cli.errors import ConfigError, RequestError
 _BACK = object()
 
 
-def default_answers(kind: Kind, given: Answers, folder: Path) -> dict[str, object]:
+def default_answers(talk: Talk, kind: Kind, given: Answers, folder: Path, old: Answers) -> dict[str, object]:
     """Answers every question of a kind by its default, but for what is given.
 
     Args:
+        talk: Not used: nothing is said.
         kind: Of file.
         given: Dotted key → value.
         folder: What relative paths start from.
+        old: Dotted key → value of an older file, which come before the defaults.
     """
+    del talk
     answers: dict[str, object] = {}
     for question in _questions(kind, given):
         known = {**given, **answers}
         if question.when(known):
-            answers[question.key] = question.read(_proposal(question, known, folder).answer)
+            answers[question.key] = question.read(_proposal(question, known, folder, old).answer)
     return {**answers, **given}
 
 
@@ -47,7 +51,7 @@ def ask_kind(talk: Talk) -> Kind:
     return chosen
 
 
-def ask(talk: Talk, kind: Kind, given: Answers, folder: Path) -> dict[str, object]:
+def ask(talk: Talk, kind: Kind, given: Answers, folder: Path, old: Answers) -> dict[str, object]:
     """Asks every question of a kind, but for what is given; Esc goes back to the question before.
 
     Args:
@@ -55,6 +59,7 @@ def ask(talk: Talk, kind: Kind, given: Answers, folder: Path) -> dict[str, objec
         kind: Of file.
         given: Dotted key → value.
         folder: What relative paths start from.
+        old: Dotted key → value of an older file, which Enter takes again.
     """
     talk.line("Enter takes the answer shown, Esc goes back, Ctrl-C ends without a file.", style="dim")
     questions = _questions(kind, given)
@@ -70,7 +75,7 @@ def ask(talk: Talk, kind: Kind, given: Answers, folder: Path) -> dict[str, objec
                 answers[question.key] = question.read(next(iter(choices)))
             place += 1
             continue
-        value = _ask(talk, question, known, _proposal(question, known, folder))
+        value = _ask(talk, question, known, _proposal(question, known, folder, old))
         if value is not _BACK:
             answers[question.key] = value
             asked.append(place)
@@ -99,7 +104,9 @@ def _questions(kind: Kind, given: Answers) -> list[Question]:
     return [question for question in QUESTIONS if kind in question.kinds and question.key not in given]
 
 
-def _proposal(question: Question, answers: Answers, folder: Path) -> Proposal:
+def _proposal(question: Question, answers: Answers, folder: Path, old: Answers) -> Proposal:
+    if question.key in old:
+        return Proposal(question.old(old[question.key]), question.why)
     return question.propose(answers, folder) or Proposal(question.default, question.why)
 
 
@@ -149,7 +156,7 @@ def _complaint(question: Question, text: str, answers: Answers) -> str:
         value = question.read(text)
     except (RequestError, yaml.YAMLError) as error:
         return str(error)
-    if value is None and question.read(question.default) is not None:
+    if value is None and not text.strip() and question.read(question.default) is not None:
         return "must be given"
     found = problems({**answers, question.key: value})
     return found[0] if found else ""

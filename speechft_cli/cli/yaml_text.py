@@ -57,6 +57,21 @@ def as_tree(answers: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in tree.items() if value != {}}
 
 
+def as_answers(tree: Mapping[str, object]) -> dict[str, object]:
+    """Names every key of a file by its dots, as deep as sections go; what `as_tree` puts together again."""
+
+    def walk(node: Mapping[str, object], model: type[BaseModel], above: str) -> Iterator[tuple[str, object]]:
+        for name, value in node.items():
+            field = model.model_fields.get(name)
+            section = None if field is None else _section(field)
+            if section is not None and isinstance(value, Mapping):
+                yield from walk(value, section, f"{above}{name}.")
+            else:
+                yield f"{above}{name}", value
+
+    return dict(walk(tree, Config, ""))
+
+
 def explained(tree: Mapping[str, object]) -> str:
     """Writes a tree with every section's and field's own docstring above it."""
     text: list[str] = []

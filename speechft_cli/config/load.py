@@ -60,7 +60,7 @@ def load_config(
         if is_reference(tree):
             tree, lines = from_reference(tree, lines)
         origins = {key: Origin("file", path, line) for key, line in lines.items()}
-        _anchor_paths(tree, Config, path.resolve().parent)
+        anchor_paths(tree, Config, path.resolve().parent)
     for text in sets:
         key, separator, value = text.partition("=")
         if not separator or not key:
@@ -75,7 +75,7 @@ def load_config(
     for key, given in (flags or {}).items():
         if given is not None:
             _put(tree, origins, key, given, Origin("flag"))
-    _anchor_paths(tree, Config, here)
+    anchor_paths(tree, Config, here)
     if problems:
         raise ConfigError(problems)
     if "output_dir" not in tree:
@@ -104,7 +104,7 @@ def _put(tree: dict[str, object], origins: dict[str, Origin], key: str, value: o
     origins[key] = origin
 
 
-def _anchor_paths(tree: Mapping[str, object], model: type[BaseModel], folder: Path) -> None:
+def anchor_paths(tree: Mapping[str, object], model: type[BaseModel], folder: Path) -> None:
     """Makes the relative paths in `tree` absolute, in place; what is absolute already stays."""
     for name, field in model.model_fields.items():
         if name not in tree or not isinstance(tree, dict):
@@ -113,7 +113,7 @@ def _anchor_paths(tree: Mapping[str, object], model: type[BaseModel], folder: Pa
         value = tree[name]
         section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
         if section is not None and isinstance(value, dict):
-            _anchor_paths(value, section, folder)
+            anchor_paths(value, section, folder)
         elif Path in kinds:
             tree[name] = _anchor(value, folder, may_be_name=ENCODER_NAME in kinds)
 

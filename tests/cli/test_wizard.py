@@ -11,6 +11,7 @@ import pexpect
 import pytest
 import soundfile
 
+from speechft_cli.cli.choices import DEPTHS, old_depth
 from speechft_cli.cli.commands.init import Kind
 from speechft_cli.cli.editors import HEADER
 from speechft_cli.cli.names import unknown_names
@@ -20,7 +21,7 @@ from speechft_cli.config.load import load_config
 from speechft_cli.config.templates import template_names, template_path
 from speechft_cli.tasks import TASKS
 
-DOWN = "\x1b[B"
+UP, DOWN = "\x1b[A", "\x1b[B"
 ESCAPE = "\x1b"
 ERASE_LINE = "\x15"
 MERGE = """\
@@ -49,16 +50,22 @@ merge:
 """
 
 
+SECTIONS = {
+    Kind.experiment: {"prepare", "finetune", "merge", "evaluate"},
+    Kind.pretrain: {"finetune", "merge"},
+}
+
+
 class Terminal:
     """`speechft init` on a pseudo-terminal."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, columns: int = 80) -> None:
         self.child = pexpect.spawn(
             sys.executable,
             ["-m", "speechft_cli", "init", *arguments],
             encoding="utf-8",
             timeout=20,
-            dimensions=(60, 80),
+            dimensions=(60, columns),
         )
 
     def answer(self, prompt: str, keys: str = "") -> None:
@@ -88,8 +95,8 @@ def terminal() -> Iterator[list[Terminal]]:
         each.child.close(force=True)
 
 
-def _open(terminal: list[Terminal], *arguments: str) -> Terminal:
-    terminal.append(Terminal(*arguments))
+def _open(terminal: list[Terminal], *arguments: str, columns: int = 80) -> Terminal:
+    terminal.append(Terminal(*arguments, columns=columns))
     return terminal[-1]
 
 
@@ -141,7 +148,7 @@ def test_a_question_that_does_not_apply_is_not_asked(terminal: list[Terminal]) -
 
 def test_the_first_question_is_what_to_do(terminal: list[Terminal]) -> None:
     wizard = _open(terminal, "--set", "name=mine")
-    wizard.answer("What do you want to do?", DOWN * 2)
+    wizard.answer("What do you want to do?", DOWN * 3)
     wizard.child.expect_exact("Pre-trained checkpoint")
 
 
@@ -182,6 +189,132 @@ def test_a_window_of_sixty_columns_breaks_nothing(terminal: list[Terminal], tmp_
     assert (tmp_path / "speechft.yaml").read_text(encoding="utf-8") == MERGE
 
 
+def test_the_whole_experiment_is_asked_in_a_narrow_window(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, columns=60)
+    wizard.answer("What do you want to do?")  # the first: everything
+    wizard.answer("Name of the experiment", f"{ERASE_LINE}all")
+    wizard.answer("Folder of the recordings")
+    wizard.answer("Hours to keep", f"{ERASE_LINE}lots")
+    wizard.child.expect_exact("must be a valid number")
+    wizard.child.send(f"{ERASE_LINE}all\r")
+    wizard.answer("Where the encoder starts")
+    wizard.answer("Encoder family", DOWN)
+    wizard.answer("Size of the random")
+    wizard.answer("Fine-tuning task")
+    wizard.answer("Optimizer updates")
+    wizard.answer("Audio per batch")
+    wizard.answer("Merge method", DOWN + UP)
+    wizard.answer("Alphas", f"{ERASE_LINE}0:1:0.5")
+    wizard.answer("Tasks to score on", " ")  # asr in addition
+    wizard.answer("Seed")
+    wizard.answer("Write speechft.yaml?")
+    assert wizard.end() == 0
+    config = load_config(tmp_path / "speechft.yaml").config
+    assert config.prepare is not None
+    assert config.encoder is not None
+    assert config.merge is not None
+    assert config.evaluate is not None
+    assert (config.prepare.corpus, config.prepare.hours, config.encoder.family) == ("synthetic", None, "wav2vec2")
+    assert (config.merge.method, len(config.merge.chosen_alphas)) == ("linear", 3)
+    assert config.evaluate.tasks == ["asr", "pr", "sid"]
+
+
+def test_pre_training_goes_on_without_labels(terminal: list[Terminal], tmp_path: Path, tiny_file: Path) -> None:
+    wizard = _open(terminal)
+    wizard.answer("What do you want to do?", DOWN * 2)
+    wizard.answer("Name of the experiment")
+    wizard.answer("Folder of the manifests")
+    wizard.answer("Checkpoint to start from", f"{ERASE_LINE}{tiny_file}")
+    wizard.child.expect_exact("holds a hubert")
+    wizard.answer("Encoder family")
+    wizard.child.expect_exact("It has 3 layers")
+    wizard.answer("Hidden state")
+    wizard.answer("Number of clusters", f"{ERASE_LINE}1")
+    wizard.child.expect_exact("must be greater than or equal to 2")
+    wizard.child.send(f"{ERASE_LINE}50\r")
+    wizard.answer("Optimizer updates")
+    wizard.answer("Audio per batch")
+    wizard.answer("Alphas")
+    wizard.answer("Seed")
+    wizard.answer("Write speechft.yaml?")
+    assert wizard.end() == 0
+    config = load_config(tmp_path / "speechft.yaml").config
+    assert config.finetune is not None
+    assert (config.finetune.task, config.finetune.units.layer, config.finetune.units.clusters) == ("hubert", 2, 50)
+
+
+def test_evaluation_is_asked_and_abandoned(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, "--kind", "evaluate")
+    wizard.answer("Name of the experiment")
+    wizard.answer("Folder of the manifests")
+    wizard.answer("Encoders to score", f"{ERASE_LINE}=x.pt")
+    wizard.child.expect_exact("must be PATH or LABEL=PATH")
+    wizard.child.send(f"{ERASE_LINE}a=x.pt\r")
+    wizard.answer("Tasks to score on", "i i")  # none at all, then all
+    wizard.child.expect_exact("Seed")
+    wizard.back_to("Tasks it was not tuned on show what the encoder still knows.")
+    wizard.child.sendcontrol("c")
+    wizard.child.expect_exact("interrupted")
+    assert wizard.end() == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_layers_of_a_merge_may_go_unequally_far(speechft, tmp_path: Path) -> None:
+    speechft("init", "--kind", "merge", "--answers", _write(tmp_path / "a.yaml", "merge.alphas: 0:1:0.05\n"))
+    assert load_config(tmp_path / "speechft.yaml").config.merge.filters == []
+    for name, filters in DEPTHS.items():
+        assert old_depth(filters) == name
+        load_config(None, flags={"merge.filters": filters})
+    assert old_depth([{"match": "norm", "scale": 0}]) == "its own"
+
+
+OLD = """\
+name: before
+encoder: {checkpoint: base.pt}
+prepare: {corpus: synthetic, splits: {train: [train]}}
+finetune: {task: pr, learning_rate: 2e-4}
+merge: {alpha: 0.5, filters: [{match: norm, scale: 0}]}
+evaluate: {tasks: [pr]}
+"""
+
+
+def test_an_older_file_is_carried_over(speechft, tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    result = speechft("init", "--from", _write(tmp_path / "old" / "c.yaml", OLD), "--defaults", "--set", "seed=7")
+    assert (result.exit_code, result.stderr) == (0, "")
+    old, new = (load_config(tmp_path / name).config for name in ("old/c.yaml", "speechft.yaml"))
+    assert new.seed == 7
+    for section in ("encoder", "prepare", "finetune", "merge", "evaluate"):
+        assert getattr(new, section) == getattr(old, section)
+
+
+def test_enter_takes_what_an_older_file_says(terminal: list[Terminal], tmp_path: Path) -> None:
+    old = _write(tmp_path / "c.yaml", "name: before\nfinetune: {data: mine, steps: 7}\nencoder: {init: random}\n")
+    wizard = _open(terminal, "--from", str(old))
+    wizard.answer("Name of the experiment")
+    wizard.answer("Folder of the manifests")
+    wizard.answer("Where the encoder starts")
+    wizard.answer("Optimizer updates", "0")  # after the 7
+    wizard.answer("Seed")
+    wizard.answer("Write speechft.yaml?")
+    assert wizard.end() == 0
+    config = load_config(tmp_path / "speechft.yaml").config
+    assert config.finetune is not None
+    assert (config.name, config.finetune.data, config.finetune.steps) == ("before", tmp_path / "mine", 70)
+
+
+def test_a_wrong_older_file_is_told_with_its_lines(speechft, tmp_path: Path) -> None:
+    result = speechft("init", "--from", _write(tmp_path / "c.yaml", "finetune: {stepz: 7}\n"), "--defaults")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"error: {tmp_path}/c.yaml:1: finetune.stepz: unknown key; did you mean 'steps'?\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["c.yaml"]
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
 def test_what_a_path_holds_is_found_out(speechft, tmp_path: Path, tiny_file: Path) -> None:
     for name in ("angry", "sad"):
         (tmp_path / "speech" / name).mkdir(parents=True)
@@ -200,6 +333,8 @@ def test_the_preview_says_what_the_file_leads_to() -> None:
         None,
         flags={
             "output_dir": "runs",
+            "encoder.init": "random",
+            "encoder.size": "base",
             "finetune.steps": 300,
             "finetune.batch_seconds": 24,
             "merge.alphas": "0:1:0.25",
@@ -209,7 +344,9 @@ def test_the_preview_says_what_the_file_leads_to() -> None:
     assert [" ".join(line.split()) for line in preview(config)] == [
         "finetune 300 updates of at most 24 s, 2 h of audio in all; the encoder is frozen in the first 30 → "
         f"{config.run_dir}",
-        f"merge linear, 5 checkpoints of the base's size → {config.merge_dir}",
+        "1.9 GB of disk",
+        "at HuBERT base's size some 1.4 h on one CPU core, a small part of that on a GPU",
+        f"merge linear, 5 checkpoints of the base's size, 1.9 GB of disk → {config.merge_dir}",
         f"evaluate sid → {config.evaluate_dir}",
     ]
 
@@ -226,12 +363,14 @@ def test_a_template_is_written_as_it_is(speechft, tmp_path: Path, name: str) -> 
 def test_a_template_takes_no_answers(speechft, tmp_path: Path) -> None:
     result = speechft("init", "--template", "asr", "--set", "seed=2")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("error: --template: must be given without --kind, --defaults, --answers and --set")
+    assert result.stderr.startswith(
+        "error: --template: must be given without --kind, --defaults, --answers, --from and --set"
+    )
     assert speechft("init", "--template", "asrr").exit_code == 2
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("answered", [0, 2, 6])
+@pytest.mark.parametrize("answered", [0, 7])
 def test_ctrl_c_leaves_nothing(terminal: list[Terminal], tmp_path: Path, answered: int) -> None:
     wizard = _open(terminal, "--kind", "merge")
     prompts = [question.prompt for question in QUESTIONS if Kind.merge in question.kinds]
@@ -275,7 +414,7 @@ def test_defaults_write_a_file_that_loads_back(speechft, tmp_path: Path, kind: K
     loaded = load_config(tmp_path / "speechft.yaml")
     assert list(unknown_names(loaded.config, loaded.origins)) == []
     sections = {name for name in ("prepare", "finetune", "merge", "evaluate") if getattr(loaded.config, name)}
-    assert sections == ({"prepare", "finetune", "merge", "evaluate"} if kind is Kind.experiment else {kind.value})
+    assert sections == SECTIONS.get(kind, {kind.value})
 
 
 def test_every_key_is_explained_above_it(speechft, tmp_path: Path) -> None:

@@ -16,17 +16,24 @@ from speechft_cli.errors import ConfigError, RequestError, SpeechftError
 
 if TYPE_CHECKING:
     from speechft_cli.cli.console import Talk
+    from speechft_cli.cli.given import Given
     from speechft_cli.config.schema import Config
 
 
-_NEXT = {Kind.experiment: "prepare", Kind.merge: "merge", Kind.finetune: "finetune", Kind.evaluate: "evaluate"}
+#: Kind → the command that reads such a file first.
+_NEXT = {
+    **dict.fromkeys(Kind, "finetune"),
+    Kind.experiment: "prepare",
+    Kind.merge: "merge",
+    Kind.evaluate: "evaluate",
+}
 
 
 def init(
     context: typer.Context,
     kind: Annotated[
         Kind | None,
-        typer.Option("--kind", metavar="KIND", help="experiment (the default), merge, finetune or evaluate."),
+        typer.Option("--kind", metavar="KIND", help="experiment (the default), finetune, pretrain, merge or evaluate."),
     ] = None,
     template: Annotated[
         str | None,
@@ -39,6 +46,10 @@ def init(
     ] = None,
     sets: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Answer one question; repeatable.")
+    ] = None,
+    older: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Start from an older config file: Enter takes what it says."),
     ] = None,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="File to write.")] = Path("speechft.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
@@ -57,9 +68,9 @@ def init(
         raise RequestError(f"{out}: must not exist, but does", "--force overwrites it, -o writes another file")
     talk = talk_of(context)
     if template is not None:
-        if defaults or answers is not None or sets or kind is not None:
+        if defaults or answers is not None or sets or kind is not None or older is not None:
             raise RequestError(
-                "--template: must be given without --kind, --defaults, --answers and --set",
+                "--template: must be given without --kind, --defaults, --answers, --from and --set",
                 "edit the written file, or pass --set to the commands that read it",
             )
         write_config(out, template_path(template).read_text(encoding="utf-8"))
@@ -74,14 +85,19 @@ def init(
             "init: must have a terminal to ask its questions on, got none",
             "speechft init --defaults, --answers FILE, or --template NAME",
         )
-    given = _given(answers, sets or ())
+    from speechft_cli.cli.given import kind_of, read_given, read_older, with_older
+
+    given = read_given(answers, sets or ())
+    tree = None if older is None else read_older(older, out.parent)
     if kind is None:
-        kind = Kind.experiment
-        if is_asked:
+        kind = Kind.experiment if tree is None else kind_of(tree)
+        if is_asked and tree is None:
             from speechft_cli.cli.wizard import ask_kind
 
             kind = ask_kind(talk)
-    config, text = _config_and_text(talk, kind, *given, is_asked=is_asked, folder=out.parent)
+    if tree is not None:
+        given = with_older(given, tree, kind)
+    config, text = _config_and_text(talk, kind, given, is_asked=is_asked, folder=out.parent)
     if is_asked:
         from speechft_cli.cli.preview import preview
         from speechft_cli.cli.wizard import confirm
@@ -101,47 +117,21 @@ def init(
     talk.result(result, as_json=as_json)
 
 
-def _given(path: Path | None, sets: Sequence[str]) -> tuple[dict[str, object], dict[str, str]]:
-    """Reads the answers given in advance; returns them by dotted key, and where each comes from."""
-    import yaml
-
-    from speechft_cli.config.source import YamlLoader, read_yaml
-
-    given: dict[str, object] = {}
-    places: dict[str, str] = {}
-    if path is not None:
-        tree, lines = read_yaml(path)
-        for key, value in tree.items():
-            # `finetune: {steps: 10}` says the same as `finetune.steps: 10`
-            inner = {f"{key}.{name}": part for name, part in value.items()} if isinstance(value, dict) else {key: value}
-            given |= inner
-            places |= {dotted: f"{path}:{lines.get(dotted, 1)}" for dotted in inner}
-    for text in sets:
-        key, separator, value = text.partition("=")
-        try:
-            given[key] = yaml.load(value, YamlLoader)
-        except yaml.YAMLError:
-            raise RequestError(f"--set {key}: must be a YAML value, got {value!r}") from None
-        if not separator or not key:
-            raise RequestError(f"--set: must be KEY=VALUE, got {text!r}")
-        places[key] = "--set"
-    return given, places
-
-
-def _config_and_text(
-    talk: Talk, kind: Kind, given: Mapping[str, object], places: Mapping[str, str], *, is_asked: bool, folder: Path
-) -> tuple[Config, str]:
+def _config_and_text(talk: Talk, kind: Kind, given: Given, *, is_asked: bool, folder: Path) -> tuple[Config, str]:
     """Completes the answers, checks them like a file, and writes them as YAML."""
+    from speechft_cli.cli.kinds import FIXED
     from speechft_cli.cli.names import unknown_names
     from speechft_cli.cli.wizard import ask, default_answers, problems
     from speechft_cli.cli.yaml_text import as_tree, explained
     from speechft_cli.config.load import load_config
 
-    _refuse(problems(given), places)  # before the questions, not after them
-    answers = ask(talk, kind, given, folder) if is_asked else default_answers(kind, given, folder)
-    _refuse(problems(answers), places)
+    _refuse(problems(given.answers), given.places)  # before the questions, not after them
+    known = {**FIXED.get(kind, {}), **given.answers}
+    complete = ask if is_asked else default_answers
+    answers = complete(talk, kind, known, folder, given.old)
+    _refuse(problems(answers), given.places)
     config = load_config(None, flags=answers).config
-    _refuse(list(unknown_names(config, {})), places)
+    _refuse(list(unknown_names(config, {})), given.places)
     heading = f"# Written by `speechft init --kind {kind.value}`. All keys: `speechft config schema`.\n\n"
     return config, heading + explained(as_tree(answers))
 
