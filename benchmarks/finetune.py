@@ -26,10 +26,10 @@ from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.batches import Position, plan_updates
 from speechft_cli.data.loading import load_updates
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.tasks import TASKS
-from speechft_cli.training.examples import training_examples
 from speechft_cli.training.freezing import freeze, release, trainable_names
 from speechft_cli.training.job import Job
 from speechft_cli.training.precision import Precision
@@ -38,6 +38,7 @@ from speechft_cli.training.state import TrainingState, new_state
 from speechft_cli.training.strategies import STRATEGIES
 from speechft_cli.training.strategies.base import StrategySettings
 from speechft_cli.training.update import make_update
+from speechft_cli.training.usable import usable_for_training
 
 LETTERS = np.array(list("ETAONIHSRDLU "))
 
@@ -56,7 +57,7 @@ def main() -> None:
     clock = time.perf_counter if options.wall else time.process_time
     with tempfile.TemporaryDirectory() as folder:
         utterances = make_speech(Path(folder), options.utterances)
-        seconds = sum(each.duration for each in utterances)
+        seconds = float(utterances.durations.sum())
         job = make_job(utterances)
         # as much audio per update as the baseline has on average
         batch_seconds = options.batch * seconds / len(utterances)
@@ -81,7 +82,7 @@ def main() -> None:
         print(f"| {name} | {rate:.2f} | {rate / rows[0][1]:.2f} |")
 
 
-def make_speech(folder: Path, count: int) -> list[Utterance]:
+def make_speech(folder: Path, count: int) -> Utterances:
     """Noise with transcripts, 1 to 16 s long, most of it short as in read speech."""
     random = np.random.default_rng(0)
     utterances = []
@@ -90,18 +91,18 @@ def make_speech(folder: Path, count: int) -> list[Utterance]:
         soundfile.write(path, 0.1 * random.standard_normal(int(seconds * 16_000)), 16_000)
         text = "".join(random.choice(LETTERS, int(12 * seconds)))
         utterances.append(Utterance(f"u{index}", path, duration=int(seconds * 16_000) / 16_000, text=text))
-    return utterances
+    return Utterances.of(utterances)
 
 
-def make_job(utterances: list[Utterance]) -> Job:
+def make_job(utterances: Utterances) -> Job:
     """Speech recognition on them."""
     task, family = TASKS.get("asr"), ENCODERS.get("hubert")
     vocabulary = task.vocabulary([])
-    examples, _ = training_examples(
-        utterances, task, vocabulary, frame_count=family.frame_count, min_seconds=0.1, max_seconds=60
+    usable, _ = usable_for_training(
+        utterances, task, vocabulary, frame_counts=family.frame_counts, min_seconds=0.1, max_seconds=60
     )
-    assert len(examples) == len(utterances)
-    return Job(task, vocabulary, examples, examples)
+    assert len(usable) == len(utterances)
+    return Job(task, vocabulary, usable, usable)
 
 
 def make_state(job: Job, precision: str, size: str) -> Callable[[], TrainingState]:
@@ -136,13 +137,15 @@ def like_s3prl(make: Callable[[], TrainingState], job: Job, count: int) -> Calla
 
     def epoch() -> None:
         for first in range(0, len(order), count):
-            chosen = [job.train[index] for index in order[first : first + count]]
-            encoded = state.encoder([read_waveform(each.utterance) for each in chosen])
+            chosen = job.train.select(order[first : first + count])
+            references = [job.reference(each) for each in chosen]
+            targets = [job.task.encode(each, job.vocabulary) for each in references]
+            encoded = state.encoder([read_waveform(each) for each in chosen])
             logits = state.heads["asr"](encoded.last, encoded.frame_counts)
-            loss = job.task.loss(logits, encoded.frame_counts, [each.target for each in chosen], job.vocabulary)
+            loss = job.task.loss(logits, encoded.frame_counts, targets, job.vocabulary)
             loss.backward()
             predictions = job.task.predict(logits, encoded.frame_counts, job.vocabulary)
-            job.task.score(predictions, [each.reference for each in chosen])
+            job.task.score(predictions, references)
             torch.nn.utils.clip_grad_norm_([*state.heads.parameters(), *state.encoder.parameters()], 1.0)
             optimizer.step()
             optimizer.zero_grad()

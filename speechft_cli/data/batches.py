@@ -9,12 +9,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from speechft_cli.data.audio import SAMPLE_RATE
-from speechft_cli.data.utterance import Seconds, Utterance
+from speechft_cli.data.utterance import Seconds
+from speechft_cli.data.utterances import Utterances
 
 #: Crops begin on the frame grid that every CNN encoder here has [samples at 16 kHz], so that labels of frames fit.
 FRAME_STRIDE = 320
@@ -55,16 +57,15 @@ class Source:
         weight: Share of the updates, relative to the other sources.
     """
 
-    utterances: Sequence[Utterance]
+    utterances: Utterances
     batch_seconds: Seconds
     crop_seconds: Seconds | None = None
     weight: float = 1.0
 
     @functools.cached_property
-    def durations(self) -> list[Seconds]:
-        """Seconds of each utterance that are trained on at a time."""
-        longest = self.crop_seconds or float("inf")
-        return [min(each.duration, longest) for each in self.utterances]
+    def durations(self) -> NDArray[np.float64]:
+        """Seconds of each utterance that are trained on at a time (utterances,)."""
+        return np.minimum(self.utterances.durations, self.crop_seconds or np.inf)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,46 @@ class Planned:
     positions: tuple[Position, ...]
 
 
-def plan_epoch(durations: Sequence[Seconds], *, batch_seconds: Seconds, seed: int, epoch: int) -> list[list[int]]:
+@dataclass(frozen=True, eq=False)
+class Epoch(Sequence[NDArray[np.int64]]):
+    """The batches of an epoch, each as its utterances.
+
+    Attributes:
+        order: Utterances as they were grouped (utterances,).
+        borders: Where in `order` each group begins, and where the last one ends (batches + 1,).
+        turns: Which group is the batch at each turn (batches,).
+    """
+
+    order: NDArray[np.int64]
+    borders: NDArray[np.int64]
+    turns: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.turns)
+
+    @overload
+    def __getitem__(self, turn: int) -> NDArray[np.int64]: ...
+
+    @overload
+    def __getitem__(self, turn: slice) -> list[NDArray[np.int64]]: ...
+
+    def __getitem__(self, turn: int | slice) -> NDArray[np.int64] | list[NDArray[np.int64]]:
+        """Returns the batch at a turn, or several."""
+        if isinstance(turn, slice):
+            return [self[each] for each in range(*turn.indices(len(self)))]
+        group = self.turns[turn]
+        return self.order[self.borders[group] : self.borders[group + 1]]
+
+    def largest(self, lengths: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Returns the batch that has the most audio, padding included, given the length of each utterance."""
+        longest = np.maximum.reduceat(lengths[self.order], self.borders[:-1])
+        group = int(np.argmax(longest * np.diff(self.borders)))
+        return self.order[self.borders[group] : self.borders[group + 1]]
+
+
+def plan_epoch(
+    durations: Sequence[Seconds] | NDArray[np.float64], *, batch_seconds: Seconds, seed: int, epoch: int
+) -> Epoch:
     """Groups utterances of similar length into batches, every utterance once, in random order.
 
     Args:
@@ -90,26 +130,20 @@ def plan_epoch(durations: Sequence[Seconds], *, batch_seconds: Seconds, seed: in
         batch_seconds: Most audio a batch may hold, padding included [s]; a longer utterance is a batch of its own.
         seed: Of the run.
         epoch: From 0; every epoch has other batches.
-
-    Returns:
-        Batches of indices into `durations`.
     """
     random = np.random.default_rng((seed, epoch))
     lengths = np.asarray(durations, dtype=np.float64)
     # lengths are blurred by ±10 %, so that an utterance meets others than its neighbours in length
     order = np.argsort(lengths * random.uniform(0.9, 1.1, len(lengths)), kind="stable")
-    batches: list[list[int]] = []
-    batch: list[int] = []
-    longest = 0.0
-    for index in order.tolist():
-        longest = max(longest, durations[index])
-        if batch and longest * (len(batch) + 1) > batch_seconds:
-            batches.append(batch)
-            batch, longest = [], durations[index]
-        batch.append(index)
-    if batch:
-        batches.append(batch)
-    return [batches[place] for place in random.permutation(len(batches)).tolist()]
+    borders = [0]
+    longest, first = 0.0, 0
+    for place, length in enumerate(lengths[order].tolist()):
+        longest = max(longest, length)
+        if longest * (place + 1 - first) > batch_seconds and place > first:
+            borders.append(place)
+            longest, first = length, place
+    groups = len(borders)
+    return Epoch(order, np.array([*borders, len(order)], dtype=np.int64), random.permutation(groups))
 
 
 def plan_updates(
@@ -157,8 +191,9 @@ class _Epochs:
         self._number = number
         self._source = source
         self._seed = seed
+        self._durations = source.utterances.durations
         self._epoch = -1
-        self._batches: list[list[int]] = []
+        self._batches: Sequence[NDArray[np.int64]] = ()
         self._where = np.zeros(0)
 
     def take(self, position: Position) -> tuple[tuple[Piece, ...], Position]:
@@ -171,11 +206,11 @@ class _Epochs:
             )
             self._where = np.random.default_rng((self._seed, 2, epoch)).random(len(source.utterances))
             self._epoch = epoch
-        pieces = tuple(self._piece(index) for index in self._batches[batch])
+        pieces = tuple(self._piece(index) for index in self._batches[batch].tolist())
         return pieces, Position(epoch, batch + 1) if batch + 1 < len(self._batches) else Position(epoch + 1, 0)
 
     def _piece(self, index: int) -> Piece:
-        whole = round(self._source.utterances[index].duration * SAMPLE_RATE)
+        whole = round(float(self._durations[index]) * SAMPLE_RATE)
         length = whole
         if self._source.crop_seconds is not None:
             length = min(whole, round(self._source.crop_seconds * SAMPLE_RATE))

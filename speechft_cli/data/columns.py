@@ -78,6 +78,12 @@ class Columns:
             cut = (values[begin:end].tobytes() for begin, end in _pairs(borders))
         return [None if value == _ABSENT else value.decode() for value in cut]
 
+    def is_absent(self, name: str) -> bool:
+        """Whether no row has a value in a text column."""
+        values, ends = self.texts[name]
+        # an empty text has no byte, and no other has this one
+        return len(values) == len(ends) and bool((values == _ABSENT[0]).all())
+
 
 class ColumnsBuilder:
     """Collects rows and turns them into columns, in memory or through files."""

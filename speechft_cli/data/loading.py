@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -54,12 +53,13 @@ def load_updates(
         generator=torch.Generator(),  # else the loader takes its seed from the global generator
     )
     read = iter(loader)
-    for planned in plan():
-        items = itertools.islice(read, len(planned.batches))
-        yield (
-            planned,
-            tuple(_batch(pieces, each, pin_memory) for pieces, each in zip(planned.batches, items, strict=True)),
-        )
+    try:
+        for planned in plan():
+            items = [next(read) for _ in planned.batches]
+            pairs = zip(planned.batches, items, strict=True)
+            yield planned, tuple(_batch(pieces, each, pin_memory) for pieces, each in pairs)
+    finally:
+        del read  # ends the workers now: while an error's traceback holds this frame, the interpreter waits for them
 
 
 class _Batches:

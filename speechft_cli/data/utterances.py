@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import overload
+from typing import Self, overload
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from speechft_cli.data.columns import NUMBERS, TEXTS, Columns, Row, parse_labels, slices
+from speechft_cli.data.columns import NUMBERS, TEXTS, Columns, ColumnsBuilder, Row, parse_labels, slices
 from speechft_cli.data.utterance import TARGETS, Utterance, duration_text, join_targets
 
 
@@ -31,6 +31,14 @@ class Utterances(Sequence[Utterance]):
         self._folder = folder
         self._rows = np.arange(columns.length) if rows is None else rows
 
+    @classmethod
+    def of(cls, utterances: Iterable[Utterance]) -> Self:
+        """Returns some utterances as columns in memory, in their order."""
+        builder = ColumnsBuilder()
+        for each in utterances:
+            builder.add(row_of(each, str(each.audio)))
+        return cls(builder.columns(), Path())
+
     @property
     def durations(self) -> NDArray[np.float64]:
         """Length of each utterance [s], (len(self),)."""
@@ -49,10 +57,6 @@ class Utterances(Sequence[Utterance]):
         elif field == "text":
             pairs = zip(self._texts("text"), self._texts("normalised"), strict=True)
             yield from (text if normalised is None else normalised for text, normalised in pairs)
-        elif field.endswith("?"):
-            yield from (value or "" for value in self._targets(field.removesuffix("?")))
-        elif field == "duration":
-            yield from map(duration_text, self.durations.tolist())
         elif field in TARGETS:
             yield from self._texts(field)
         else:
@@ -63,6 +67,14 @@ class Utterances(Sequence[Utterance]):
         """Yields the labels of each utterance."""
         for labels in self._texts("labels"):
             yield {} if labels is None else parse_labels(labels)
+
+    def task_splits(self, task: str) -> Iterator[str | None]:
+        """Yields the split of each utterance for a task; None where it has none of its own."""
+        if self._columns.is_absent("task_splits"):
+            yield from (None for _ in range(len(self)))
+            return
+        for splits in self._texts("task_splits"):
+            yield None if splits is None else parse_labels(splits).get(task)
 
     def select(self, rows: Sequence[int] | NDArray[np.int64]) -> Utterances:
         """Returns the utterances at some places of this sequence."""

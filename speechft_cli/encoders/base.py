@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,13 @@ class EncoderFamily:
     def stock(self) -> str:
         """The name of the checkpoint that published figures are mostly of."""
         return next(name for name, each in self.published.items() if each.url)
+
+    def frame_counts(self, sample_counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Returns `frame_count` of each of many lengths, (any,)."""
+        counts = sample_counts
+        for kernel, step in self.convolutions:
+            counts = (counts - kernel) // step + 1  # what is below the kernel gets to 0 or below, and stays there
+        return counts * ((counts > 0) & (sample_counts >= self.fewest_samples))
 
     def is_cnn(self, name: str) -> bool:
         """Whether the weight called `name` belongs to the CNN feature extractor."""

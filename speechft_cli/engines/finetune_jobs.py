@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -11,15 +10,15 @@ from typing import cast
 from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.task_splits import split_for_task
-from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.errors import RequestError
 from speechft_cli.tasks import trained_task
 from speechft_cli.tasks.base import Task
 from speechft_cli.tasks.hubert import HUBERT, unit_vocabulary
 from speechft_cli.tasks.masking import Masking
-from speechft_cli.training.examples import Example, LeftOut, scoring_examples, training_examples, unlabelled_examples
 from speechft_cli.training.job import Job
+from speechft_cli.training.usable import LeftOut, usable_by_length, usable_for_scoring, usable_for_training
 
 #: HuBERT's longest stretch of an utterance [s]: 250 000 samples.
 _HUBERT_CROP = 15.625
@@ -55,10 +54,9 @@ def check_jobs(section: FinetuneSection, data: Path, base: EncoderCheckpoint) ->
 
 def left_out_notes(checked: CheckedJob, section: FinetuneSection) -> Iterator[str]:
     """Says for each reason how many utterances were left out, with an example."""
-    for reason, count in Counter(each.reason for each in checked.rejected).items():
-        example = next(each for each in checked.rejected if each.reason == reason)
-        detail = f" ({example.detail})" if example.detail else ""
-        yield f"{count} training utterances left out: {reason}, for example {example.utterance_id}{detail}"
+    for each in checked.rejected:
+        detail = f" ({each.detail})" if each.detail else ""
+        yield f"{each.count} training utterances left out: {each.reason}, for example {each.utterance_id}{detail}"
     if checked.dev_left_out:
         needs, longest = checked.job.task.needs, section.max_seconds
         reason = (
@@ -83,17 +81,16 @@ def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]
             )
 
 
-def _speakers(utterances: Iterable[Utterance]) -> set[str]:
-    return {each.speaker for each in utterances if each.speaker is not None}
+def _speakers(utterances: Utterances) -> set[str]:
+    return {speaker for speaker in utterances.targets("speaker") if speaker is not None}
 
 
 def _labelled_job(
     section: FinetuneSection, data: Path, base: EncoderCheckpoint, task: Task, weight: float
 ) -> CheckedJob:
     utterances, dev_utterances = _utterances(data, task)
-    targets = [task.normalise(target) for each in utterances if (target := each.target(task.needs)) is not None]
-    if not targets:
-        fields = sorted({name for each in utterances for name in each.labels} | {"text", "phones", "speaker"})
+    if all(target is None for target in utterances.targets(task.needs)):
+        fields = sorted({name for labels in utterances.labels() for name in labels} | {"text", "phones", "speaker"})
         raise RequestError(
             f"{data}: no training utterance has {task.needs!r}, which task {task.name} needs",
             f"fields a manifest may have here: {', '.join(fields)}",
@@ -104,18 +101,19 @@ def _labelled_job(
             "whole target",
             "leave out longer utterances instead: --set finetune.max_seconds=SECONDS",
         )
-    vocabulary = task.vocabulary(targets)
-    examples, rejected = training_examples(
+    normalised = (task.normalise(target) for target in utterances.targets(task.needs) if target is not None)
+    vocabulary = task.vocabulary(filter(None, normalised))
+    train, rejected = usable_for_training(
         utterances,
         task,
         vocabulary,
-        frame_count=base.family.frame_count,
+        frame_counts=base.family.frame_counts,
         min_seconds=section.min_seconds,
         max_seconds=section.max_seconds,
     )
-    dev = scoring_examples(dev_utterances, task, max_seconds=section.max_seconds)
-    _require_some(data, examples, dev, rejected)
-    job = Job(task, vocabulary, examples, dev, weight, section.crop_seconds)
+    dev = usable_for_scoring(dev_utterances, task, max_seconds=section.max_seconds)
+    _require_some(data, train, dev, rejected)
+    job = Job(task, vocabulary, train, dev, weight, section.crop_seconds)
     return CheckedJob(job, rejected, len(dev_utterances) - len(dev))
 
 
@@ -127,14 +125,14 @@ def _masked_job(section: FinetuneSection, data: Path, base: EncoderCheckpoint, w
     configuration = cast("Mapping[str, float]", base.family.section(base.container, base.family.configuration) or {})
     masking = Masking(float(configuration.get("mask_prob", 0.8)), int(configuration.get("mask_length", 10)))
     bounds = {"min_seconds": section.min_seconds, "max_seconds": section.max_seconds}
-    examples, rejected = unlabelled_examples(read_manifest(data, "train"), **bounds)
-    dev_utterances = list(read_manifest(data, "dev"))
-    dev, _ = unlabelled_examples(dev_utterances, **bounds)
-    _require_some(data, examples, dev, rejected)
+    train, rejected = usable_by_length(read_manifest(data, "train"), **bounds)
+    dev_utterances = read_manifest(data, "dev")
+    dev, _ = usable_by_length(dev_utterances, **bounds)
+    _require_some(data, train, dev, rejected)
     job = Job(
         HUBERT,
         unit_vocabulary(section.units.clusters),
-        examples,
+        train,
         dev,
         weight,
         section.crop_seconds or _HUBERT_CROP,
@@ -144,25 +142,24 @@ def _masked_job(section: FinetuneSection, data: Path, base: EncoderCheckpoint, w
     return CheckedJob(job, rejected, len(dev_utterances) - len(dev))
 
 
-def _require_some(data: Path, train: Sequence[Example], dev: Sequence[Example], rejected: Sequence[LeftOut]) -> None:
+def _require_some(data: Path, train: Utterances, dev: Utterances, rejected: Sequence[LeftOut]) -> None:
     if train and dev:
         return
-    reasons = Counter(each.reason for each in rejected)
     raise RequestError(
         f"{data}: must have utterances to train on and to select checkpoints with, has {len(train)} in train "
         f"and {len(dev)} in dev"
-        + "".join(f"\n  {count} training utterances left out: {reason}" for reason, count in reasons.items())
+        + "".join(f"\n  {each.count} training utterances left out: {each.reason}" for each in rejected)
     )
 
 
-def _utterances(data: Path, task: Task) -> tuple[Sequence[Utterance], Sequence[Utterance]]:
+def _utterances(data: Path, task: Task) -> tuple[Utterances, Utterances]:
     """The task's train and dev utterances."""
-    manifests = {split: list(read_manifest(data, split)) for split in ("train", "dev")}
-    has_own = any(task.name in each.task_splits for members in manifests.values() for each in members)
+    train, dev = (read_manifest(data, split) for split in ("train", "dev"))
+    has_own = any(split is not None for members in (train, dev) for split in members.task_splits(task.name))
     if not task.is_closed_set and not has_own:
-        return manifests["train"], manifests["dev"]
-    manifests |= {split: list(read_manifest(data, split)) for split in available_splits(data)}
+        return train, dev
+    manifests = {split: read_manifest(data, split) for split in available_splits(data)}
     splits = split_for_task(
         manifests, task=task.name, field=task.needs, is_closed_set=task.is_closed_set, normalise=task.normalise
     ).splits
-    return splits["train"], splits["dev"]
+    return Utterances.of(splits["train"]), Utterances.of(splits["dev"])

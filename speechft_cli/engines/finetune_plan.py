@@ -49,7 +49,7 @@ def rate_warnings(request: FinetuneRequest) -> Iterator[str]:
 def _data_rows(request: FinetuneRequest, checked: CheckedJob) -> list[tuple[str, str]]:
     job, section = checked.job, request.section
     source = job.source(section.batch_seconds)
-    hours = sum(example.utterance.duration for example in job.train) / 3600
+    hours = float(job.train.durations.sum()) / 3600
     batches = len(plan_epoch(source.durations, batch_seconds=section.batch_seconds, seed=0, epoch=0))
     per_epoch = -(-batches // (section.batches_per_update * section.gpus))
     total = sum(each.job.weight for each in request.checked)

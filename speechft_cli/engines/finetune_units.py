@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from speechft_cli.config.sections.finetune import UnitsSection
 from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
 from speechft_cli.data.batches import FRAME_STRIDE
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.errors import RequestError
@@ -26,6 +26,7 @@ from speechft_cli.io.atomic import atomic_path, write_json
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.training.clusters import fit_clusters, mfcc, nearest_clusters
 from speechft_cli.training.job import Job
+from speechft_cli.training.units import Units
 
 #: Utterances labelled between two files: what a kill can cost.
 _SHARD = 1_000
@@ -80,37 +81,56 @@ def label_frames(job: Job, request: UnitsRequest, folder: Path, *, device: torch
         return
     features = _features(request, device)
     centres = _centres(job, place, request, features, report)
-    every = [example.utterance for example in [*job.train, *job.dev]]
-    shards = [every[first : first + _SHARD] for first in range(0, len(every), _SHARD)]
-    report(Started("labelling frames", len(every), "utterances"))
-    counts = np.zeros(len(centres), dtype=np.int64)
-    for number, shard in enumerate(shards):
-        file = place / f"{number:05}.npz"
+    total = len(job.train) + len(job.dev)
+    shards = [place / f"{number:05}.npz" for number in range(-(-total // _SHARD))]
+    report(Started("labelling frames", total, "utterances"))
+    for number, file in enumerate(shards):
         if not file.is_file():
-            units = [nearest_clusters(features(each), centres).cpu().numpy().astype(np.int16) for each in shard]
+            some = _some(job, number * _SHARD)
+            units = [nearest_clusters(features(each), centres).cpu().numpy().astype(np.int16) for each in some]
             with atomic_path(file) as unfinished:
                 np.savez(unfinished, units=np.concatenate(units), counts=[len(each) for each in units])
-        counts += np.bincount(np.load(file)["units"], minlength=len(centres))
-        report(Advanced(min((number + 1) * _SHARD, len(every))))
+        report(Advanced(min((number + 1) * _SHARD, total)))
+    counts = _join(shards, place, len(centres))
     used = counts[counts > 0] / counts.sum()
     perplexity = float(np.exp(-(used * np.log(used)).sum()))
     report(Finished(f"{len(used)} of {len(centres)} units occur, perplexity {perplexity:.0f}"))
-    write_json(place / "units.json", {"shards": len(shards), "units": len(centres), "perplexity": perplexity})
+    write_json(place / "units.json", {"units": len(centres), "perplexity": perplexity})
+    for file in shards:
+        file.unlink()
 
 
 def with_units(job: Job, request: UnitsRequest, folder: Path) -> Job:
     """Returns the job with the units that `label_frames` wrote as its targets."""
     place = request.place(folder)
-    targets = _read(place, json.loads((place / "units.json").read_text(encoding="utf-8"))["shards"])
-    train = [replace(example, target=next(targets)) for example in job.train]
-    return replace(job, train=train, dev=[replace(example, target=next(targets)) for example in job.dev])
+    return replace(job, units=Units(np.load(place / "units.npy", mmap_mode="r"), np.load(place / "ends.npy")))
 
 
-def _read(place: Path, shards: int) -> Iterator[Sequence[int]]:
-    for number in range(shards):
-        with np.load(place / f"{number:05}.npz") as file:
-            # two bytes a frame: as a tuple of ints it would be eight and more
-            yield from cast("list[Sequence[int]]", np.split(file["units"], np.cumsum(file["counts"])[:-1]))
+def _some(job: Job, first: int) -> list[Utterance]:
+    """The utterances of a shard, of train and dev in a row."""
+    border = len(job.train)
+    return [
+        *job.train[first : first + _SHARD],
+        *job.dev[max(0, first - border) : max(0, first + _SHARD - border)],
+    ]
+
+
+def _join(shards: Sequence[Path], place: Path, units: int) -> NDArray[np.int64]:
+    """Writes all units in a row, and where each utterance's end; returns how often each unit occurs (units,)."""
+    lengths = np.concatenate([np.load(file)["counts"] for file in shards]).astype(np.int64)
+    occurrences = np.zeros(units, dtype=np.int64)
+    first = 0
+    with atomic_path(place / "units.npy") as unfinished:
+        every = np.lib.format.open_memmap(unfinished, "w+", dtype=np.int16, shape=(int(lengths.sum()),))
+        for file in shards:
+            own = np.load(file)["units"]
+            every[first : first + len(own)] = own
+            occurrences += np.bincount(own, minlength=units)
+            first += len(own)
+        every.flush()
+    with atomic_path(place / "ends.npy") as unfinished:
+        np.save(unfinished, np.cumsum(lengths))
+    return occurrences
 
 
 def _features(request: UnitsRequest, device: torch.device) -> Callable[[Utterance], Tensor]:
@@ -137,7 +157,7 @@ def _centres(
     """The clusters' centres (C, D), read or fitted and written."""
     file = place / "centres.npy"
     if not file.is_file():
-        frames = _fit_frames([example.utterance for example in job.train], request, features, report)
+        frames = _fit_frames(job.train, request, features, report)
         clusters = request.section.clusters
         if len(frames) < clusters:
             raise RequestError(
@@ -148,12 +168,12 @@ def _centres(
         report(Finished())
         with atomic_path(file) as unfinished:
             np.save(unfinished, centres)
-    first = features(job.train[0].utterance)
+    first = features(job.train[0])
     return torch.from_numpy(np.load(file)).to(first.device)
 
 
 def _fit_frames(
-    utterances: Sequence[Utterance], request: UnitsRequest, features: Callable[[Utterance], Tensor], report: Report
+    utterances: Utterances, request: UnitsRequest, features: Callable[[Utterance], Tensor], report: Report
 ) -> NDArray[np.float32]:
     """The frames (F, D) that clusters are fitted to: of random utterances, all frames or as many as fit."""
     random = np.random.default_rng((request.seed, 4))
@@ -164,7 +184,7 @@ def _fit_frames(
     for done, utterance in enumerate(chosen, start=1):
         own = features(utterance).cpu().numpy()
         if done == 1:
-            values = sum(each.duration for each in chosen) * SAMPLE_RATE / FRAME_STRIDE * own.shape[1]
+            values = float(chosen.durations.sum()) * SAMPLE_RATE / FRAME_STRIDE * own.shape[1]
             share = min(1.0, _MOST_VALUES / values)
         frames.append(own if share == 1.0 else own[random.random(len(own)) < share])
         report(Advanced(done))
@@ -172,13 +192,8 @@ def _fit_frames(
     return np.concatenate(frames)
 
 
-def _fit_set(utterances: Sequence[Utterance], hours: float, random: np.random.Generator) -> list[Utterance]:
+def _fit_set(utterances: Utterances, hours: float, random: np.random.Generator) -> Utterances:
     """Utterances in random order until there are `hours` of them [h]."""
-    chosen: list[Utterance] = []
-    seconds = 0.0
-    for index in random.permutation(len(utterances)).tolist():
-        if seconds >= hours * 3600:
-            break
-        chosen.append(utterances[index])
-        seconds += utterances[index].duration
-    return chosen
+    order = random.permutation(len(utterances))
+    before = np.cumsum(utterances.durations[order])[:-1]
+    return utterances.select(order[: 1 + int(np.count_nonzero(before < hours * 3600))])

@@ -47,12 +47,16 @@ class SpeakerVerification:
 
     def encode(self, target: str, vocabulary: Vocabulary) -> list[int]:
         """Returns the one index of the speaker."""
-        return [vocabulary.index()[_speaker(target)]]
+        return [vocabulary.index[_speaker(target)]]
 
     def frames_needed(self, target: Sequence[int]) -> int:
         """Returns how many frames the head looks at at once."""
         del target
         return RECEPTIVE_FIELD
+
+    def frames_at_most(self, target: str, vocabulary: Vocabulary) -> None:
+        """Returns None: encoding is a glance."""
+        del target, vocabulary
 
     def head(self, width: int, classes: int) -> nn.Module:
         """Returns SUPERB's x-vector head."""

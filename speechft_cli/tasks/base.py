@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -46,8 +47,9 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.symbols)
 
-    def index(self) -> dict[str, int]:
-        """Returns symbol → index."""
+    @functools.cached_property
+    def index(self) -> Mapping[str, int]:
+        """Symbol → index."""
         return {symbol: index for index, symbol in enumerate(self.symbols)}
 
 
@@ -112,6 +114,14 @@ class Task(Protocol):
 
     def frames_needed(self, target: Sequence[int]) -> int:
         """Returns how many frames an utterance must have for a loss on this target."""
+        ...
+
+    def frames_at_most(self, target: str, vocabulary: Vocabulary) -> int | None:
+        """Returns a bound on the frames that a target, not normalised, needs, found at a glance.
+
+        Millions of targets are checked before the first update: only where the bound is not enough, or None, they are
+        normalised and encoded. With a bound the target must be one that can be encoded, and not empty.
+        """
         ...
 
     def head(self, width: int, classes: int) -> nn.Module:

@@ -43,13 +43,17 @@ class Classification:
 
     def vocabulary(self, targets: Iterable[str]) -> Vocabulary:
         """Returns every class of the train split, slot after slot, sorted within each."""
-        rows = [target.split(FIELD_SEPARATOR) for target in targets]
-        classes = [sorted({row[place] for row in rows}) for place in range(len(self._slots))]
-        return Vocabulary(tuple(self._symbol(place, value) for place, values in enumerate(classes) for value in values))
+        slots: list[set[str]] = [set() for _ in self._slots]
+        for target in set(targets):  # few of many are different
+            for slot, value in zip(slots, target.split(FIELD_SEPARATOR), strict=False):
+                slot.add(value)
+        return Vocabulary(
+            tuple(self._symbol(place, value) for place, values in enumerate(slots) for value in sorted(values))
+        )
 
     def encode(self, target: str, vocabulary: Vocabulary) -> list[int]:
         """Returns one index per slot."""
-        index = vocabulary.index()
+        index = vocabulary.index
         values = target.split(FIELD_SEPARATOR)
         return [index[self._symbol(place, value)] for place, value in enumerate(values)]
 
@@ -57,6 +61,10 @@ class Classification:
         """Returns 1: any utterance will do."""
         del target
         return 1
+
+    def frames_at_most(self, target: str, vocabulary: Vocabulary) -> None:
+        """Returns None: each of the few classes is looked at once."""
+        del target, vocabulary
 
     def head(self, width: int, classes: int) -> nn.Module:
         """Returns SUPERB's head: projection 256, mean over frames, one linear layer for all slots together."""

@@ -45,13 +45,17 @@ class MaskedPrediction:
 
     def encode(self, target: str, vocabulary: Vocabulary) -> list[int]:
         """Returns one index per frame."""
-        index = vocabulary.index()
+        index = vocabulary.index
         return [index[unit] for unit in target.split()]
 
     def frames_needed(self, target: Sequence[int]) -> int:
         """Returns 1: whatever frames there are have units."""
         del target
         return 1
+
+    def frames_at_most(self, target: str, vocabulary: Vocabulary) -> None:
+        """Returns None: units are made, not read."""
+        del target, vocabulary
 
     def head(self, width: int, classes: int) -> nn.Module:
         """Returns HuBERT's: a projection, and the cosine to an embedding of each unit."""

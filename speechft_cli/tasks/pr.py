@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from speechft_cli.tasks.base import Metric
+from speechft_cli.tasks.base import Metric, Vocabulary
 from speechft_cli.tasks.heads import FrameHead
 from speechft_cli.tasks.metrics import word_error_rate
 from speechft_cli.tasks.transcription import Transcription
@@ -12,6 +12,11 @@ from speechft_cli.tasks.transcription import Transcription
 
 def _symbols(targets: Iterable[str]) -> tuple[str, ...]:
     return ("<blank>", *sorted({phone for target in targets for phone in target.split()}))
+
+
+def _glance(phones: str, vocabulary: Vocabulary) -> int | None:
+    spelt = phones.split()
+    return len(spelt) if spelt and vocabulary.index.keys() >= set(spelt) else None
 
 
 PR = Transcription(
@@ -24,6 +29,7 @@ PR = Transcription(
     spell=str.split,
     read=" ".join,
     make_head=FrameHead,
+    glance=_glance,
     make_probe=FrameHead,
     probe_learning_rates=(1e-2,),
 )

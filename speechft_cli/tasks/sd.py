@@ -59,7 +59,7 @@ class SpeakerDiarization:
         Raises:
             KeyError: There are more speakers than places.
         """
-        index = vocabulary.index()
+        index = vocabulary.index
         places = {name: index[f"speaker{place}"] for place, name in enumerate(by_speaker(_segments(target)), start=1)}
         flat = [
             (places[each.speaker], _milliseconds(each.start), _milliseconds(each.end)) for each in _segments(target)
@@ -70,6 +70,10 @@ class SpeakerDiarization:
         """Returns 1: any recording will do."""
         del target
         return 1
+
+    def frames_at_most(self, target: str, vocabulary: Vocabulary) -> None:
+        """Returns None: segments must be read."""
+        del target, vocabulary
 
     def head(self, width: int, classes: int) -> nn.Module:
         """Returns SUPERB's head: one LSTM layer of 512, one linear layer."""

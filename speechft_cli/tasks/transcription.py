@@ -12,6 +12,8 @@ from speechft_cli.tasks.base import Metric, Vocabulary
 
 #: (predictions, references) → a figure over the whole split.
 Measure = Callable[[Sequence[str], Sequence[str]], float]
+#: (target, vocabulary) → at least as many symbols as it has, or None.
+Glance = Callable[[str, Vocabulary], int | None]
 #: (width of the features, number of classes) → a head.
 MakeHead = Callable[[int, int], nn.Module]
 
@@ -29,6 +31,8 @@ class Transcription:
         symbols: Cleaned targets of the train split → the classes, the blank first.
         spell: Cleaned target → its symbols.
         read: Symbols of a best path → a target.
+        glance: Target, vocabulary → at least as many symbols as it is spelt with, for most targets that can be; None
+            for the others, or where only spelling tells.
         make_head: Makes the head for fine-tuning.
         make_probe: Makes the head for probing.
         probe_steps: Optimizer updates of a probe.
@@ -46,6 +50,7 @@ class Transcription:
     make_head: MakeHead
     make_probe: MakeHead
     probe_learning_rates: tuple[float, ...]
+    glance: Glance | None = None
     probe_steps: int = 2_000
     is_pooled: bool = False
     is_closed_set: bool = False
@@ -60,12 +65,17 @@ class Transcription:
 
     def encode(self, target: str, vocabulary: Vocabulary) -> list[int]:
         """Returns one index per symbol."""
-        index = vocabulary.index()
+        index = vocabulary.index
         return [index[symbol] for symbol in self.spell(target)]
 
     def frames_needed(self, target: Sequence[int]) -> int:
         """Returns the frames of CTC's shortest path."""
         return ctc.frames_needed(target)
+
+    def frames_at_most(self, target: str, vocabulary: Vocabulary) -> int | None:
+        """Returns a bound on the frames of CTC's shortest path, where one can be had without spelling."""
+        most = None if self.glance is None else self.glance(target, vocabulary)
+        return None if most is None else 2 * most  # a blank between all symbols
 
     def head(self, width: int, classes: int) -> nn.Module:
         """Returns the head for fine-tuning."""

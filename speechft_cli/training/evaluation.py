@@ -12,7 +12,6 @@ from speechft_cli.data.audio import read_waveform
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.events import Advanced, Finished, Report, Started
 from speechft_cli.tasks.base import Metric
-from speechft_cli.training.examples import Example
 from speechft_cli.training.job import Job
 from speechft_cli.training.ranks import Ranks
 
@@ -36,11 +35,11 @@ def evaluate(
     """
     encoder.eval()
     head.eval()
-    own = job.dev[ranks.rank :: ranks.world]
+    own = range(len(job.dev))[ranks.rank :: ranks.world]
     pairs: list[tuple[str, str]] = []
     report(Started(f"{job.task.name} dev at step {step}", len(own), "utterances"))
-    for done, example in enumerate(own, start=1):
-        pairs.append(_predict(encoder, head, job, example))
+    for done, index in enumerate(own, start=1):
+        pairs.append(_predict(encoder, head, job, index))
         report(Advanced(done))
     every = ranks.gather(pairs)
     # the order of dev, whatever the number of ranks: sums of floats depend on it
@@ -66,20 +65,22 @@ def is_improvement(scores: Mapping[str, float], best: Mapping[str, float] | None
     return False
 
 
-def _predict(encoder: Encoder, head: nn.Module, job: Job, example: Example) -> tuple[str, str]:
-    """The prediction for one utterance and its reference."""
-    waveform = read_waveform(example.utterance).to(next(head.parameters()).device)
+def _predict(encoder: Encoder, head: nn.Module, job: Job, index: int) -> tuple[str, str]:
+    """The prediction for one utterance of dev and its reference."""
+    utterance = job.dev[index]
+    waveform = read_waveform(utterance).to(next(head.parameters()).device)
     if job.masking is None:
         encoded = encoder([waveform])
         logits = head(encoded.last, encoded.frame_counts)
-        return job.task.predict(logits, encoded.frame_counts, job.vocabulary)[0], example.reference
-    count = min(encoder.family.frame_count(len(waveform)), len(example.target))
+        return job.task.predict(logits, encoded.frame_counts, job.vocabulary)[0], job.reference(utterance)
+    of_frames = job.dev_units(index)
+    count = min(encoder.family.frame_count(len(waveform)), len(of_frames))
     counts = torch.tensor([encoder.family.frame_count(len(waveform))], device=waveform.device)
     generator = torch.Generator().manual_seed(_MASK_SEED)
     mask = job.masking.draw(counts, frames=int(counts), generator=generator)
     hidden = mask[0].nonzero()[:, 0]
     hidden = hidden[hidden < count]
     logits = head(encoder([waveform], mask).last[:, hidden], counts)
-    units = [job.vocabulary.symbols[example.target[frame]] for frame in hidden.tolist()]
+    units = [job.vocabulary.symbols[of_frames[frame]] for frame in hidden.tolist()]
     (prediction,) = job.task.predict(logits, torch.tensor([len(hidden)]), job.vocabulary)
     return prediction, " ".join(units)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from speechft_cli.data.audio import SAMPLE_RATE
-from speechft_cli.data.batches import Piece, Position, plan_updates
+from speechft_cli.data.batches import Piece, plan_epoch
 from speechft_cli.data.utterance import Seconds
 from speechft_cli.errors import SpeechftError
 from speechft_cli.training.freezing import freeze, release
@@ -75,19 +75,15 @@ def out_of_memory_named(
 
 
 def _largest(job: Job, batch_seconds: Seconds) -> tuple[Piece, ...]:
-    """The batch of the first epoch that has the most audio, padding included."""
-    plan = plan_updates([job.source(batch_seconds)], seed=0, step=0, positions=[Position()])
-    batches: list[tuple[Piece, ...]] = []
-    for planned in plan:
-        batches += planned.batches
-        if planned.positions[0].epoch:
-            break
-    return max(batches, key=lambda batch: len(batch) * max(piece.length for piece in batch))
+    """The batch of an epoch that has the most audio, padding included."""
+    durations = job.source(batch_seconds).durations
+    batch = plan_epoch(durations, batch_seconds=batch_seconds, seed=0, epoch=0).largest(durations)
+    return tuple(Piece(0, index, 0, round(float(durations[index]) * SAMPLE_RATE)) for index in batch.tolist())
 
 
 def _try(state: TrainingState, job: Job, pieces: Sequence[Piece], *, is_frozen: bool) -> None:
     waveforms = [torch.zeros(piece.length, device=state.device) for piece in pieces]
-    targets = [job.target(piece, state.encoder.family) for piece in pieces]
+    targets = job.targets(pieces, state.encoder.family)
     with state.precision.autocast(state.device):
         loss = batch_loss(state.encoder, state.heads[job.task.name], job, waveforms, targets, is_frozen=is_frozen)
     loss.backward()  # type: ignore[no-untyped-call]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import SpeechftError
 
 #: Utterances named in the message.
@@ -26,9 +26,9 @@ class Skips:
     limit: int
     count: int = 0
     _flags: list[Tensor] = field(default_factory=list)
-    _utterances: list[Sequence[str]] = field(default_factory=list)
+    _utterances: list[Utterances] = field(default_factory=list)
 
-    def add(self, is_skipped: Tensor, utterances: Sequence[str]) -> None:
+    def add(self, is_skipped: Tensor, utterances: Utterances) -> None:
         """Notes an update, whether it was left out, and what it was of."""
         self._flags.append(is_skipped)
         self._utterances.append(utterances)
@@ -45,7 +45,7 @@ class Skips:
         faulty = [each for flag, each in zip(flags, self._utterances, strict=True) if flag]
         self._flags, self._utterances = [], []
         self.count += len(faulty)
-        names = [name for utterances in faulty for name in utterances]
+        names = [each.id for utterances in faulty for each in utterances]
         if faulty and self.count >= self.limit:
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             raise SpeechftError(

@@ -64,10 +64,8 @@ def make_update(
     # fused Adam leaves everything as it is where this is 1, without anybody asking the device
     state.optimizer.found_inf = (~is_finite).float()  # type: ignore[attr-defined]
     state.optimizer.step()
-    state.skips.add(
-        state.precision.is_fault(is_finite),
-        [job.train[piece.utterance].utterance.id for batch in batches for piece in batch.pieces],
-    )
+    chosen = job.train.select([piece.utterance for batch in batches for piece in batch.pieces])
+    state.skips.add(state.precision.is_fault(is_finite), chosen)
     loss = torch.stack(losses).sum() / (1.0 if state.precision.scale is None else state.precision.scale)
     state.precision.adapt(is_finite)
     return loss, norm, sum(len(wave) for batch in batches for wave in batch.waveforms) / SAMPLE_RATE
@@ -81,6 +79,6 @@ def seed_update(seed: int, *, step: int, rank: int) -> None:
 def _loss(state: TrainingState, job: Job, batch: Batch, *, is_frozen: bool) -> Tensor:
     device = state.device
     waveforms = [waveform.to(device, non_blocking=True) for waveform in batch.waveforms]
-    targets = [job.target(piece, state.encoder.family) for piece in batch.pieces]
+    targets = job.targets(batch.pieces, state.encoder.family)
     with state.precision.autocast(device):
         return batch_loss(state.encoder, state.heads[job.task.name], job, waveforms, targets, is_frozen=is_frozen)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from speechft_cli.data.batches import Planned, Position, Source, plan_epoch, plan_updates
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
 
 durations = st.lists(st.floats(0.1, 30.0), min_size=1, max_size=60)
 
@@ -22,18 +23,36 @@ def test_an_epoch_has_every_utterance_once_and_no_batch_too_long(
 ) -> None:
     batches = plan_epoch(seconds, batch_seconds=batch_seconds, seed=1, epoch=epoch)
 
-    assert sorted(index for batch in batches for index in batch) == list(range(len(seconds)))
+    assert sorted(index for batch in batches for index in batch.tolist()) == list(range(len(seconds)))
     for batch in batches:
         assert len(batch) == 1 or len(batch) * max(seconds[index] for index in batch) <= batch_seconds
 
 
 def test_epochs_differ_and_seeds_repeat() -> None:
     seconds = np.random.default_rng(0).uniform(1, 10, 100).tolist()
-    plan = plan_epoch(seconds, batch_seconds=30, seed=1, epoch=0)
 
-    assert plan == plan_epoch(seconds, batch_seconds=30, seed=1, epoch=0)
-    assert plan != plan_epoch(seconds, batch_seconds=30, seed=1, epoch=1)
-    assert plan != plan_epoch(seconds, batch_seconds=30, seed=2, epoch=0)
+    def plan(seed: int, epoch: int) -> list[list[int]]:
+        return [batch.tolist() for batch in plan_epoch(seconds, batch_seconds=30, seed=seed, epoch=epoch)]
+
+    assert plan(1, 0) == plan(1, 0)
+    assert plan(1, 0) != plan(1, 1)
+    assert plan(1, 0) != plan(2, 0)
+
+
+@settings(deadline=None)
+@given(durations, st.floats(1.0, 60.0))
+def test_batches_are_filled_one_utterance_after_the_other(seconds: list[float], batch_seconds: float) -> None:
+    epoch = plan_epoch(seconds, batch_seconds=batch_seconds, seed=1, epoch=0)
+    groups: list[list[int]] = [[]]
+    for index in epoch.order.tolist():
+        longest = max(seconds[each] for each in [*groups[-1], index])
+        if groups[-1] and longest * (len(groups[-1]) + 1) > batch_seconds:
+            groups.append([])
+        groups[-1].append(index)
+
+    assert sorted(batch.tolist() for batch in epoch) == sorted(groups)
+    padded = [len(group) * max(seconds[index] for index in group) for group in groups]
+    assert epoch.largest(np.array(seconds)).tolist() == groups[padded.index(max(padded))]
 
 
 def test_utterances_of_similar_length_come_together() -> None:
@@ -50,7 +69,7 @@ def played(sources: list[Source], *, step: int, positions: list[Position], **oth
 
 def source(seconds: list[float], **others: float) -> Source:
     utterances = [Utterance(f"u{index}", Path("a.wav"), duration=each) for index, each in enumerate(seconds)]
-    return Source(utterances, **{"batch_seconds": 30.0, **others})
+    return Source(Utterances.of(utterances), **{"batch_seconds": 30.0, **others})
 
 
 SECONDS = np.random.default_rng(0).uniform(1, 10, 40).tolist()

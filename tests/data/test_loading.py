@@ -12,12 +12,13 @@ from speechft_cli.data.batches import Position, Source, plan_updates
 from speechft_cli.data.loading import load_updates
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import SpeechftError
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_what_is_read_is_what_was_planned(manifests: Path, workers: int) -> None:
-    utterances = list(read_manifest(manifests, "train"))
+    utterances = read_manifest(manifests, "train")
     sources = [Source(utterances, batch_seconds=3.0, crop_seconds=1.1)]
     plan = partial(plan_updates, sources, seed=1, step=0, positions=[Position()], batches_per_update=2)
     for planned, batches in islice(load_updates(sources, plan, workers=workers), 9):
@@ -30,7 +31,8 @@ def test_what_is_read_is_what_was_planned(manifests: Path, workers: int) -> None
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_recording_that_has_gone_is_named(tmp_path: Path, workers: int) -> None:
-    sources = [Source([Utterance("x", tmp_path / "gone.wav", duration=1.0, sample_rate=16_000)], batch_seconds=5)]
+    gone = Utterance("x", tmp_path / "gone.wav", duration=1.0, sample_rate=16_000)
+    sources = [Source(Utterances.of([gone]), batch_seconds=5)]
     plan = partial(plan_updates, sources, seed=0, step=0, positions=[Position()])
     with pytest.raises(SpeechftError, match=r"gone\.wav: can't be read as audio"):
         next(load_updates(sources, plan, workers=workers))

@@ -14,7 +14,7 @@ from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
-from speechft_cli.engines import finetune
+from speechft_cli.engines import finetune, finetune_units
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Event, Table, ignore
 from tests.engines.test_finetune import config_for
@@ -47,10 +47,10 @@ def test_pre_training_from_scratch_trains_the_cnn_and_the_mask_embedding(
     assert any(hubert.is_cnn(name) for name in changed)
     assert not any(hubert.is_kept(name) for name in changed)
     (units,) = (out / "units").iterdir()
-    with np.load(units / "00000.npz") as file:
-        assert len(file["counts"]) == 16  # 12 to train on, 4 of dev
-        assert file["counts"].sum() == len(file["units"])
-        assert set(file["units"].tolist()) <= set(range(8))
+    ends, values = np.load(units / "ends.npy"), np.load(units / "units.npy")
+    assert len(ends) == 16  # 12 to train on, 4 of dev
+    assert ends[-1] == len(values)
+    assert set(values.tolist()) <= set(range(8))
 
 
 def test_the_next_round_clusters_a_layer_of_the_last_and_leaves_the_cnn(
@@ -81,21 +81,28 @@ def test_the_next_round_clusters_a_layer_of_the_last_and_leaves_the_cnn(
     assert not any(hubert.is_cnn(name) for name in changed)
 
 
-def test_units_are_made_once_and_a_killed_labelling_goes_on(manifests: Path, tmp_path: Path) -> None:
+def test_units_are_made_once_and_a_killed_labelling_goes_on(
+    manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finetune_units, "_SHARD", 5)
     out = tmp_path / "run"
     config = hubert_config(manifests, out, finetune__steps=1)
     finetune.run(config, ignore)
     (units,) = (out / "units").iterdir()
-    before = (units / "00000.npz").read_bytes()
-    (units / "00000.npz").unlink()
+    assert sorted(path.name for path in units.iterdir()) == ["centres.npy", "ends.npy", "units.json", "units.npy"]
+    before = (units / "units.npy").read_bytes()
+    ends = np.load(units / "ends.npy")
+    # as if killed when the first five utterances were labelled, with units nobody else would give
+    np.savez(units / "00000.npz", units=np.full(ends[4], 7, dtype=np.int16), counts=np.diff(ends[:5], prepend=0))
+    (units / "units.npy").unlink()
     (units / "units.json").unlink()
     centres = (units / "centres.npy").stat().st_mtime_ns
     run = json.loads((out / "run.json").read_text())
     (out / "run.json").write_text(json.dumps({**run, "status": "running"}))
     finetune.run(config, ignore, resume=True)
 
-    assert np.load(units / "00000.npz")["units"].tolist()
-    assert len((units / "00000.npz").read_bytes()) == len(before)
+    assert set(np.load(units / "units.npy")[: ends[4]].tolist()) == {7}
+    assert (units / "units.npy").read_bytes()[-2 * int(ends[-1] - ends[4]) :] == before[-2 * int(ends[-1] - ends[4]) :]
     assert (units / "centres.npy").stat().st_mtime_ns == centres
 
 

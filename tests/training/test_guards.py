@@ -10,6 +10,7 @@ import torch
 from speechft_cli.data.batches import Piece
 from speechft_cli.data.loading import Batch
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines import finetune
@@ -17,7 +18,6 @@ from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Event, Note, ignore
 from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.base import Vocabulary
-from speechft_cli.training.examples import Example
 from speechft_cli.training.freezing import release, trainable_names
 from speechft_cli.training.job import Job
 from speechft_cli.training.precision import Precision
@@ -32,9 +32,10 @@ from tests.engines.test_finetune import config_for
 
 
 def sid_job(seconds: float) -> Job:
-    utterances = [Utterance(f"u{index}", Path("a.wav"), duration=seconds, speaker="a") for index in range(2)]
-    examples = [Example(each, "a", (0,)) for each in utterances]
-    return Job(TASKS.get("sid"), Vocabulary(("a", "b")), examples, examples)
+    utterances = Utterances.of(
+        Utterance(f"u{index}", Path("a.wav"), duration=seconds, speaker="a") for index in range(2)
+    )
+    return Job(TASKS.get("sid"), Vocabulary(("a", "b")), utterances, utterances)
 
 
 @pytest.fixture

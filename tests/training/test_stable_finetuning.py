@@ -13,7 +13,6 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.events import ignore
 from speechft_cli.tasks import TASKS
-from speechft_cli.training.examples import scoring_examples, training_examples
 from speechft_cli.training.freezing import trainable_names
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
@@ -24,6 +23,7 @@ from speechft_cli.training.schedule import StableSchedule
 from speechft_cli.training.state import new_state
 from speechft_cli.training.strategies import STRATEGIES
 from speechft_cli.training.strategies.base import StrategySettings
+from speechft_cli.training.usable import usable_for_scoring, usable_for_training
 
 STEPS = 20
 #: Used by masked prediction only, so fine-tuning sends them no gradient.
@@ -37,11 +37,11 @@ def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: 
     torch.manual_seed(0)
     encoder = build_encoder(tiny, device=torch.device("cpu"))
     vocabulary = task.vocabulary([])
-    examples, _ = training_examples(
+    train_split, _ = usable_for_training(
         read_manifest(manifests, "train"),
         task,
         vocabulary,
-        frame_count=tiny.family.frame_count,
+        frame_counts=tiny.family.frame_counts,
         min_seconds=0.1,
         max_seconds=10,
     )
@@ -58,7 +58,12 @@ def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: 
     train(
         state,
         jobs=[
-            Job(task, vocabulary, examples, scoring_examples(read_manifest(manifests, "dev"), task, max_seconds=10)[:1])
+            Job(
+                task,
+                vocabulary,
+                train_split,
+                usable_for_scoring(read_manifest(manifests, "dev"), task, max_seconds=10)[:1],
+            )
         ],
         schedule=StableSchedule(steps=STEPS),
         settings=LoopSettings(
