@@ -7,7 +7,7 @@ can be computed anew at any point makes exact resumption a matter of counting.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, overload
 
@@ -66,6 +66,14 @@ class Source:
     def durations(self) -> NDArray[np.float64]:
         """Seconds of each utterance that are trained on at a time (utterances,)."""
         return np.minimum(self.utterances.durations, self.crop_seconds or np.inf)
+
+    @functools.cached_property
+    def plan(self) -> Callable[[int, int], Epoch]:
+        """Seed, number of an epoch → its batches; two are remembered, for who reads ahead and who trains."""
+        return functools.lru_cache(2)(self._plan)
+
+    def _plan(self, seed: int, epoch: int) -> Epoch:
+        return plan_epoch(self.durations, batch_seconds=self.batch_seconds, seed=seed, epoch=epoch)
 
 
 @dataclass(frozen=True)
@@ -200,11 +208,8 @@ class _Epochs:
         """Returns the batch at `position` and the position after it."""
         epoch, batch = position
         if epoch != self._epoch:
-            source = self._source
-            self._batches = plan_epoch(
-                source.durations, batch_seconds=source.batch_seconds, seed=self._seed, epoch=epoch
-            )
-            self._where = np.random.default_rng((self._seed, 2, epoch)).random(len(source.utterances))
+            self._batches = self._source.plan(self._seed, epoch)
+            self._where = np.random.default_rng((self._seed, 2, epoch)).random(len(self._durations))
             self._epoch = epoch
         pieces = tuple(self._piece(index) for index in self._batches[batch].tolist())
         return pieces, Position(epoch, batch + 1) if batch + 1 < len(self._batches) else Position(epoch + 1, 0)

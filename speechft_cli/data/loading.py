@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
 from speechft_cli.data.batches import Piece, Planned, Source
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import SpeechftError
 
 
@@ -44,7 +45,7 @@ def load_updates(
         SpeechftError: A recording can't be read.
     """
     loader = DataLoader(
-        _Waveforms(sources),
+        _Waveforms([source.utterances for source in sources]),
         batch_sampler=_Batches(plan),  # an endless iterable of batches is enough for it
         collate_fn=_as_it_is,
         num_workers=workers,
@@ -72,11 +73,11 @@ class _Batches:
 
 
 class _Waveforms(Dataset[Tensor | SpeechftError]):
-    def __init__(self, sources: Sequence[Source]) -> None:
-        self._sources = sources
+    def __init__(self, utterances: Sequence[Utterances]) -> None:
+        self._utterances = utterances  # columns: mapped, and shared by all readers
 
     def __getitem__(self, piece: Piece) -> Tensor | SpeechftError:
-        utterance = self._sources[piece.source].utterances[piece.utterance]
+        utterance = self._utterances[piece.source][piece.utterance]
         try:
             return read_waveform(
                 dataclasses.replace(

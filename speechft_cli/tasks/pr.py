@@ -11,7 +11,10 @@ from speechft_cli.tasks.transcription import Transcription
 
 
 def _symbols(targets: Iterable[str]) -> tuple[str, ...]:
-    return ("<blank>", *sorted({phone for target in targets for phone in target.split()}))
+    phones: set[str] = set()
+    for target in targets:
+        phones.update(target.split())
+    return ("<blank>", *sorted(phones))
 
 
 def _glance(phones: str, vocabulary: Vocabulary) -> int | None:

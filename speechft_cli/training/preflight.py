@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from speechft_cli.data.audio import SAMPLE_RATE
-from speechft_cli.data.batches import Piece, plan_epoch
+from speechft_cli.data.batches import Piece
 from speechft_cli.data.utterance import Seconds
 from speechft_cli.errors import SpeechftError
 from speechft_cli.training.freezing import freeze, release
@@ -76,8 +76,9 @@ def out_of_memory_named(
 
 def _largest(job: Job, batch_seconds: Seconds) -> tuple[Piece, ...]:
     """The batch of an epoch that has the most audio, padding included."""
-    durations = job.source(batch_seconds).durations
-    batch = plan_epoch(durations, batch_seconds=batch_seconds, seed=0, epoch=0).largest(durations)
+    source = job.source(batch_seconds)
+    durations = source.durations
+    batch = source.plan(0, 0).largest(durations)
     return tuple(Piece(0, index, 0, round(float(durations[index]) * SAMPLE_RATE)) for index in batch.tolist())
 
 
