@@ -14,7 +14,8 @@ from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data import CORPORA
 from speechft_cli.data.archives import obtain
-from speechft_cli.data.collation import Collation, collate, facts_of
+from speechft_cli.data.collated import Collation, facts_of
+from speechft_cli.data.collation import collate
 from speechft_cli.data.corpora.joined import joined
 from speechft_cli.data.corpus import Corpus, CorpusRequest
 from speechft_cli.data.division import division

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from speechft_cli.config.sections.prepare import PrepareSection
-from speechft_cli.data.collation import Collation
+from speechft_cli.data.collated import Collation
 from speechft_cli.data.prepared import REJECTED
 from speechft_cli.engines.prepare_request import corpus_name
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
