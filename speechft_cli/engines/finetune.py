@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import shlex
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import cast
 
 import torch
 
@@ -19,6 +17,7 @@ from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.finetune_jobs import left_out_notes, speaker_warnings
+from speechft_cli.engines.finetune_outcome import best_outputs, run_result
 from speechft_cli.engines.finetune_plan import plan_table, rate_warnings
 from speechft_cli.engines.finetune_ranks import run_on_ranks
 from speechft_cli.engines.finetune_record import Diary, now, run_record
@@ -27,7 +26,6 @@ from speechft_cli.engines.finetune_units import UnitsRequest, label_frames, with
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Note, Report, Result, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
-from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import locked, read_run, write_run
 from speechft_cli.io.space import require_space
 from speechft_cli.training.freezing import trainable_names
@@ -39,7 +37,6 @@ from speechft_cli.training.precision import Precision
 from speechft_cli.training.ranks import Ranks, is_joining, joined
 from speechft_cli.training.state import (
     TrainingState,
-    best_scores,
     checkpoint_bytes,
     new_state,
     restore,
@@ -76,7 +73,8 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         for warning in (*rate_warnings(request), *speaker_warnings(request.data, request.checked)):
             report(Note(warning, important=True))
         if dry_run:
-            report(plan_table(request, _state(config, request, request.base, torch.device("cpu"))))
+            state = _state(config, request, request.base, torch.device("cpu"))
+            report(plan_table(request, state, with_activations=True))
             return Result("planned; nothing was written", str(config.run_dir), "the same command without --dry-run")
         folder = config.run_dir
         if (folder / "run.json").exists() and not resume:
@@ -87,14 +85,14 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         ranks.wait()  # nobody writes before everybody has looked
         with locked(folder) if ranks.is_first else contextlib.nullcontext():
             if resume and read_run(folder)["status"] == "done":
-                return _result(request, folder)
+                return run_result(request, folder)
             return _train(config, request, report, folder, ranks, resume=resume)
 
 
 def _state(config: Config, request: FinetuneRequest, start: EncoderCheckpoint, device: torch.device) -> TrainingState:
     """Encoder, heads and optimizer before the first update; the same on every rank."""
     torch.manual_seed(config.seed)
-    encoder = build_encoder(start, device=device)
+    encoder = build_encoder(start, device=device, exact_padding=request.section.batching == "exact")
     if request.trains_cnn:
         encoder.let_cnn_train()
     heads = {
@@ -162,9 +160,9 @@ def _train(
         status = "done"
     finally:
         if ranks.is_first:
-            outputs = _outputs(request, folder) if status == "done" else {}
+            outputs = best_outputs(request, folder) if status == "done" else {}
             write_run(folder, {**record, "status": status, "ended": now(), "steps": state.step, "outputs": outputs})
-    return _result(request, folder)
+    return run_result(request, folder)
 
 
 def _loop(
@@ -242,25 +240,4 @@ def _loop_settings(section: FinetuneSection, seed: int) -> LoopSettings:
         log_every=section.log_every,
         workers=section.workers,
         seed=seed,
-    )
-
-
-def _outputs(request: FinetuneRequest, folder: Path) -> dict[str, object]:
-    task = request.checked[0].job.task
-    best = read_encoder(folder / "best" / "encoder.pt", request.base.family)
-    step, scores = best_scores(folder / "best", task.name, task.metrics[0])
-    return {"best": {"step": step, "dev": scores, "weights_sha256": weights_hash(best.weights)}}
-
-
-def _result(request: FinetuneRequest, folder: Path) -> Result:
-    task = request.checked[0].job.task
-    metric = task.metrics[0]
-    step, scores = best_scores(folder / "best", task.name, metric)
-    recorded = cast("Mapping[str, object]", read_run(folder)["base"])
-    base = str(recorded.get("name") or recorded["path"])
-    return Result(
-        summary=f"best dev {metric.title} {metric.format(scores[metric.name])} at step {step}",
-        output=str(folder),
-        next_command=shlex.join(["speechft", "merge", "--base", base, "--tuned", str(folder), "--alphas", "0:1:0.25"]),
-        data={"task": task.name, "step": step, "dev": scores, "best": str(folder / "best")},
     )

@@ -6,20 +6,26 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from speechft_cli.data.batches import plan_epoch
 from speechft_cli.engines.finetune_jobs import CheckedJob
 from speechft_cli.engines.finetune_request import FinetuneRequest
 from speechft_cli.events import Table
 from speechft_cli.io.space import size_text
-from speechft_cli.training.freezing import parameters_of
+from speechft_cli.training.activations import activation_bytes
+from speechft_cli.training.freezing import freeze, parameters_of, release
 from speechft_cli.training.state import TrainingState
 
 #: s3prl#583: trained at 1e-1, HuBERT base falls from 81.6 to 0.07 % on SID; nothing above this is in use.
 _DESTRUCTIVE_RATE = 1e-3
 
 
-def plan_table(request: FinetuneRequest, state: TrainingState) -> Table:
-    """Returns what will happen: data, and per stage which updates, who trains, how many parameters, which rate."""
+def plan_table(request: FinetuneRequest, state: TrainingState, *, with_activations: bool = False) -> Table:
+    """Returns what will happen: data, and per stage which updates, who trains, how many parameters, which rate.
+
+    Args:
+        request: What is asked for.
+        state: Before the first update, or resumed.
+        with_activations: Whether to estimate the memory of the largest batch too, which runs the encoder.
+    """
     section, strategy = request.section, request.strategy
     rows = [row for each in request.checked for row in _data_rows(request, each)]
     rows += [
@@ -29,6 +35,8 @@ def plan_table(request: FinetuneRequest, state: TrainingState) -> Table:
         ("precision", section.precision),
         ("weights, gradients, Adam", size_text(_memory(state))),
     ]
+    if with_activations:
+        rows += [("activations", text) for text in _activations(request, state)]
     return Table(
         f"{' + '.join(request.tasks)}: {strategy.name} fine-tuning of {request.base.family.name}",
         ("what", "plan"),
@@ -50,7 +58,7 @@ def _data_rows(request: FinetuneRequest, checked: CheckedJob) -> list[tuple[str,
     job, section = checked.job, request.section
     source = job.source(section.batch_seconds)
     hours = float(job.train.durations.sum()) / 3600
-    batches = len(plan_epoch(source.durations, batch_seconds=section.batch_seconds, seed=0, epoch=0))
+    batches = len(source.plan(0, 0))
     per_epoch = -(-batches // (section.batches_per_update * section.gpus))
     total = sum(each.job.weight for each in request.checked)
     prefix = f"{job.task.name}: " if len(request.checked) > 1 else ""
@@ -81,6 +89,40 @@ def _stage_rows(request: FinetuneRequest, state: TrainingState) -> Iterator[tupl
         used = peaks[:1] if stage == "frozen" else dict.fromkeys(peaks)
         rates = " and ".join(" → ".join(f"{peak * share:.2g}" for share in dict.fromkeys((low, high))) for peak in used)
         yield f"steps {first + 1}-{end}: {stage}", f"{who}, {size / 1e6:.2f} M parameters, rate {rates}"
+
+
+def _activations(request: FinetuneRequest, state: TrainingState) -> Iterator[str]:
+    """Says what the largest batch of each task keeps for the gradient."""
+    section, schedule = request.section, request.schedule
+    with_dropout = section.frozen_dropout
+    for each in request.checked:
+        job = each.job
+        source = job.source(section.batch_seconds)
+        batch = source.plan(0, 0).largest(source.durations)
+        seconds = float(source.durations[batch].max())
+        sizes = []
+        for stage, is_there in (
+            ("frozen", schedule.frozen_steps > 0),
+            ("trained", schedule.frozen_steps < schedule.end),
+        ):
+            if not is_there:
+                continue
+            if stage == "frozen":
+                freeze(state.encoder, with_dropout=with_dropout)
+            else:
+                release(state.encoder, state.attached.trained)
+            size = activation_bytes(
+                state.encoder,
+                state.heads[job.task.name],
+                count=len(batch),
+                seconds=seconds,
+                precision=state.precision,
+                is_frozen=stage == "frozen",
+            )
+            sizes.append(f"{size_text(size)} while the encoder is {stage}")
+        less = ", less with gradient checkpointing" if section.gradient_checkpointing else ""
+        name = f"{job.task.name}: " if len(request.checked) > 1 else ""
+        yield f"{name}about {', '.join(sizes)}, for {len(batch)} utterances of up to {seconds:.1f} s{less}"
 
 
 def _size(module: nn.Module) -> int:

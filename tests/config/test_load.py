@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from speechft_cli.cli.commands.finetune import _tasks
 from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.load import load_config
 from speechft_cli.errors import ConfigError
@@ -228,3 +229,17 @@ def test_an_encoder_may_be_a_name_where_no_such_file_is(tmp_path: Path, monkeypa
     loaded = load_config(file).config
     assert loaded.evaluate is not None
     assert loaded.evaluate.models["fbank"] == tmp_path / "logmel"
+
+
+def test_a_task_on_the_command_line_takes_the_place_of_the_files_and_several_share_the_updates(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("finetune: {tasks: {er: 1, ks: 3}}\n")
+
+    def weights(*names: str) -> dict[str, float]:
+        section = load_config(path, flags=_tasks(names)).config.finetune
+        assert section is not None
+        return section.weighted_tasks
+
+    assert weights() == {"er": 1.0, "ks": 3.0}
+    assert weights("pr") == {"pr": 1.0}
+    assert weights("pr", "sid", "pr") == {"pr": 2.0, "sid": 1.0}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -134,7 +135,40 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(manifests: Path, tmp_path: 
     assert "head, " in rows["steps 1-10: frozen"]
     assert "head and encoder, " in rows["steps 11-50: hold"]
     assert rows["CNN"] == "never trains"
+    assert re.fullmatch(
+        r"about [\d.]+ [kM]B while the encoder is frozen, [\d.]+ MB while the encoder is trained, "
+        r"for \d+ utterances of up to \d\.\d s",
+        rows["activations"],
+    )
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_on_the_run_before_says_where_its_base_came_from(manifests: Path, tmp_path: Path) -> None:
+    short = {"finetune__steps": 1, "finetune__evaluate_every": 1, "finetune__frozen_share": 0.0}
+    first, second = tmp_path / "sid", tmp_path / "pr"
+    finetune.run(config_for(manifests, first, finetune__task="sid", **short), ignore)
+    on_first = {"encoder__init": None, "encoder__size": None, "encoder__checkpoint": first}
+    finetune.run(config_for(manifests, second, finetune__task="pr", **on_first, **short), ignore)
+
+    before, base = read_run(first), read_run(second)["base"]
+    assert isinstance(base, dict)
+    assert base["path"] == str((first / "best" / "encoder.pt").resolve())
+    assert base["weights_sha256"] == before["outputs"]["best"]["weights_sha256"]  # type: ignore[index]
+    lineage = base["lineage"]
+    assert (lineage["made_by"], lineage["folder"], lineage["task"]) == ("finetune", str(first.resolve()), "sid")
+    assert lineage["base"]["weights_sha256"] == before["base"]["weights_sha256"]  # type: ignore[index]
+    assert lineage["base"]["lineage"] is None
+
+
+def test_exact_padding_changes_what_is_learnt_from_padded_batches_only(manifests: Path, tmp_path: Path) -> None:
+    def loss(batching: str, batch_seconds: float) -> float:
+        out = tmp_path / f"{batching}-{batch_seconds}"
+        flags = {"finetune__steps": 1, "finetune__frozen_share": 0.0, "finetune__batch_seconds": batch_seconds}
+        finetune.run(config_for(manifests, out, finetune__task="pr", finetune__batching=batching, **flags), ignore)
+        return float(read_metrics(out / "metrics.jsonl")[0]["loss"])
+
+    assert loss("exact", 0.5) == pytest.approx(loss("stock", 0.5), rel=1e-5)
+    assert loss("exact", 6.0) != pytest.approx(loss("stock", 6.0), rel=1e-5)
 
 
 @pytest.mark.parametrize(

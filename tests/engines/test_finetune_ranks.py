@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import copy
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
+from speechft_cli.config.sections.finetune import FinetuneSection
+from speechft_cli.data.batches import plan_epoch
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.engines import finetune
+from speechft_cli.engines.finetune_jobs import check_jobs
+from speechft_cli.errors import InterruptedRunError
 from speechft_cli.events import Event, TrainingStep, ignore
-from speechft_cli.io.run_folder import read_run
+from speechft_cli.io.run_folder import read_metrics, read_run
 from tests.engines.test_finetune import config_for
 
 
@@ -45,3 +52,40 @@ def test_two_ranks_are_one_with_twice_the_batches(
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, atol=2e-4, rtol=0, msg=name)
     assert any(not torch.equal(tensor, tiny.weights[name]) for name, tensor in two.items())
+
+
+def test_sigterm_reaches_both_ranks_and_one_rank_goes_on_from_what_they_saved(
+    manifests: Path, tmp_path: Path, hubert: EncoderFamily
+) -> None:
+    out = tmp_path / "run"
+    settings: dict[str, object] = {"finetune__task": "sid", "finetune__steps": 5, "finetune__batch_seconds": 3.0}
+    heard: list[int] = []
+
+    def stop_after_the_second_update(event: Event) -> None:
+        if isinstance(event, TrainingStep):
+            heard.append(event.step)
+            if event.step == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(InterruptedRunError, match=r"interrupted at step \d of 5; the state is saved") as caught:
+        finetune.run(config_for(manifests, out, **settings, finetune__gpus=2), stop_after_the_second_update)
+    assert caught.value.exit_code == 143
+    assert read_run(out)["status"] == "interrupted"
+    before = torch.load(out / "last" / "state.pt")
+    done = before["step"]
+    assert done == heard[-1]
+    finetune.run(config_for(manifests, out, **settings), ignore, resume=True)
+
+    assert read_run(out)["status"] == "done"
+    assert [line["step"] for line in read_metrics(out / "metrics.jsonl") if "loss" in line] == [1, 2, 3, 4, 5]
+    # two batches an update until then, one after it, and an epoch has as many as a plan of it says
+    (job,) = check_jobs(
+        FinetuneSection(data=manifests, task="sid"), manifests, read_encoder(out / "base" / "encoder.pt", hubert)
+    )
+    durations = job.job.train.durations
+    left = 2 * done + (5 - done)
+    epoch = 0
+    while left >= (count := len(plan_epoch(durations, batch_seconds=3.0, seed=1337, epoch=epoch))):
+        left -= count
+        epoch += 1
+    assert torch.load(out / "last" / "state.pt")["positions"] == [[epoch, left]]

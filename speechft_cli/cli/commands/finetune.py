@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +38,10 @@ def finetune(
     config: ConfigFile = None,
     sets: Sets = None,
     data: Data = None,
-    task: Annotated[str | None, typer.Option("--task", metavar="NAME", help="See `speechft list tasks`.")] = None,
+    task: Annotated[
+        list[str] | None,
+        typer.Option("--task", metavar="NAME", help="See `speechft list tasks`; several share the updates."),
+    ] = None,
     out: Out = None,
     strategy: Annotated[
         str | None, typer.Option("--strategy", metavar="NAME", help="See `speechft list strategies`.")
@@ -59,7 +64,7 @@ def finetune(
     ),
     as_json: AsJson = False,
 ) -> None:
-    """Fine-tune an encoder stably on one task."""
+    """Fine-tune an encoder stably on one task, or on several."""
     replaced = []
     if encoder is not None and init is None:
         replaced = ["encoder.init"]
@@ -70,7 +75,7 @@ def finetune(
         sets,
         flags={
             "finetune.data": data,
-            "finetune.task": task,
+            **_tasks(task or []),
             "finetune.out": out,
             "finetune.strategy": strategy,
             "finetune.steps": steps,
@@ -100,3 +105,12 @@ def finetune(
         config=config,
         then="" if dry_run else "merge",
     )
+
+
+def _tasks(names: Sequence[str]) -> dict[str, object]:
+    """Returns what `--task` means: one task, or several; one that is named twice has twice the share."""
+    if not names:
+        return {}
+    if len(names) == 1:
+        return {"finetune.task": names[0], "finetune.tasks": {}}  # instead of the file's
+    return {"finetune.tasks": {name: float(count) for name, count in Counter(names).items()}}

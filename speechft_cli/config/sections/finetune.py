@@ -80,6 +80,8 @@ class FinetuneSection(Section):
     """Shorter training utterances are left out [s]."""
     max_seconds: Positive = 60.0
     """Longer training utterances are left out [s]."""
+    batching: Literal["stock", "exact"] = "stock"
+    """`stock` pads batches as s3prl does; with `exact` padding changes no utterance's features."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Numbers that products are computed in; weights stay fp32."""
     gradient_checkpointing: bool = False
