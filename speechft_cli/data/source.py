@@ -34,7 +34,9 @@ def _with_facts(corpus: Corpus, found: Iterator[Found]) -> Iterator[Found]:
             split, utterance = each
             language = utterance.language or corpus.language
             licence = utterance.licence or corpus.licence or None
-            yield split, replace(utterance, language=language, licence=licence)
+            if (language, licence) != (utterance.language, utterance.licence):  # a copy costs as much as reading a line
+                utterance = replace(utterance, language=language, licence=licence)
+            yield split, utterance
 
 
 def _drawn(each: Found, seed: int) -> bytes:

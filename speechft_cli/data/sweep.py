@@ -208,11 +208,18 @@ def _chunks(found: Iterable[Item]) -> Iterator[tuple[bytes, int] | None]:
 
 def as_item(found: Found) -> Item:
     """Returns what a reader found in the form that travels; paths become absolute."""
-    audio = os.path.abspath((found if isinstance(found, Rejected) else found[1]).audio)  # noqa: PTH100  # keeps no `..`
+    audio = _absolute((found if isinstance(found, Rejected) else found[1]).audio)
     if isinstance(found, Rejected):
         return Bad(found.split, found.id, audio, found.reason, found.detail, found.by_rule)
     split, utterance = found
     return split, row_of(utterance, audio)
+
+
+def _absolute(path: Path) -> str:
+    text = str(path)
+    if path.is_absolute() and ".." not in text:
+        return text  # a Path has no `.` and no empty part, and nothing else would change
+    return os.path.abspath(text)  # noqa: PTH100  # Path.absolute keeps `..`
 
 
 def _pack(items: list[Item]) -> bytes:
