@@ -20,6 +20,8 @@ from speechft_cli.io.hashes import file_hash
 
 #: The record of a finished `prepare`; a folder without it is unfinished.
 RECORD = "prepare.json"
+#: Folder of what an interrupted `prepare` has done, in the manifest folder.
+WORK = ".prepare"
 #: What was left out and why, one JSON object a line.
 REJECTED = "rejected.jsonl"
 

@@ -104,27 +104,32 @@ class Utterances(Sequence[Utterance]):
         numbers = (columns.numbers[name][rows].tolist() for name in NUMBERS)
         texts = (columns.some_texts(name, rows) for name in TEXTS)
         for row in map(Row._make, zip(*numbers, *texts, strict=True)):
-            yield Utterance(
-                row.id,
-                self._folder / row.audio,
-                row.start,
-                row.duration,
-                row.sample_rate,
-                row.text,
-                row.phones,
-                row.speaker,
-                parse_labels(row.labels) if row.labels else {},
-                parse_labels(row.task_splits) if row.task_splits else {},
-                row.normalised,
-                row.language,
-                row.licence,
-                row.offset,
-                row.size,
-            )
+            yield utterance_of(row, self._folder)
 
     def _texts(self, name: str) -> Iterator[str | None]:
         for piece in slices(self._rows):
             yield from self._columns.some_texts(name, piece)
+
+
+def utterance_of(row: Row, folder: Path) -> Utterance:
+    """Returns the utterance of a row, its recording relative to a folder."""
+    return Utterance(
+        row.id,
+        folder / row.audio,
+        row.start,
+        row.duration,
+        row.sample_rate,
+        row.text,
+        row.phones,
+        row.speaker,
+        parse_labels(row.labels) if row.labels else {},
+        parse_labels(row.task_splits) if row.task_splits else {},
+        row.normalised,
+        row.language,
+        row.licence,
+        row.offset,
+        row.size,
+    )
 
 
 def row_of(utterance: Utterance, audio: str) -> Row:

@@ -22,7 +22,15 @@ from speechft_cli.data.division import division
 from speechft_cli.data.inspection import Item, Limits
 from speechft_cli.data.journal import Journal
 from speechft_cli.data.manifests import manifest_writer
-from speechft_cli.data.prepared import REJECTED, finished_record, forget_prepared, publish, request_hash, staging
+from speechft_cli.data.prepared import (
+    REJECTED,
+    WORK,
+    finished_record,
+    forget_prepared,
+    publish,
+    request_hash,
+    staging,
+)
 from speechft_cli.data.shards import shard_writer
 from speechft_cli.data.source import read_corpus
 from speechft_cli.data.sweep import Sweep, as_item
@@ -42,7 +50,6 @@ from speechft_cli.tasks import trained_task
 
 _REPORT_EVERY = 50  # utterances
 _PACKAGES = ("speechft", "soundfile", "torch", "torchaudio", "espeakng-loader")
-_WORK = ".prepare"  # folder of what an interrupted run has found
 
 
 class UnusableCorpusError(SpeechftError):
@@ -178,7 +185,7 @@ def _check_result(result: Collation, section: PrepareSection) -> None:
 def _work_folder(out: Path) -> Iterator[Path]:
     """Gives a folder that survives an interruption and nothing else, under the lock of the manifest folder."""
     was_there = out.exists()
-    work = out / _WORK
+    work = out / WORK
     with locked(out):
         try:
             work.mkdir(exist_ok=True)

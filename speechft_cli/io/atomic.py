@@ -46,17 +46,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     recover(path)
     unfinished = _folder_beside(path)
-    old = unfinished.with_name(unfinished.name + _OLD)
     try:
         yield unfinished
-        for file in unfinished.rglob("*"):
-            if file.is_file():
-                _sync(file)
         unfinished.chmod(0o755)  # mkdtemp's 0700 is for secrets
-        if path.exists():
-            path.rename(old)
-        unfinished.rename(path)
-        shutil.rmtree(old, ignore_errors=True)
+        put_in_place(unfinished, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
     finally:
@@ -64,8 +57,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def put_in_place(finished: Path, path: Path) -> None:
+    """Lets a finished folder on the same disk replace `path`; what a kill in the middle leaves, `recover` ends."""
+    for file in finished.rglob("*"):
+        if file.is_file():
+            _sync(file)
+    old = path.with_name(f".{path.name}.{finished.name}{_OLD}")
+    if path.exists():
+        path.rename(old)
+    finished.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def recover(path: Path) -> None:
-    """Ends what a kill in the middle of `atomic_folder` left: puts the old folder back where there is no new one."""
+    """Ends what a kill in the middle of `put_in_place` left: puts the old folder back where there is no new one."""
     for old in sorted(path.parent.glob(f".{path.name}.*{_OLD}")):
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)

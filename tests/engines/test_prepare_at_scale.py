@@ -94,6 +94,53 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(corpus: Path, tmp_pat
     assert not (tmp_path / "out" / ".prepare").exists()
 
 
+def synthetic(out: Path) -> Config:
+    section = {"corpus": "synthetic", "hours": 0.03, "synthetic": {"contents": ["digits"]}, "out": out, "workers": 1}
+    return Config(prepare=PrepareSection.model_validate(section))
+
+
+def test_a_killed_generation_goes_on_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    run(synthetic(tmp_path / "whole"), ignore)
+    out = tmp_path / "out"
+    # dies as a kill -9 would, in the second chunk
+    script = (
+        "import os, signal, sys\n"
+        "from tests.engines.test_prepare_at_scale import synthetic, run\n"
+        "from speechft_cli.events import Advanced\n"
+        "from pathlib import Path\n"
+        "def report(event):\n"
+        "    if isinstance(event, Advanced) and event.done == 100: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "if __name__ == '__main__':\n"
+        "    run(synthetic(Path(sys.argv[1])), report)\n"
+    )
+    (tmp_path / "killed.py").write_text(script)
+    command = [sys.executable, str(tmp_path / "killed.py"), str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert not (out / "audio").exists()
+    first = next((out / ".prepare" / "speech").rglob("train-000000-*.flac"))
+    spoken = first.stat().st_mtime_ns
+
+    def interrupt(event: Event) -> None:
+        if type(event).__name__ == "Started" and event.what == "sorting and writing":  # type: ignore[union-attr]
+            raise KeyboardInterrupt
+
+    with pytest.raises(SpeechftError, match="interrupted"):
+        run(synthetic(out), interrupt)  # when all is spoken already
+    run(synthetic(out), ignore)
+
+    (again,) = (out / "audio").rglob("train-000000-*.flac")
+    assert again.stat().st_mtime_ns == spoken
+    found, expected = contents(out), contents(tmp_path / "whole")
+    # the record names when its recordings were written
+    record, other = (json.loads(files.pop("prepare.json")) for files in (found, expected))
+    assert {key for key in record if record[key] != other[key]} == {"listing", "request_hash"}
+    assert found == expected
+    audio, whole = ((folder / "audio").rglob("*.*") for folder in (out, tmp_path / "whole"))
+    assert {path.name: path.read_bytes() for path in audio} == {path.name: path.read_bytes() for path in whole}
+    assert not (out / ".prepare").exists()
+
+
 def test_what_changed_since_the_kill_is_looked_at_again(corpus: Path, tmp_path: Path) -> None:
     root = tmp_path / "corpus"
     root.mkdir()

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
+from speechft_cli.data.prepared import WORK
 from speechft_cli.data.synthesis.chunks import CHUNK, Plan
+from speechft_cli.data.synthesis.spoken import set_down, take_up
 from speechft_cli.data.synthesis.teamwork import speak
 from speechft_cli.data.synthesis.voices import VOICES
 from speechft_cli.data.utterance import SPLITS, Seconds, Utterance
 from speechft_cli.errors import RequestError
-from speechft_cli.io.atomic import atomic_folder, recover, remove_unfinished
+from speechft_cli.io.atomic import put_in_place, recover
 
 _DEFAULT_HOURS = 0.1
 _FEWEST_SPEAKERS = 40
@@ -38,19 +40,22 @@ def read(request: CorpusRequest) -> Iterator[Found]:
         raise RequestError(f"{audio}: must be absent, or made by 'synthetic' before", "choose another --out")
     train_seconds = (_DEFAULT_HOURS if request.hours is None else request.hours) * 3600
     recover(audio)  # a run may have been killed; the engine holds the folder's lock
-    remove_unfinished(audio)
-    with atomic_folder(audio) as folder:
-        (folder / _NOTICE_NAME).write_text(_NOTICE, encoding="utf-8")
-        plan = Plan(request.seed, request.recipe, VOICES[: _speaker_count(request, train_seconds)], folder)
-        least = 1
-        for split in SPLITS:
-            seconds = train_seconds if split == "train" else train_seconds / 10
-            spoken = 0
-            for utterance in _speak(plan, split, seconds, least=least, workers=request.workers):
-                spoken += 1
-                yield split, replace(utterance, audio=audio / utterance.audio.relative_to(folder))
-            if split == "train":
-                least = min(spoken, len(plan.voices))
+    voices = VOICES[: _speaker_count(request, train_seconds)]
+    work = request.root / WORK  # survives an interruption, and nothing else
+    plan = Plan(request.seed, request.recipe, voices, work / "speech", work / "spoken")
+    take_up(plan, audio)
+    (plan.folder / _NOTICE_NAME).write_text(_NOTICE, encoding="utf-8")
+    least = 1
+    for split in SPLITS:
+        seconds = train_seconds if split == "train" else train_seconds / 10
+        spoken = 0
+        for utterance in _speak(plan, split, seconds, least=least, workers=request.workers):
+            spoken += 1
+            yield split, replace(utterance, audio=audio / utterance.audio.relative_to(plan.folder))
+        if split == "train":
+            least = min(spoken, len(plan.voices))
+    put_in_place(plan.folder, audio)
+    set_down(plan)
 
 
 SYNTHETIC = Corpus(read, needs_root=False, language="en", licence="yours to use")

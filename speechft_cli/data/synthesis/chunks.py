@@ -59,12 +59,14 @@ class Plan:
         recipe: What it is made of.
         voices: Its speakers.
         folder: Where the recordings go.
+        records: Where it is written down which chunks are spoken.
     """
 
     seed: int
     recipe: Recipe
     voices: tuple[Voice, ...]
     folder: Path
+    records: Path
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import signal
 from collections.abc import Generator
 from multiprocessing.connection import Connection
 
-from speechft_cli.data.synthesis.chunks import Plan, speak_chunk
+from speechft_cli.data.synthesis.chunks import Plan
+from speechft_cli.data.synthesis.spoken import obtain_chunk
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.errors import SpeechftError
 
@@ -22,7 +23,7 @@ def speak(plan: Plan, split: str, *, workers: int) -> Generator[tuple[Utterance,
     """
     if workers == 1:
         for number in itertools.count():
-            yield from speak_chunk(plan, split, number)
+            yield from obtain_chunk(plan, split, number)
     context = multiprocessing.get_context("forkserver")  # a fork takes threads' locks along
     context.set_forkserver_preload([__name__])
     with contextlib.ExitStack() as stack:
@@ -55,6 +56,6 @@ def _work(connection: Connection, plan: Plan, split: str, first: int, workers: i
     with contextlib.suppress(ConnectionError):
         try:
             for number in itertools.count(first, workers):
-                connection.send(list(speak_chunk(plan, split, number)))
+                connection.send(list(obtain_chunk(plan, split, number)))
         except (SpeechftError, OSError) as error:
             connection.send(SpeechftError(str(error)))

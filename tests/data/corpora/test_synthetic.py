@@ -2,6 +2,7 @@ import contextlib
 import itertools
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from speechft_cli.data.synthesis.espeak import Espeak
 from speechft_cli.data.synthesis.phonemes import PHONEMES, to_arpabet
 from speechft_cli.data.synthesis.recipe import CONTENTS, Recipe
 from speechft_cli.data.synthesis.sentences import WORDS, draw_sentence
+from speechft_cli.data.synthesis.spoken import obtain_chunk, take_up
 from speechft_cli.data.synthesis.teamwork import speak
 from speechft_cli.data.synthesis.voices import VOICES, Voice
 from speechft_cli.data.utterance import Utterance
@@ -120,7 +122,7 @@ def test_a_phoneme_is_where_its_time_says(tmp_path: Path) -> None:
 
 def test_the_same_request_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
     first, second, other = (generate(tmp_path / name, seed=seed) for name, seed in (("a", 1), ("b", 1), ("c", 2)))
-    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+    assert contents(tmp_path / "a" / "audio") == contents(tmp_path / "b" / "audio")
     assert facts(first) == facts(second)
     assert [each.text for _, each in first] != [each.text for _, each in other]
 
@@ -128,7 +130,8 @@ def test_the_same_request_gives_the_same_bytes_and_another_seed_others(tmp_path:
 def test_several_workers_give_the_bytes_of_one(tmp_path: Path) -> None:
     def spoken(folder: Path, workers: int) -> Found:
         folder.mkdir()
-        plan = Plan(5, Recipe(("keywords", "digits"), snr=20), VOICES[:20], folder)
+        plan = Plan(5, Recipe(("keywords", "digits"), snr=20), VOICES[:20], folder / "speech", folder / "records")
+        take_up(plan, folder / "audio")
         with contextlib.closing(speak(plan, "train", workers=workers)) as utterances:
             return [("train", each) for each, _ in itertools.islice(utterances, CHUNK + 10)]
 
@@ -220,18 +223,29 @@ def test_noise_and_a_room_change_the_sound_and_nothing_else(tmp_path: Path) -> N
 
 def test_a_generation_that_is_broken_off_leaves_the_old_audio(tmp_path: Path) -> None:
     generate(tmp_path, seed=1)
-    before = contents(tmp_path)
+    before = contents(tmp_path / "audio")
     unfinished = SYNTHETIC.read(CorpusRequest(tmp_path, hours=0.002, seed=2))
     next(unfinished)
     unfinished.close()  # type: ignore[attr-defined]
-    assert contents(tmp_path) == before
+    assert contents(tmp_path / "audio") == before
 
 
-def test_what_a_killed_run_left_is_removed(tmp_path: Path) -> None:
-    (tmp_path / ".audio.killed" / "m1").mkdir(parents=True)
-    (tmp_path / ".audio.killed" / "m1" / "train-000000-digits.flac").touch()
-    generate(tmp_path, recipe=Recipe(("digits",)))
-    assert [path.name for path in tmp_path.iterdir()] == ["audio"]
+def test_what_was_spoken_is_taken_up_if_it_is_of_the_same_plan_and_whole(tmp_path: Path) -> None:
+    recipe = Recipe(("digits",))
+    plan = Plan(1, recipe, VOICES[:10], tmp_path / "speech", tmp_path / "spoken")
+    take_up(plan, tmp_path / "audio")
+    first = list(obtain_chunk(plan, "train", 0))
+    paths = [each.audio for each, _ in first]
+    times = [path.stat().st_mtime_ns for path in paths]
+    take_up(plan, tmp_path / "audio")
+    assert list(obtain_chunk(plan, "train", 0)) == first
+    assert [path.stat().st_mtime_ns for path in paths] == times
+    whole = paths[3].read_bytes()
+    paths[3].write_bytes(whole[:-1])
+    assert list(obtain_chunk(plan, "train", 0)) == first
+    assert paths[3].read_bytes() == whole
+    take_up(replace(plan, seed=2), tmp_path / "audio")
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".flac", ".json")]
 
 
 def test_somebody_elses_audio_is_never_replaced(tmp_path: Path) -> None:
