@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import io
+import os
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +20,7 @@ import orjson
 import soundfile
 
 from speechft_cli.data.columns import Row
+from speechft_cli.data.cuts import parse_cut
 from speechft_cli.data.headers import close_recording, open_audio, open_recording
 from speechft_cli.data.index import IndexWriter, open_spools
 from speechft_cli.errors import SpeechftError
@@ -31,7 +34,9 @@ def shard_folder(folder: Path, split: str) -> Path:
 
 
 @contextlib.contextmanager
-def shard_writer(folder: Path, split: str, *, per_shard: int) -> Iterator[Callable[[Row], None]]:
+def shard_writer(
+    folder: Path, split: str, *, per_shard: int, kept: Path | None = None
+) -> Iterator[Callable[[Row], None]]:
     """Gives a function that adds a row and its audio to the archives of a split; the caller makes the folder whole.
 
     A recording that is one utterance is copied as it is; a stretch becomes a FLAC file of its own.
@@ -40,41 +45,69 @@ def shard_writer(folder: Path, split: str, *, per_shard: int) -> Iterator[Callab
         folder: The manifest folder.
         split: train, dev or test.
         per_shard: Utterances per archive.
+        kept: Where finished archives are kept under the hash of what went into them, on the same disk: those that an
+            interrupted run has left there are not written again.
     """
     place = shard_folder(folder, split)
     place.mkdir()
+    if kept is not None:
+        kept.mkdir(exist_ok=True)
     with open_spools(folder) as spools:
         index = IndexWriter(spools)
-        with contextlib.ExitStack() as stack:
-            yield _Shards(place, index, per_shard, stack).add
+        rows: list[Row] = []
+        count = 0
+
+        def write() -> None:
+            nonlocal count
+            _write_shard(rows, place, f"{count:06d}", index, kept)
+            count += 1
+            rows.clear()
+
+        def add(row: Row) -> None:
+            rows.append(row)
+            if len(rows) == per_shard:
+                write()
+
+        yield add
+        if rows:
+            write()
         index.write(folder, split, sorted(place.glob("cuts.*")))
 
 
-class _Shards:
-    """The archives of a split, one open at a time."""
+def _write_shard(rows: Sequence[Row], place: Path, number: str, index: IndexWriter, kept: Path | None) -> None:
+    """Writes an archive and its cuts, or takes those that are kept."""
+    cuts, archive = place / f"cuts.{number}.jsonl.gz", place / f"recording.{number}.tar"
+    name = _hash(rows, archive)
+    if kept is not None and (kept / f"{name}.jsonl.gz").is_file():  # the last of the two that is linked
+        os.link(kept / f"{name}.tar", archive)
+        os.link(kept / f"{name}.jsonl.gz", cuts)
+        with gzip.open(cuts) as lines:
+            for line in lines:
+                index.hash(index.add(parse_cut(line)))
+        return
+    with _packed(cuts) as packed, tarfile.open(archive, "w") as recordings:
+        for row in rows:
+            line = index.add(_store(row, recordings))
+            index.hash(line)
+            packed.write(line)
+    if kept is None:
+        return
+    with contextlib.suppress(OSError):  # not every disk has hard links: then nothing is kept
+        for path, suffix in ((archive, "tar"), (cuts, "jsonl.gz")):
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            (kept / f"{name}.{suffix}").unlink(missing_ok=True)  # of a run that was interrupted between the two
+            os.link(path, kept / f"{name}.{suffix}")
 
-    def __init__(self, place: Path, index: IndexWriter, per_shard: int, stack: contextlib.ExitStack) -> None:
-        self._place = place
-        self._index = index
-        self._per_shard = per_shard
-        self._stack = stack
-        self._count = 0
-        self._open: tuple[IO[bytes], tarfile.TarFile] | None = None
 
-    def add(self, row: Row) -> None:
-        """Adds an utterance."""
-        if self._open is None or self._count % self._per_shard == 0:
-            self._stack.close()
-            number = f"{self._count // self._per_shard:06d}"
-            self._open = (
-                self._stack.enter_context(_packed(self._place / f"cuts.{number}.jsonl.gz")),
-                self._stack.enter_context(tarfile.open(self._place / f"recording.{number}.tar", "w")),  # noqa: SIM115
-            )
-        self._count += 1
-        cuts, archive = self._open
-        line = self._index.add(_store(row, archive))
-        self._index.hash(line)
-        cuts.write(line)
+def _hash(rows: Sequence[Row], archive: Path) -> str:
+    """Names an archive by what goes into it: its place, its utterances, and the state of their recordings."""
+    digest = hashlib.sha256(f"{archive.parent.name}/{archive.name}".encode())
+    for row in rows:
+        with contextlib.suppress(OSError):  # reading it says what is wrong
+            state = Path(row.audio).stat()
+            digest.update(orjson.dumps([row, state.st_size, state.st_mtime_ns], default=tuple))
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

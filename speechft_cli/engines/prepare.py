@@ -145,7 +145,7 @@ def _prepare(
             keep_duplicates=section.keep_duplicates,
             checks=checks,
             open_manifest=lambda split: (
-                shard_writer(unfinished, split, per_shard=section.shard_size)
+                shard_writer(unfinished, split, per_shard=section.shard_size, kept=work / "shards")
                 if section.shards
                 else manifest_writer(unfinished, split, home=out)
             ),

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +81,39 @@ def test_two_runs_give_the_same_archives_and_another_form_replaces_them(corpus: 
     run(config(corpus, tmp_path / "one"), ignore)
     assert not list((tmp_path / "one").glob("shar-*"))
     assert len(read_manifest(tmp_path / "one", "train")) == 4
+
+
+def test_a_killed_run_does_not_write_its_finished_archives_again(corpus: Path, tmp_path: Path) -> None:
+    run(config(corpus, tmp_path / "whole", shards=True, shard_size=2), ignore)
+    out = tmp_path / "out"
+    # dies as a kill -9 would, in the second archive
+    script = (
+        "import os, signal, sys\n"
+        "from pathlib import Path\n"
+        "from speechft_cli.data import shards\n"
+        "from tests.engines.test_prepare_shards import config, ignore, run\n"
+        "store, calls = shards._store, []\n"
+        "def dying(row, archive):\n"
+        "    calls.append(row)\n"
+        "    if len(calls) == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return store(row, archive)\n"
+        "if __name__ == '__main__':\n"
+        "    shards._store = dying\n"
+        "    run(config(Path(sys.argv[1]), Path(sys.argv[2]), shards=True, shard_size=2), ignore)\n"
+    )
+    (tmp_path / "killed.py").write_text(script)
+    command = [sys.executable, str(tmp_path / "killed.py"), str(corpus), str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    finished = {path.stat().st_ino for path in (out / ".prepare" / "shards").iterdir()}
+    assert len(finished) == 2
+    run(config(corpus, out, shards=True, shard_size=2), ignore)
+
+    assert finished <= {path.stat().st_ino for path in out.rglob("shar-*/*")}
+    files = ({path.relative_to(folder): path for path in folder.rglob("*.*")} for folder in (out, tmp_path / "whole"))
+    found, expected = ({name: path.read_bytes() for name, path in each.items() if path.is_file()} for each in files)
+    assert found == expected
+    assert not (out / ".prepare").exists()
 
 
 def test_lhotse_reads_our_archives(corpus: Path, tmp_path: Path) -> None:
