@@ -48,7 +48,7 @@ HUBERT = EncoderFamily(
     published={
         "hubert-small": Published(
             "HuBERT small, 3.2 M parameters, pre-trained by this project and shipped with it",
-            "see its model card",
+            "CC BY 4.0, attribution in its model card",
         ),
         "hubert-base": Published(
             "HuBERT base, 95 M parameters; LibriSpeech, 960 h", "MIT (fairseq)", CONVERTED + "hubert_base_ls960.pt"
