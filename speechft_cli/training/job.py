@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,13 @@ class Job:
 
     def source(self, batch_seconds: Seconds) -> Source:
         """Returns the audio of the train split, to be read in batches of `batch_seconds` [s]."""
-        return Source(self.train, batch_seconds, self.crop_seconds, self.weight)
+        if batch_seconds not in self._sources:
+            self._sources[batch_seconds] = Source(self.train, batch_seconds, self.crop_seconds, self.weight)
+        return self._sources[batch_seconds]
+
+    @functools.cached_property
+    def _sources(self) -> dict[Seconds, Source]:
+        return {}  # so that who plans an epoch a second time finds it planned
 
     def targets(self, pieces: Sequence[Piece], family: EncoderFamily) -> list[Sequence[int]]:
         """Returns what is to be predicted for stretches of utterances: whole targets, or the frames' units."""
