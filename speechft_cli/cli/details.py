@@ -12,7 +12,6 @@ from pydantic import BaseModel
 from speechft_cli.cli.names import registry
 from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.presets.base import Preset
-from speechft_cli.tasks.qbe import QueryByExample
 
 _EXAMPLES = {
     "encoders": "speechft finetune --encoder CHECKPOINT --family {name} --data data --task asr --out run",
@@ -91,6 +90,8 @@ def _docstrings(group: str, documented: object, thing: object) -> str:
 
 
 def _example(group: str, name: str, thing: object) -> str:
+    from speechft_cli.tasks.qbe import QueryByExample  # brings torch, which lists do without
+
     example = _EXAMPLES["probes" if isinstance(thing, QueryByExample) else group].format(name=name)
     return example if getattr(thing, "needs_root", True) else example.replace(" --root FOLDER", "")
 

@@ -31,7 +31,7 @@ Commands:
   init          Ask a few questions and write a commented YAML file.
   import-s3prl  Turn a config of s3prl into a commented YAML file.
   prepare       Turn a corpus on disk into manifests.
-  finetune      Fine-tune an encoder stably on one task.
+  finetune      Fine-tune an encoder stably on one task, or on several.
   merge         Interpolate a fine-tuned encoder back toward its base.
   evaluate      Score frozen encoders on tasks and write a report.
   convert       Write an encoder in other formats, its features compared.
