@@ -53,6 +53,13 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
     if plan_only:
         return _plan(config, section, sources, ways, report)
     targets(config, ways, sources, None)  # what stands in the way is said before gigabytes are read
+    facts: dict[str, object] = {"license": section.license or sources.license}
+    if section.greedy is not None:
+        from speechft_cli.engines.merge_soup import choose  # the only kind of merge that needs torch
+
+        soup = choose(config, sources, section.greedy, report)
+        sources, facts = soup.sources, {**facts, "soup": soup.record}
+        ways = variants(section, len(sources.tuned), seed=config.seed)
     known = survey(sources, report, allow_unrelated=section.allow_unrelated)
     for doubt in sources.other_bases(known.hashes[0]):
         report(Note(doubt, important=True))
@@ -70,9 +77,8 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
             elif (target.folder / RECORD).exists():
                 text = "checkpoint is missing or not what was written, so it is made again"
                 report(Note(f"{target.folder}: {text}", important=True))
-        card_facts = {"license": section.license or sources.license}
         # two at once: one is computed while the other waits for the disk
-        job = in_order(lambda target: writer.write(target, card_facts), missing, workers=2)
+        job = in_order(lambda target: writer.write(target, facts), missing, workers=2)
         for count, (target, _) in enumerate(zip(missing, job, strict=True), start=1 + len(there)):
             report(Advanced(count, target.name))
         report(Finished())
@@ -106,6 +112,9 @@ def _plan(config: Config, section: MergeSection, sources: Sources, ways: Sequenc
     missing = [target for target in wanted if not (target.folder / RECORD).exists()]
     size = _size(section, sources)
     require_space(config.merge_dir, size * len(missing))
+    if section.greedy is not None:
+        text = f"the greedy soup by {section.greedy} may leave out tuned models; what follows is for all of them"
+        report(Note(text, important=True))
     alpha = float(section.chosen_alphas[-1])
     for way in ways:
         effective = ", ".join(f"{alpha * each:g}" for each in way.method.sizes(len(sources.tuned)))

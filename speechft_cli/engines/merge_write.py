@@ -84,29 +84,29 @@ class Writer:
         self._curve_of: dict[int, Callable[[str], Curve]] = {}
         self._curves: dict[int, dict[str, Curve]] = {}
 
-    def write(self, target: Target, card_facts: Mapping[str, str]) -> None:
+    def write(self, target: Target, more: Mapping[str, object]) -> None:
         """Writes one merged encoder with its card and record.
 
         Args:
             target: What to write.
-            card_facts: What the card says and the record does not: licence.
+            more: What is recorded besides: licence of the base, how a soup was chosen.
 
         Raises:
             SpeechftError: It is not finite somewhere, or can't be written; nothing of it is left.
         """
-        write_merge(target.folder, lambda folder: self._fill_alone(folder, target, card_facts))
+        write_merge(target.folder, lambda folder: self._fill_alone(folder, target, more))
 
-    def _fill_alone(self, folder: Path, target: Target, card_facts: Mapping[str, str]) -> Mapping[str, object]:
+    def _fill_alone(self, folder: Path, target: Target, more: Mapping[str, object]) -> Mapping[str, object]:
         # while one waits for the disk, the next may be computed; two computed at once would only take more memory
         with self._turn:
-            record = self._fill(folder, target, card_facts)
+            record = self._fill(folder, target, more)
             self._missing[id(target.variant)] -= 1
             if not self._missing[id(target.variant)]:
                 self._curve_of.pop(id(target.variant))
                 self._curves.pop(id(target.variant), None)
         return record
 
-    def _fill(self, folder: Path, target: Target, card_facts: Mapping[str, str]) -> Mapping[str, object]:
+    def _fill(self, folder: Path, target: Target, more: Mapping[str, object]) -> Mapping[str, object]:
         self._prepare(target.variant)
         base, facts = self._sources.base, _Facts()
         parts = facts.passing(in_order(lambda name: self._part(name, target), base.arrays, workers=os.cpu_count() or 1))
@@ -116,11 +116,11 @@ class Writer:
             tree = base.tree_of({key: Slot.of(array) for key, array in base.arrays.items()})
             hashes[name] = save_archive(tree, folder / name, (part.array for part in parts))
             check_finite(target.name, facts.broken)
-            record = self._record(target, facts, card_facts)
+            record = self._record(target, facts, more)
         else:
             merged = base.with_weights(Tensors({part.name: part.array for part in parts}))
             check_finite(target.name, facts.broken)
-            record = self._record(target, facts, card_facts)
+            record = self._record(target, facts, more)
             _save(merged, folder, target.files, record)
         (folder / CARD).write_text(merge_card(record, target.files), encoding="utf-8")
         files = {
@@ -166,7 +166,7 @@ class Writer:
             known[name] = self._curve_of[key](name)
         return known[name]
 
-    def _record(self, target: Target, facts: _Facts, card_facts: Mapping[str, str]) -> dict[str, object]:
+    def _record(self, target: Target, facts: _Facts, more: Mapping[str, object]) -> dict[str, object]:
         output = {
             **cast("Mapping[str, object]", target.record["output"]),
             "weights_sha256": combined_hash(facts.digests),
@@ -174,7 +174,7 @@ class Writer:
             "tuned_distance": self._survey.tuned_distance,
             "moved": _moved(facts.distances, self._survey.distances),
         }
-        return {**target.record, **card_facts, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+        return {**target.record, **more, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
 
 
 def _save(merged: EncoderCheckpoint, folder: Path, files: Mapping[str, str], record: Mapping[str, object]) -> None:

@@ -47,6 +47,18 @@ def merge(
             "--weights", metavar="W1,W2", help="One weight per tuned model; repeatable, each in its own folder."
         ),
     ] = None,
+    greedy: Annotated[
+        str | None,
+        typer.Option(
+            "--greedy",
+            metavar="TASK",
+            help="Merge only the tuned models that make a greedy soup by this task's score on dev; needs --data.",
+            autocompletion=completer("tasks"),
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="DIR", help="Manifests for --greedy; default: the experiment's.")
+    ] = None,
     filters: Annotated[
         list[str] | None,
         typer.Option(
@@ -107,6 +119,8 @@ def merge(
             "merge.method": method or None,
             **read_parameters(parameters or []),
             "merge.weights": read_weights(weights or []) or None,
+            "merge.greedy": greedy,
+            "evaluate.data": data,
             "merge.filters": read_filters(filters or []) or None,
             "merge.formats": formats or None,
             "merge.weight_norm": weight_norm,

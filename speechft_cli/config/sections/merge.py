@@ -70,6 +70,9 @@ class MergeSection(Section):
     them. With several methods each takes those it has."""
     weights: list[list[float]] = Field(default_factory=list)
     """A grid of weights, each a list of one number per tuned model; each writes into its own folder."""
+    greedy: str | None = None
+    """A task: of the tuned models only those are merged that make a greedy soup by its score on dev, which probes find
+    as the `evaluate` section says. Default: all are merged."""
     filters: list[FilterSection] = Field(default_factory=list)
     """Tensors with an alpha or parameters of their own; the first filter that matches a tensor counts."""
     weight_norm: Literal["stored", "effective"] = "stored"
@@ -98,6 +101,8 @@ class MergeSection(Section):
             raise ValueError(f"alpha must be one number, got {len(self.alpha)}; use 'alphas' for a grid")
         if self.weights and "weight" in self.parameters:
             raise ValueError("must have either 'weights' or 'parameters.weight', got both")
+        if self.greedy is not None and (self.weights or isinstance(self.parameters.get("weight"), list)):
+            raise ValueError("must have either 'greedy' or a weight for each tuned model, got both")
         twice = [weights for number, weights in enumerate(self.weights) if weights in self.weights[:number]]
         if twice:
             raise ValueError(f"must name each list of weights once, got {twice[0]} more than once")

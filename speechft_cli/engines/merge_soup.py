@@ -1,0 +1,118 @@
+"""A greedy soup before a merge: which of the tuned models go into it, by what their mean scores on dev."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.evaluate import EvaluateSection
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
+from speechft_cli.encoders.formats import converted
+from speechft_cli.engines.merge_sources import Sources
+from speechft_cli.errors import RequestError
+from speechft_cli.events import Report, Table
+from speechft_cli.merging.linear import Linear
+from speechft_cli.merging.soup import Taste, greedy
+from speechft_cli.merging.weights import draw
+from speechft_cli.reporting.scores import Score, read_scores
+
+#: Folder in the output folder that the scores of models and soups lie in.
+FOLDER = "soup"
+
+
+@dataclass(frozen=True)
+class Soup:
+    """What was chosen.
+
+    Attributes:
+        sources: The models that stay, in the order in which they were given.
+        record: What merge.json says of the choice.
+    """
+
+    sources: Sources
+    record: Mapping[str, object]
+
+
+def choose(config: Config, sources: Sources, task: str, report: Report) -> Soup:
+    """Chooses among the tuned models.
+
+    Each is scored by a probe on dev, as `evaluate` does it, and so is each soup that is tried: the mean of the tuned
+    models, whatever is merged afterwards.
+
+    Args:
+        config: Its `evaluate` section says how probes are trained and where the manifests are.
+        sources: Base and tuned models.
+        task: What is scored.
+        report: Hears what was tried.
+
+    Raises:
+        RequestError: There is one tuned model only, or the task or its data can't be used.
+    """
+    if len(sources.tuned) < 2:
+        raise RequestError("merge.greedy: must have at least two tuned models to choose from, got 1")
+    folder = config.merge_dir / FOLDER
+    labels = [f"tuned-{number}" for number in range(1, 1 + len(sources.tuned))]
+    files = [_write(sources, each, folder / f"{label}.pt") for label, each in zip(labels, sources.tuned, strict=True)]
+    found = _scores(config, task, dict(zip(labels, files, strict=True)), report)
+
+    def mixed(numbers: Sequence[int]) -> float:
+        label = "soup-" + "-".join(str(number + 1) for number in numbers)
+        file = _write(sources, _mean(sources, numbers), folder / f"{label}.pt")
+        return _scores(config, task, {label: file}, report)[label].value
+
+    higher = found[labels[0]].better == "higher"
+    tastes = greedy([found[label].value for label in labels], mixed, is_higher_better=higher)
+    for file in folder.glob("*.pt"):
+        file.unlink()
+    shutil.rmtree(folder / "cache", ignore_errors=True)
+    report(_table(sources, tastes, found[labels[0]]))
+    kept = sorted(taste.number for taste in tastes if taste.is_kept)
+    recipe = {"recipe": "greedy", "task": task, "metric": found[labels[0]].metric, "split": "dev"}
+    tried = [
+        {"path": str(sources.tuned[each.number].path), "alone": each.alone, "soup": each.mixed, "kept": each.is_kept}
+        for each in tastes
+    ]
+    return Soup(replace(sources, tuned=[sources.tuned[number] for number in kept]), {**recipe, "tried": tried})
+
+
+def _mean(sources: Sources, numbers: Sequence[int]) -> EncoderCheckpoint:
+    tuned = [sources.tuned[number].arrays for number in numbers]
+    return replace(sources.tuned[0], weights=Tensors(draw(Linear(), sources.base.arrays, tuned, sources.plan)(1.0)))
+
+
+def _write(sources: Sources, checkpoint: EncoderCheckpoint, file: Path) -> Path:
+    """Writes a tuned model with the base's configuration and head, so that it can be built alone."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    own = checkpoint.arrays
+    weights = {name: own[name] if name in sources.plan.merged else array for name, array in sources.base.arrays.items()}
+    converted.write(sources.base.with_weights(Tensors(weights)), file)
+    return file
+
+
+def _scores(config: Config, task: str, models: Mapping[str, Path], report: Report) -> dict[str, Score]:
+    """Label → the task's first metric on dev."""
+    from speechft_cli.engines import evaluate  # which needs torch; a merge without a soup does not
+
+    asked = {"models": dict(models), "tasks": [task], "interpolate": False, "drift_seconds": 0.0, "drift_only": False}
+    section = (config.evaluate or EvaluateSection()).model_copy(update={**asked, "out": config.merge_dir / FOLDER})
+
+    def quieter(event: object) -> None:
+        if not isinstance(event, Table):
+            report(event)  # type: ignore[arg-type]
+
+    evaluate.run(config.model_copy(update={"evaluate": section}), quieter)
+    rows = [row for row in read_scores(config.merge_dir / FOLDER / "scores.jsonl") if row.split == "dev"]
+    return {label: next(row for row in rows if row.label == label and row.task == task) for label in models}
+
+
+def _table(sources: Sources, tastes: Sequence[Taste], score: Score) -> Table:
+    paths = (str(sources.tuned[taste.number].path) for taste in tastes)
+    rows = tuple(
+        (path, f"{taste.alone:.2f}", f"{taste.mixed:.2f}", "yes" if taste.is_kept else "no")
+        for path, taste in zip(paths, tastes, strict=True)
+    )
+    title = f"Greedy soup by {score.title} of {score.task} on dev [{score.unit}]"
+    return Table(title, ("model, best first", "alone", "in the soup", "kept"), rows)
