@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,29 +53,36 @@ def choose(config: Config, sources: Sources, task: str, report: Report) -> Soup:
     """
     if len(sources.tuned) < 2:
         raise RequestError("merge.greedy: must have at least two tuned models to choose from, got 1")
-    folder = config.merge_dir / FOLDER
-    labels = [f"tuned-{number}" for number in range(1, 1 + len(sources.tuned))]
-    files = [_write(sources, each, folder / f"{label}.pt") for label, each in zip(labels, sources.tuned, strict=True)]
-    found = _scores(config, task, dict(zip(labels, files, strict=True)), report)
-
-    def mixed(numbers: Sequence[int]) -> float:
-        label = "soup-" + "-".join(str(number + 1) for number in numbers)
-        file = _write(sources, _mean(sources, numbers), folder / f"{label}.pt")
-        return _scores(config, task, {label: file}, report)[label].value
-
-    higher = found[labels[0]].better == "higher"
-    tastes = greedy([found[label].value for label in labels], mixed, is_higher_better=higher)
-    for file in folder.glob("*.pt"):
-        file.unlink()
-    shutil.rmtree(folder / "cache", ignore_errors=True)
-    report(_table(sources, tastes, found[labels[0]]))
+    config.merge_dir.mkdir(parents=True, exist_ok=True)
+    # gigabytes that nobody asked for: a folder of their own goes away whatever happens, and holds nobody else's files
+    with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=config.merge_dir) as scratch:
+        tastes, score = _tried(config, sources, task, Path(scratch), report)
+    report(_table(sources, tastes, score))
     kept = sorted(taste.number for taste in tastes if taste.is_kept)
-    recipe = {"recipe": "greedy", "task": task, "metric": found[labels[0]].metric, "split": "dev"}
+    recipe = {"recipe": "greedy", "task": task, "metric": score.metric, "split": "dev"}
     tried = [
         {"path": str(sources.tuned[each.number].path), "alone": each.alone, "soup": each.mixed, "kept": each.is_kept}
         for each in tastes
     ]
     return Soup(replace(sources, tuned=[sources.tuned[number] for number in kept]), {**recipe, "tried": tried})
+
+
+def _tried(config: Config, sources: Sources, task: str, scratch: Path, report: Report) -> tuple[Sequence[Taste], Score]:
+    """What was tried, and the score of the first tuned model, which says what is counted."""
+    labels = [f"tuned-{number}" for number in range(1, 1 + len(sources.tuned))]
+    files = [_write(sources, each, scratch / f"{label}.pt") for label, each in zip(labels, sources.tuned, strict=True)]
+    found = _scores(config, task, dict(zip(labels, files, strict=True)), scratch, report)
+
+    def mixed(numbers: Sequence[int]) -> float:
+        label = "soup-" + "-".join(str(number + 1) for number in numbers)
+        file = _write(sources, _mean(sources, numbers), scratch / f"{label}.pt")
+        value = _scores(config, task, {label: file}, scratch, report)[label].value
+        file.unlink()
+        return value
+
+    first = found[labels[0]]
+    higher = first.better == "higher"
+    return greedy([found[label].value for label in labels], mixed, is_higher_better=higher), first
 
 
 def _mean(sources: Sources, numbers: Sequence[int]) -> EncoderCheckpoint:
@@ -85,19 +92,20 @@ def _mean(sources: Sources, numbers: Sequence[int]) -> EncoderCheckpoint:
 
 def _write(sources: Sources, checkpoint: EncoderCheckpoint, file: Path) -> Path:
     """Writes a tuned model with the base's configuration and head, so that it can be built alone."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     own = checkpoint.arrays
     weights = {name: own[name] if name in sources.plan.merged else array for name, array in sources.base.arrays.items()}
     converted.write(sources.base.with_weights(Tensors(weights)), file)
     return file
 
 
-def _scores(config: Config, task: str, models: Mapping[str, Path], report: Report) -> dict[str, Score]:
+def _scores(config: Config, task: str, models: Mapping[str, Path], scratch: Path, report: Report) -> dict[str, Score]:
     """Label → the task's first metric on dev."""
     from speechft_cli.engines import evaluate  # which needs torch; a merge without a soup does not
 
     asked = {"models": dict(models), "tasks": [task], "interpolate": False, "drift_seconds": 0.0, "drift_only": False}
-    section = (config.evaluate or EvaluateSection()).model_copy(update={**asked, "out": config.merge_dir / FOLDER})
+    given = config.evaluate or EvaluateSection()
+    places = {"out": config.merge_dir / FOLDER, "cache": given.cache or scratch / "cache"}
+    section = given.model_copy(update={**asked, **places})
 
     def quieter(event: object) -> None:
         if not isinstance(event, Table):

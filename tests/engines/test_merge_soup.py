@@ -11,7 +11,7 @@ import torch
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.engines import merge
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import InterruptedRunError, RequestError
 from speechft_cli.events import Event, Note, Table, ignore
 from tests.conftest import make_config
 
@@ -38,6 +38,9 @@ def test_a_greedy_soup_merges_what_it_kept_and_records_what_it_tried(store: Path
         merge__out=store / "out", evaluate__data=manifests, evaluate__steps={"sid": 10}, evaluate__seeds=1,
         evaluate__extend_learning_rates=0, evaluate__device="cpu",
     )  # fmt: skip
+    mine = store / "out" / "soup" / "mine.pt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("somebody's own")
     events: list[Event] = []
     merge.run(config, events.append)
     record = json.loads((store / "out" / "merge.json").read_text())
@@ -56,9 +59,26 @@ def test_a_greedy_soup_merges_what_it_kept_and_records_what_it_tried(store: Path
         mean = sum(each[name] for each in models) / len(models)
         torch.testing.assert_close(merged[name], mean, rtol=0, atol=1e-6)
     assert any(isinstance(event, Table) and event.title.startswith("Greedy soup by") for event in events)
-    left = {path.name for path in (store / "out" / "soup").iterdir()}
-    assert "scores.jsonl" in left
-    assert not any(name.endswith(".pt") or name == "cache" for name in left)
+    assert {path.name for path in (store / "out").rglob("*.pt")} == {"encoder.pt", "mine.pt"}
+    assert mine.read_text() == "somebody's own"
+    assert not any(path.name == "cache" or path.name.startswith(".soup-") for path in (store / "out").rglob("*"))
+    assert (store / "out" / "soup" / "scores.jsonl").is_file()
+
+
+def test_an_interrupted_soup_leaves_no_checkpoints(store: Path, manifests: Path) -> None:
+    config = make_config(
+        merge__base=store / "base.pt", merge__tuned=[store / "a.pt", store / "b.ckpt"], merge__greedy="sid",
+        merge__out=store / "out", evaluate__data=manifests, evaluate__device="cpu",
+    )  # fmt: skip
+
+    def interrupt(_: Event) -> None:
+        assert any((store / "out").rglob("*.pt")), "the models must be on disk when they are about to be scored"
+        raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedRunError):
+        merge.run(config, interrupt)
+    assert not any(path.is_file() and path.suffix == ".pt" for path in (store / "out").rglob("*"))
+    assert not any((store / "out").glob(".soup-*"))
 
 
 def test_one_tuned_model_makes_no_soup(store: Path, manifests: Path) -> None:
