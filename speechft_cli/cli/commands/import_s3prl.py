@@ -50,7 +50,7 @@ def import_s3prl(
         command = "merge"
     else:
         carried = from_downstream(tree, str(source))
-        start = encoder or Path("hubert_base_ls960.pt")
+        start = encoder or Path("hubert-base")
         ours = as_tree({"encoder.checkpoint": str(start), **carried.answers, "merge.alpha": 0.25})
         left, command = carried.left, "prepare"
     load_config(None, flags=ours)  # a file that is refused later is none
