@@ -30,6 +30,8 @@ def test_the_wheel_has_everything_the_commands_read(wheel: Path) -> None:
         assert f"speechft_cli/templates/{template.name}" in names
     for page in (ROOT / "speechft_cli").rglob("*.jinja*"):
         assert str(page.relative_to(ROOT)) in names
+    for part in ("safetensors", "md"):
+        assert f"speechft_cli/encoders/shipped/hubert-small.{part}" in names
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 

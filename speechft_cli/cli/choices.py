@@ -8,6 +8,7 @@ from pathlib import Path
 from speechft_cli.cli.findings import Encoder, Proposal, corpus_of, encoder_of
 from speechft_cli.cli.names import entries
 from speechft_cli.cli.question import Answers, read_value, typed
+from speechft_cli.encoders.names import SMALL
 
 #: The corpus that needs no folder.
 _GENERATED = "synthetic"
@@ -76,6 +77,16 @@ def is_random(answers: Answers) -> bool:
 def is_pretrained(answers: Answers) -> bool:
     """Whether the encoder starts from a checkpoint."""
     return not is_random(answers)
+
+
+def is_small(answers: Answers) -> bool:
+    """Whether a laptop can train the encoder."""
+    return is_random(answers) or answers.get("encoder.checkpoint") == SMALL
+
+
+def is_large(answers: Answers) -> bool:
+    """Whether training the encoder takes a GPU."""
+    return not is_small(answers)
 
 
 def start_given(answers: Answers, folder: Path) -> Proposal | None:

@@ -45,8 +45,10 @@ class Encoder:
 
 def encoder_of(name: str, folder: Path) -> Encoder | None:
     """Looks what a checkpoint holds; None when it can't be told. What has a name is not fetched for that."""
-    from speechft_cli.encoders.names import family_of, is_name
+    from speechft_cli.encoders.names import family_of, is_name, shipped_file
 
+    if shipped_file(name).is_file():
+        return _look(shipped_file(name))
     if is_name(name):
         family = family_of(name)
         return None if family is None else Encoder(family, None, f"{name} is a {family}.")
@@ -63,10 +65,10 @@ def _look(path: Path) -> Encoder | None:
         checkpoint = read_encoder(path)
     except SpeechftError:
         return None
-    count = sum(tensor.numel() for tensor in checkpoint.weights.values())
+    count = sum(each.size for each in checkpoint.arrays.values())
     size, layers = f"{count / 1e6:.1f} M parameters", None
     try:
-        found = read_dimensions(checkpoint.weights)
+        found = read_dimensions(checkpoint.arrays)
         layers = found["encoder_layers"]
         size += f", {layers} layers of width {found['encoder_embed_dim']}"
     except SpeechftError:

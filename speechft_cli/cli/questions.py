@@ -7,8 +7,10 @@ from speechft_cli.cli.choices import (
     corpus_in_root,
     depths,
     family_of_checkpoint,
+    is_large,
     is_pretrained,
     is_random,
+    is_small,
     layer_of_checkpoint,
     old_depth,
     old_hours,
@@ -25,6 +27,7 @@ from speechft_cli.cli.choices import (
 from speechft_cli.cli.findings import batch_seconds
 from speechft_cli.cli.kinds import Kind
 from speechft_cli.cli.question import NONE, Question, read_list, read_models, read_path
+from speechft_cli.encoders.names import SMALL
 
 _ALL = frozenset(Kind)
 _TUNES = frozenset({Kind.experiment, Kind.finetune})
@@ -72,8 +75,8 @@ QUESTIONS = (
     Question(
         "encoder.init",
         "Where the encoder starts",
-        "random",
-        "The method needs pre-trained weights; random ones show that it all runs.",
+        "checkpoint",
+        "The method needs pre-trained weights; random ones only show that it all runs.",
         _TUNES,
         choices=starts,
         read=read_start,
@@ -83,8 +86,8 @@ QUESTIONS = (
     Question(
         "encoder.checkpoint",
         "Checkpoint to start from",
-        "hubert_base_ls960.pt",
-        "A file or folder of docs/formats.md, or a name of `list checkpoints`.",
+        SMALL,
+        "A name of `list checkpoints` (this one is here), or a file or folder.",
         _TRAINS,
         when=is_pretrained,
         read=str,
@@ -139,7 +142,7 @@ QUESTIONS = (
         "300",
         "A few hundred for a try on the CPU; the paper makes 50000.",
         _TRAINS,
-        when=is_random,
+        when=is_small,
     ),
     Question(
         "finetune.steps",
@@ -147,7 +150,7 @@ QUESTIONS = (
         "50000",
         "What the paper makes.",
         _TRAINS,
-        when=is_pretrained,
+        when=is_large,
     ),
     Question(
         "finetune.batch_seconds",
@@ -160,7 +163,7 @@ QUESTIONS = (
     Question(
         "merge.base",
         "Pre-trained checkpoint",
-        "hubert_base_ls960.pt",
+        SMALL,
         "The merge starts here: alpha 0 is this file.",
         frozenset({Kind.merge}),
         read=str,
@@ -211,7 +214,7 @@ QUESTIONS = (
     Question(
         "evaluate.models",
         "Encoders to score, as LABEL=PATH separated by commas",
-        "base=hubert_base_ls960.pt",
+        f"base={SMALL}",
         "Each becomes a row of the report.",
         frozenset({Kind.evaluate}),
         read=read_models,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-
-from torch import Tensor
+from typing import Protocol
 
 from speechft_cli.errors import RequestError
 
@@ -14,7 +13,15 @@ _LAYER = re.compile(r"^encoder\.layers\.(\d+)\.")
 _HEAD_WIDTH = 64
 
 
-def read_dimensions(weights: Mapping[str, Tensor]) -> dict[str, int]:
+class Shaped(Protocol):
+    """An array, be it torch's or numpy's."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its length along each axis."""
+
+
+def read_dimensions(weights: Mapping[str, Shaped]) -> dict[str, int]:
     """Returns layers, widths and the positional convolution's size under fairseq's names.
 
     Raises:

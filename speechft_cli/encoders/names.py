@@ -19,6 +19,8 @@ LOGMEL, FBANK = "logmel", "fbank"
 RANDOM = "random:"
 #: Begins the name of a repository of the Hugging Face hub.
 HUB = "hf:"
+#: The encoder that comes with this package, where nothing else is chosen.
+SMALL = "hubert-small"
 #: The seed of random weights where nothing else is said; a config has its own.
 DEFAULT_SEED = 1337
 #: The encoders that come with this package, each beside its model card.

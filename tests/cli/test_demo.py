@@ -6,8 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from speechft_cli.cli.commands.demo import fresh_folder
+from speechft_cli.cli.commands.demo import fresh_folder, what_matters
+from speechft_cli.config.source import YamlLoader
+from speechft_cli.config.templates import template_path
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.formats import save_encoder
 
 
 def _names(folder: Path) -> list[str]:
@@ -77,8 +82,29 @@ def test_a_demo_that_was_killed_is_named(speechft, tmp_path: Path) -> None:
     )
 
 
+@pytest.fixture
+def _small(tiny: EncoderCheckpoint, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo's own template and engines with smaller numbers, on a tiny encoder in the place of the shipped one."""
+    folder = tmp_path_factory.mktemp("small")
+    half = tiny.with_weights({name: each.half() for name, each in tiny.weights.items()})
+    save_encoder(half, folder, ["safetensors"], stem="hubert-small")
+    monkeypatch.setattr("speechft_cli.encoders.names.SHIPPED", folder)
+    settings = yaml.load(template_path("demo").read_text(encoding="utf-8"), YamlLoader)
+    tasks = settings["evaluate"]["tasks"]
+    settings["prepare"]["hours"] = 0.03
+    settings["finetune"] |= {"steps": 2, "evaluate_every": 2, "log_every": 1}
+    settings["merge"]["alphas"] = [0.5]
+    settings["evaluate"] |= {"steps": dict.fromkeys(tasks, 2), "seeds": 1, "drift_seconds": 2}
+    (folder / "demo.yaml").write_text(yaml.safe_dump(settings, allow_unicode=True), encoding="utf-8")
+    monkeypatch.setattr("speechft_cli.config.templates._folder", lambda: folder)
+
+
 @pytest.mark.slow
-def test_the_demo_ends_with_a_report(speechft, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("_small")
+def test_the_demo_ends_with_a_report_and_what_matters(
+    speechft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.socket.connect", _no_network)
     with fresh_folder(tmp_path / "demo"):
         _write(tmp_path / "demo" / "finetune" / "run.json")  # of an earlier demo
     result = speechft("demo", "--json")
@@ -89,3 +115,27 @@ def test_the_demo_ends_with_a_report(speechft, tmp_path: Path) -> None:
     assert Path(document["output"]).exists()
     wrote = json.loads((tmp_path / "demo" / "demo.json").read_text(encoding="utf-8"))["wrote"]
     assert {"speechft.yaml", "finetune/run.json"} <= set(wrote)
+    table = what_matters(document["evaluate"])
+    assert table.columns == ("encoder", "PER % ↓", "SID acc % ↑", "KS acc % ↑")
+    assert [row[0] for row in table.rows][:2] == ["base, as pre-trained", "tuned on asr"]
+
+
+def _no_network(*arguments: object) -> None:
+    del arguments
+    raise OSError("the network is cut off")
+
+
+def test_what_matters_is_base_tuned_and_the_best_between_by_dev() -> None:
+    def score(label: str, value: float, split: str = "test") -> dict[str, object]:
+        facts = {"task": "sid", "metric": "acc", "title": "SID acc", "unit": "%", "better": "higher"}
+        return {"label": label, "split": split, "value": value, **facts}
+
+    scores = [score("base", 50.0), score("base", 1.0, "dev"), score("tuned", 40.0), score("alpha-0.25", 52.125)]
+    table = what_matters({"scores": [*scores, score("alpha-0.5", 60.0)], "recommended": {"label": "alpha-0.25"}})
+    assert table.rows == (
+        ("base, as pre-trained", "50.00"),
+        ("tuned on asr", "40.00"),
+        ("alpha-0.25, best by dev", "52.12"),
+    )
+    assert table.columns == ("encoder", "SID acc % ↑")
+    assert len(what_matters({"scores": scores, "recommended": {"label": None}}).rows) == 2

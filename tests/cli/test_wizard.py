@@ -38,7 +38,7 @@ seed: 1337
 merge:
   # Pre-trained checkpoint θ0; default: the encoder the fine-tuning run started
   # from.
-  base: hubert_base_ls960.pt
+  base: hubert-small
   # Fine-tuned checkpoints θ'; default: the best checkpoint of the fine-tuning
   # run.
   tuned: [runs/speechft/finetune]
@@ -121,7 +121,7 @@ def test_arrow_keys_choose_and_typed_answers_are_checked_like_the_file(
     wizard.child.expect_exact("must be usable as a folder name")
     wizard.child.send(f"{ERASE_LINE}mine\r")
     wizard.answer("Folder of the manifests", f"{ERASE_LINE}../data")
-    wizard.answer("Where the encoder starts")
+    wizard.answer("Where the encoder starts", DOWN)
     wizard.answer("Size of the random encoder", DOWN)
     wizard.answer("Fine-tuning task", DOWN)
     wizard.answer("Optimizer updates", f"{ERASE_LINE}many")
@@ -158,13 +158,13 @@ def test_escape_goes_back_to_the_question_before(terminal: list[Terminal], tmp_p
     wizard.back_to("Folders and reports carry it.")  # nothing comes before the first question: it is asked again
     wizard.answer("Name of the experiment", f"{ERASE_LINE}first")
     wizard.answer("Folder of the manifests")
-    wizard.answer("Where the encoder starts")
+    wizard.answer("Where the encoder starts", DOWN)
     wizard.child.expect_exact("Size of the random encoder")
     wizard.back_to("The method needs pre-trained weights")
     wizard.child.expect_exact("Where the encoder starts")
     wizard.back_to("Where `speechft prepare --out` wrote them.")
     wizard.answer("Folder of the manifests", f"{ERASE_LINE}elsewhere")
-    wizard.answer("Where the encoder starts", "\x1b[A")  # the first choice: a checkpoint
+    wizard.answer("Where the encoder starts")
     wizard.answer("Checkpoint to start from", f"{ERASE_LINE}mine.pt")
     wizard.answer("Optimizer updates")
     wizard.answer("Audio per batch")
@@ -197,7 +197,7 @@ def test_the_whole_experiment_is_asked_in_a_narrow_window(terminal: list[Termina
     wizard.answer("Hours to keep", f"{ERASE_LINE}lots")
     wizard.child.expect_exact("must be a valid number")
     wizard.child.send(f"{ERASE_LINE}all\r")
-    wizard.answer("Where the encoder starts")
+    wizard.answer("Where the encoder starts", DOWN)
     wizard.answer("Encoder family", DOWN)
     wizard.answer("Size of the random")
     wizard.answer("Fine-tuning task")
@@ -241,6 +241,23 @@ def test_pre_training_goes_on_without_labels(terminal: list[Terminal], tmp_path:
     config = load_config(tmp_path / "speechft.yaml").config
     assert config.finetune is not None
     assert (config.finetune.task, config.finetune.units.layer, config.finetune.units.clusters) == ("hubert", 2, 50)
+
+
+def test_the_shipped_encoder_is_proposed_and_looked_at(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, "--kind", "pretrain")
+    for prompt in ("Name of the experiment", "Folder of the manifests", "Checkpoint to start from"):
+        wizard.answer(prompt)
+    wizard.child.expect_exact("holds a hubert: 3.2 M parameters")
+    wizard.answer("Encoder family")
+    wizard.child.expect_exact("It has 6 layers")
+    for prompt in ("Hidden state", "Number of clusters", "Optimizer updates", "Audio per batch", "Alphas", "Seed"):
+        wizard.answer(prompt)
+    wizard.answer("Write speechft.yaml?")
+    assert wizard.end() == 0
+    config = load_config(tmp_path / "speechft.yaml").config
+    assert config.encoder is not None
+    assert config.finetune is not None
+    assert (config.encoder.checkpoint, config.finetune.steps) == (Path("hubert-small"), 300)
 
 
 def test_evaluation_is_asked_and_abandoned(terminal: list[Terminal], tmp_path: Path) -> None:
@@ -436,7 +453,7 @@ def test_set_beats_answers_beats_defaults(speechft, tmp_path: Path) -> None:
     assert config.encoder is not None
     assert config.finetune is not None
     assert (config.name, config.seed, config.finetune.steps, config.finetune.log_every) == ("1e-4", 2, 10, 5)
-    assert config.encoder.checkpoint == tmp_path / "hubert_base_ls960.pt"
+    assert config.encoder.checkpoint == Path("hubert-small")
 
 
 def test_every_wrong_answer_is_told_with_its_place(speechft, tmp_path: Path) -> None:

@@ -125,7 +125,6 @@ def test_a_shipped_encoder_is_half_as_large_and_read_exactly(
         assert all(torch.equal(read.weights[name], each.float()) for name, each in half.weights.items())
 
 
-@pytest.mark.skipif(not shipped_file("hubert-small").is_file(), reason="the shipped encoder is not there yet")
 def test_the_shipped_encoder_is_small_whole_and_has_a_card() -> None:
     file = shipped_file("hubert-small")
     assert file.stat().st_size <= 10_000_000

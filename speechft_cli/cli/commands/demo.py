@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -16,8 +16,9 @@ from speechft_cli.cli.options import AsJson
 from speechft_cli.errors import RequestError
 
 if TYPE_CHECKING:
-    from speechft_cli.events import Report, Result
+    from speechft_cli.events import Report, Result, Table
 
+_ARROWS = {"higher": "↑", "lower": "↓"}
 _DIARY = "demo.json"
 """In the demo's folder: which files the demo wrote there, so that the next one removes these and no others."""
 
@@ -43,17 +44,44 @@ def _run(out: Path, report: Report) -> Result:
         config = load_config(file).config
         from speechft_cli.engines import evaluate, finetune, merge, prepare
 
-        data: dict[str, object] = {}
+        data: dict[str, dict[str, object]] = {}
         results = {}
         for name, engine in (("prepare", prepare), ("finetune", finetune), ("merge", merge), ("evaluate", evaluate)):
             report(Note(f"{name} …"))
             results[name] = engine.run(config, report)
             data[name] = dict(results[name].data)
+    report(what_matters(data["evaluate"]))
     return Result(
         summary=f"demo done: {results['evaluate'].summary}",
         output=results["evaluate"].output,
         next_command=f"speechft config show -c {shlex.quote(str(file))}",
         data=data,
+    )
+
+
+def what_matters(evaluation: Mapping[str, object]) -> Table:
+    """Returns what a demo is looked at for: test scores of base, tuned, and the best encoder between them by dev.
+
+    Args:
+        evaluation: What `evaluate` gives for programs.
+    """
+    from speechft_cli.events import Table
+
+    scores = [each for each in cast("list[dict[str, Any]]", evaluation["scores"]) if each["split"] == "test"]
+    chosen = cast("Mapping[str, str] | None", evaluation["recommended"])
+    best = chosen["label"] if chosen else None
+    rows = {"base": "base, as pre-trained", "tuned": "tuned on asr", best: f"{best}, best by dev"}
+    columns = list(dict.fromkeys((each["task"], each["metric"]) for each in scores))
+    cells = {(each["label"], each["task"], each["metric"]): each for each in scores}
+    heads = [next(each for each in scores if (each["task"], each["metric"]) == column) for column in columns]
+    return Table(
+        "what matters",
+        ("encoder", *(f"{each['title']} {each['unit']} {_ARROWS[each['better']]}" for each in heads)),
+        tuple(
+            (text, *(f"{cells[label, *column]['value']:.2f}" for column in columns))
+            for label, text in rows.items()
+            if label is not None
+        ),
     )
 
 
