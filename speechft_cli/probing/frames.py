@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from speechft_cli.errors import RequestError
 from speechft_cli.probing.probe import (
@@ -190,9 +189,12 @@ def _batches(lengths: Sequence[float], *, seed: int, batch_size: int) -> Iterato
 
 def _collate(features: Sequence[Tensor], device: torch.device) -> tuple[Tensor, Tensor]:
     """Pads hidden states with zeros: B x (L + 1, T_i, D) -> (B, L + 1, T, D), and the frame counts (B,)."""
-    frames_first = pad_sequence([each.transpose(0, 1) for each in features], batch_first=True)
     counts = torch.tensor([each.shape[1] for each in features])
-    return frames_first.transpose(1, 2).to(device), counts.to(device)
+    layers, _, width = features[0].shape
+    padded = features[0].new_zeros(len(features), layers, int(counts.max()), width)
+    for row, each in zip(padded, features, strict=True):
+        row[:, : each.shape[1]] = each
+    return padded.to(device), counts.to(device)
 
 
 @torch.no_grad()

@@ -38,7 +38,10 @@ class Probe(nn.Module):
             frame_counts: (B,).
         """
         weights = torch.softmax(self.layer_weights, dim=0)
-        features = torch.einsum("l,bltd->btd", weights, hidden_states)
+        # one row of weights against each utterance's layers, read where they lie: einsum would copy them for each probe
+        rows = weights.expand(len(hidden_states), 1, -1)  # (B, 1, L + 1)
+        mixed = torch.bmm(rows, hidden_states.flatten(2))  # (B, 1, T D)
+        features = mixed.view(len(hidden_states), *hidden_states.shape[2:])
         logits: Tensor = self.head(features, frame_counts)
         return logits
 
