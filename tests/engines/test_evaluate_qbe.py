@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from speechft_cli.data.manifests import read_manifest, write_manifest
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.formats import converted
 from speechft_cli.engines import evaluate
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import ignore
@@ -55,15 +58,15 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(data: Path, encoder: Path, out: Path, **more: object) -> object:
-    return make_config(
-        evaluate__data=data,
-        evaluate__out=out,
-        evaluate__models={"base": encoder},
-        evaluate__tasks=["qbe"],
-        evaluate__drift_seconds=0,
-        evaluate__device="cpu",
-        **more,
-    )
+    settings: dict[str, object] = {
+        "evaluate__data": data,
+        "evaluate__out": out,
+        "evaluate__models": {"base": encoder},
+        "evaluate__tasks": ["qbe"],
+        "evaluate__drift_seconds": 0,
+        "evaluate__device": "cpu",
+    }
+    return make_config(**(settings | more))
 
 
 def test_words_are_found_and_the_layer_is_chosen_on_dev(words: Path, tiny_file: Path, tmp_path: Path) -> None:
@@ -86,6 +89,25 @@ def test_words_are_found_and_the_layer_is_chosen_on_dev(words: Path, tiny_file: 
     told: list[object] = []
     evaluate.run(config(words, tiny_file, tmp_path), told.append)  # type: ignore[arg-type]
     assert any("1 of 1 pairs of encoder and task are taken from" in str(event) for event in told)
+
+
+def test_an_encoder_whose_layers_collapse_finds_less(
+    words: Path, tiny: EncoderCheckpoint, tiny_file: Path, tmp_path: Path
+) -> None:
+    # noise on the weights would not do: any random encoder tells these words apart, and a constant is normalised away
+    deaf = {
+        name: torch.zeros_like(tensor) if name.startswith("feature_extractor.conv_layers.0.") else tensor
+        for name, tensor in tiny.weights.items()
+    }
+    assert sum(not tensor.any() for tensor in deaf.values()) > sum(not tensor.any() for tensor in tiny.weights.values())
+    converted.write(tiny.with_weights(deaf), tmp_path / "worse.pt")
+    models = {"base": tiny_file, "worse": tmp_path / "worse.pt"}
+
+    evaluate.run(config(words, tiny_file, tmp_path / "out", evaluate__models=models), ignore)  # type: ignore[arg-type]
+
+    scores = read_scores(tmp_path / "out" / "scores.jsonl")
+    values = {score.label: score.value for score in scores if score.split == "test"}
+    assert values["base"] > values["worse"] + 15
 
 
 def test_data_without_queries_or_documents_is_refused(words: Path, tiny_file: Path, tmp_path: Path) -> None:

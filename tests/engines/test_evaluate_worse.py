@@ -1,4 +1,7 @@
-"""An encoder made worse on purpose must come out worse: by every kind of task, and by drift."""
+"""An encoder made worse on purpose must come out worse: by every kind of task, and by drift.
+
+Query by example is tried in test_evaluate_qbe.py, what has a recurrent head in tests/probing/test_worse_features.py.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ from tests.conftest import make_config
 
 TONES = {"A": 300.0, "B": 900.0, "C": 2400.0}
 #: Every task that the pitch and the tones of these recordings can be told by, of both kinds.
-LABELS = {"er": "emotion", "ks": "keyword"}
-TASKS = ("sid", "er", "ks", "pr")
+LABELS = {"er": "emotion", "ks": "keyword", "ic": "action"}
+TASKS = ("sid", "er", "ks", "ic", "pr")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,7 @@ def test_noise_in_the_layers_is_heard_by_every_task_and_by_drift(
         (score.label, score.task): score.value for score in read_scores(tmp_path / "out" / "scores.jsonl")
         if score.split == "test"
     }  # fmt: skip
-    for task in ("sid", "er", "ks"):
+    for task in ("sid", "er", "ks", "ic"):
         assert scores["base", task] > scores["worse", task]
     assert scores["base", "pr"] < scores["worse", "pr"]
     drift = read_drift(tmp_path / "out" / "drift.jsonl")
