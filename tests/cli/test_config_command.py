@@ -35,6 +35,7 @@ def test_show_says_where_every_value_comes_from(speechft, tmp_path: Path) -> Non
         "  method: linear  # default\n"
         "  parameters: {}  # default\n"
         "  weights: []  # default\n"
+        "  greedy: null  # default\n"
         "  filters: []  # default\n"
         "  weight_norm: stored  # default\n"
         "  alpha: null  # default\n"
