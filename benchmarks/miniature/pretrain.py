@@ -10,7 +10,6 @@ already is not done again.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import recordings
+from tables import first_metrics, shown
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 #: As much as there is of real speech.
@@ -71,15 +71,9 @@ def probe(corpus: str, encoders: dict[str, str | Path], out: Path) -> None:
 
 def table(out: Path, encoders: Sequence[str]) -> str:
     """The scores on test, with 95 % intervals over the probes' seeds."""
-    cells: dict[tuple[str, str], str] = {}
-    heads: list[str] = []
-    for corpus in PROBES:
-        for line in (out / "probes" / corpus / "scores.jsonl").read_text(encoding="utf-8").splitlines():
-            score = json.loads(line)
-            head = f"{score['task']} {score['title']} [%]"
-            if score["split"] == "test":
-                heads += [] if head in heads else [head]
-                cells[score["label"], head] = f"{score['value']:.2f} ± {score['interval']:.2f}"
+    scores = [score for corpus in PROBES for score in first_metrics(out / "probes" / corpus) if score.split == "test"]
+    cells = {(score.label, f"{score.task} {score.title} [{score.unit}]"): shown(score.values) for score in scores}
+    heads = list(dict.fromkeys(head for _, head in cells))
     rows = [f"| {name} | " + " | ".join(cells[name, head] for head in heads) + " |" for name in encoders]
     return "\n".join(["| encoder | " + " | ".join(heads) + " |", "|---|" + "---|" * len(heads), *rows])
 

@@ -4,8 +4,8 @@
 
 Fine-tunes `hubert-small` on ASR, speaker identification and emotion recognition in every way that the paper compares,
 merges what stable and regular fine-tuning give with the base over a grid of alphas, probes all of them on phonemes,
-speakers, emotions and keywords, and writes the tables of docs/miniature.md. FOLDER holds the packages of
-`recordings.py`. What is done already is not done again.
+speakers, emotions and keywords, and writes `tables.md`. FOLDER holds the packages of `recordings.py`. What is done
+already is not done again.
 """
 
 from __future__ import annotations
@@ -34,11 +34,16 @@ ALPHAS = "0.25:0.75:0.25"
 CORPORA = {"read": recordings.READ, "words": recordings.WORDS, "emotions": recordings.EMOTIONS}
 #: Task → the corpus it is fine-tuned on.
 TUNED_ON = {"asr": "read", "sid": "words", "er": "emotions"}
-#: Task → its fine-tuning: about the same number of updates of about the same audio for all.
-FINETUNING: dict[str, dict[str, object]] = {
-    "asr": {"steps": 300, "batch_seconds": 16, "learning_rate": 5e-4},
-    "sid": {"steps": 300, "batch_seconds": 16, "learning_rate": 5e-4},
-    "er": {"steps": 300, "batch_seconds": 16, "learning_rate": 5e-4},
+#: The same updates of as much audio for all tasks; transcripts of half a minute would cost most and teach no more.
+FINETUNING: dict[str, object] = {
+    "steps": 300,
+    "batch_seconds": 16,
+    "learning_rate": 5e-4,
+    "evaluate_every": 150,
+    "min_seconds": 0.3,
+    "max_seconds": 20,
+    "workers": 0,
+    "device": "cpu",
 }
 #: Corpus → the probes on it.
 PROBES: dict[str, dict[str, object]] = {
@@ -68,7 +73,6 @@ def prepare_corpora(packages: Path, out: Path) -> None:
         listed = out / "lists" / f"{name}.jsonl"
         if not listed.is_file():
             recordings.write_probing_list(packages / package, listed)
-        # transcripts of half a minute cost a CPU most and teach no more than shorter ones
         section = {"corpus": "manifest", "root": listed, "keep_duplicates": True}
         prepare.run(_config(out, prepare=section | {"out": out / "data" / name}), ignore)
 
@@ -76,18 +80,8 @@ def prepare_corpora(packages: Path, out: Path) -> None:
 def tune(out: Path, run: Run) -> None:
     """Fine-tunes the base; merges what came out with it where that is asked for."""
     folder = out / "runs" / run.name
-    section = FINETUNING[run.task] | {
-        "task": run.task,
-        "strategy": run.strategy,
-        "data": out / "data" / TUNED_ON[run.task],
-        "out": folder,
-        "evaluate_every": 150,
-        "min_seconds": 0.3,
-        "max_seconds": 20,
-        "workers": 0,
-        "device": "cpu",
-    }
-    config = _config(out, seed=run.seed, encoder={"checkpoint": BASE}, finetune=section)
+    asked = {"task": run.task, "strategy": run.strategy, "data": out / "data" / TUNED_ON[run.task], "out": folder}
+    config = _config(out, seed=run.seed, encoder={"checkpoint": BASE}, finetune=FINETUNING | asked)
     finetune.run(config, ignore, resume=(folder / "run.json").is_file())
     if run.strategy in MERGED:
         section = {"base": BASE, "tuned": [folder], "alphas": ALPHAS, "out": out / "merged" / run.name}
@@ -139,7 +133,7 @@ def main() -> None:
     with multiprocessing.get_context("spawn").Pool(asked.processes, initializer=_one_thread) as pool:
         pool.starmap(tune, [(out, run) for run in runs], chunksize=1)
         pool.starmap(probe, [(out, corpus, runs) for corpus in PROBES], chunksize=1)
-    write_tables(out, base="base", corpora=list(PROBES))
+    write_tables(out, PROBES)
 
 
 if __name__ == "__main__":

@@ -56,11 +56,6 @@ class Workers:
         """Whether one of them has nothing to do."""
         return len(self._workers) < self._count or any(worker.number is None for worker in self._workers)
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether one of them has something to do."""
-        return any(worker.number is not None for worker in self._workers)
-
     def begin(self, number: int, task: Task) -> None:
         """Gives a task to an idle worker."""
         worker = next((each for each in self._workers if each.number is None), None)

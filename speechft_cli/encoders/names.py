@@ -47,8 +47,7 @@ class HubName:
 def checkpoints() -> Mapping[str, Published]:
     """Returns name → checkpoint of everything that can be named: what is shipped, then what can be downloaded."""
     every = {name: each for family in ENCODERS for name, each in ENCODERS.get(family).published.items()}
-    shipped = {name: each for name, each in every.items() if not each.url and shipped_file(name).is_file()}
-    return {**shipped, **{name: each for name, each in every.items() if each.url}}
+    return dict(sorted(every.items(), key=lambda item: bool(item[1].url)))
 
 
 @cache

@@ -12,6 +12,7 @@ from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.encoder import DEFAULT_FAMILY
 from speechft_cli.config.sections.finetune import FinetuneSection
+from speechft_cli.data.manifests import read_manifest
 from speechft_cli.data.prepared import data_hash
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
@@ -91,8 +92,10 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
             early_share=section.early_share,
         )
     )
-    base = _base(config, resume_from, report)
     data = section.data or config.data_dir
+    require_gpus(section.device, section.gpus)
+    read_manifest(data, "train")  # what is missing here is said before an encoder that has a name is fetched
+    base = _base(config, resume_from, report)
     checked = check_jobs(section, data, base)
     schedule = StableSchedule(
         steps=section.steps,
@@ -101,7 +104,6 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
         hold_share=section.hold_share,
         end_share=strategy.end_share,
     )
-    require_gpus(section.device, section.gpus)
     data_sha256 = data_hash(data)
     if resume_from is not None and _recorded(resume_from, "data")["sha256"] != data_sha256:
         raise RequestError(

@@ -13,7 +13,7 @@ from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.formats import read_encoder
+from speechft_cli.encoders.formats import read_encoder, require_there
 from speechft_cli.encoders.local import name_of, named_facts, recorded_path
 from speechft_cli.encoders.names import checkpoints, is_shipped
 from speechft_cli.errors import RequestError
@@ -96,6 +96,8 @@ def read_sources(config: Config, report: Report, *, trust: bool = False) -> Sour
     family = None if named is None else ENCODERS.get(named)
     base_path = _base_path(config, section, family or ENCODERS.get(DEFAULT_FAMILY))
     tuned_paths = _tuned_paths(config, section)
+    for path in tuned_paths:
+        require_there(path)  # before a base that has a name is fetched
     base = read_encoder(base_path, family, trust=trust, check=False, report=report)
     family = base.family
     if not base.is_complete:

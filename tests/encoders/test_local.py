@@ -16,6 +16,7 @@ from speechft_cli.encoders.formats import read_encoder, save_encoder
 from speechft_cli.encoders.hubert import HUBERT
 from speechft_cli.encoders.local import local_path, name_of, recorded_path
 from speechft_cli.encoders.names import checkpoints, is_name, read_hub, shipped_file
+from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Event, Note, Started, ignore
 from tests.serving import Server
@@ -114,7 +115,6 @@ def test_a_shipped_encoder_is_half_as_large_and_read_exactly(
     tiny: EncoderCheckpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("speechft_cli.encoders.names.SHIPPED", tmp_path)
-    assert "hubert-small" not in checkpoints()
     half = tiny.with_weights({name: each.half() for name, each in tiny.weights.items()})
     save_encoder(half, tmp_path, ["safetensors"], stem="hubert-small")
     assert next(iter(checkpoints())) == "hubert-small"
@@ -128,7 +128,9 @@ def test_a_shipped_encoder_is_half_as_large_and_read_exactly(
 def test_the_shipped_encoder_is_small_whole_and_has_a_card() -> None:
     file = shipped_file("hubert-small")
     assert file.stat().st_size <= 10_000_000
-    assert file.with_suffix(".md").read_text(encoding="utf-8").startswith("---\nlicense:")
+    card = file.with_suffix(".md").read_text(encoding="utf-8")
+    assert card.startswith("---\nlicense: cc-by-4.0\n")
+    assert all(source in card for source in ("Common Voice", "LJ Speech", "LibriSpeech"))  # CC BY asks for the name
     read = read_encoder(Path("hubert-small"))
     assert read.is_complete
     assert read.family is HUBERT
@@ -139,6 +141,14 @@ def test_the_shipped_encoder_is_small_whole_and_has_a_card() -> None:
     assert {key: found[key] for key in ("encoder_layers", "encoder_embed_dim")} == {
         key: expected[key] for key in ("encoder_layers", "encoder_embed_dim")
     }
+    encoder = build_encoder(read, device=torch.device("cpu"))
+    assert all(each.dtype == torch.float32 for each in encoder.weights().values())
+    with torch.no_grad():
+        states = encoder([torch.randn(8_000, generator=torch.Generator().manual_seed(0))]).hidden_states
+    assert len(states) == 7
+    for state in states:
+        assert state.isfinite().all()
+        assert state.std(dim=1).mean() > 0.01  # frames differ: nothing has collapsed
 
 
 def test_a_slip_is_answered_with_the_nearest_name(tmp_path: Path) -> None:

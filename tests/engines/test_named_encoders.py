@@ -10,6 +10,7 @@ import pytest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder, save_encoder
 from speechft_cli.engines import finetune, merge
+from speechft_cli.errors import RequestError
 from speechft_cli.events import ignore
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
@@ -57,3 +58,16 @@ def test_a_name_is_carried_from_the_run_to_the_merge(shipped: Path, manifests: P
     assert (record["base"]["name"], record["license"]) == ("hubert-small", "cc0-1.0")
     assert "| base | hubert-small, " in (at_zero / "README.md").read_text()
     assert weights_hash(read_encoder(at_zero).weights) == weights_hash(base.weights)
+
+
+def test_what_is_missing_here_is_said_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("SPEECHFT_CACHE", str(cache))
+    stock, nothing = Path("hubert-base"), tmp_path / "nothing"
+    with pytest.raises(RequestError, match=f"^{nothing}: must be a checkpoint, but there is no such file"):
+        merge.run(make_config(merge__base=stock, merge__tuned=[nothing], output_dir=tmp_path), ignore)
+    with pytest.raises(RequestError, match=f"^{nothing}: "):
+        finetune.run(make_config(encoder__checkpoint=stock, finetune__data=nothing, output_dir=tmp_path), ignore)
+    assert not cache.exists()

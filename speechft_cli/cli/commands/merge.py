@@ -10,6 +10,7 @@ import typer
 from speechft_cli.cli.conduct import conduct, read_config
 from speechft_cli.cli.names import completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Out, Sets
+from speechft_cli.errors import RequestError
 
 
 def merge(
@@ -129,6 +130,8 @@ def merge(
         needs={"--base PATH": base is not None, "--tuned PATH": bool(tuned)},
         replaced=replaced,
     )
+    if data is not None and (loaded.merge is None or loaded.merge.greedy is None):
+        raise RequestError("--data: is for --greedy alone, which is absent", "speechft merge --greedy TASK --data DIR")
     from speechft_cli.engines import merge as engine
 
     conduct(

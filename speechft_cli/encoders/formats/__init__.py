@@ -13,7 +13,7 @@ from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats import converted, downstream, fairseq, huggingface, lightning, safetensors
 from speechft_cli.encoders.local import local_path
-from speechft_cli.encoders.names import family_of, is_shipped, meant
+from speechft_cli.encoders.names import family_of, is_name, is_shipped, meant
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Report, ignore
 from speechft_cli.io.atomic import atomic_folder, atomic_path
@@ -67,6 +67,16 @@ def read_encoder(
             "check the path, and the encoder family in the config",
         )
     return checkpoint
+
+
+def require_there(path: Path) -> None:
+    """Makes sure that a path leads to a checkpoint, without reading or fetching anything; names are passed over.
+
+    Raises:
+        RequestError: It leads to none.
+    """
+    if path.is_absolute() or not is_name(str(path)):
+        _resolve(path)
 
 
 def save_encoder(
