@@ -194,7 +194,7 @@ def test_a_worker_that_dies_of_its_task_takes_nothing_along(tmp_path: Path) -> N
         workers.begin(7, task)
         os.kill(workers._workers[0].process.pid or 0, signal.SIGKILL)
         ((number, inspected),) = workers.results(timeout=None)
-        assert not workers.is_busy
+        assert workers.is_idle
         workers.begin(8, task)
         ((_, again),) = workers.results(timeout=None)
     assert number == 7
