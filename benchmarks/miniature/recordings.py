@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -36,10 +37,26 @@ def write_pretraining_list(packages: Path, file: Path) -> None:
     _write(file, lines)
 
 
-def write_probing_list(package: Path, file: Path) -> None:
-    """Writes all recordings of a labelled package, its label under the name that the tasks ask for."""
+def write_probing_list(package: Path, file: Path, *, needs: str | None = None, every: Mapping[str, int] = {}) -> None:
+    """Writes recordings of a labelled package, its label under the name that the tasks ask for.
+
+    Args:
+        package: Its folder.
+        file: To write.
+        needs: The field that a recording must have.
+        every: Split → one in how many of its recordings is taken; all of the splits that are not named.
+    """
     name = {"kws-sc9": "keyword", "emotion-emodb": "emotion"}.get(package.name, "label")
-    _write(file, [_line(row, split=str(row["split"])) | _labels(row, name) for row in _rows(package)])
+    seen: Counter[str] = Counter()
+    lines = []
+    for row in _rows(package):
+        split = str(row["split"])
+        if needs is not None and row.get(needs) is None:
+            continue
+        if seen[split] % every.get(split, 1) == 0:
+            lines.append(_line(row, split=split) | _labels(row, name))
+        seen[split] += 1
+    _write(file, lines)
 
 
 def _rows(package: Path) -> Iterator[dict[str, object]]:

@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import recordings
@@ -30,24 +30,38 @@ STRATEGIES = ("regular", "stable", "l2sp", "lora", "early")
 MERGED = ("regular", "stable")
 ALPHAS = "0.25:0.75:0.25"
 
-#: Corpus → where it lies among the packages.
-CORPORA = {"read": recordings.READ, "words": recordings.WORDS, "emotions": recordings.EMOTIONS}
+
+@dataclass(frozen=True)
+class Corpus:
+    """A package among the recordings, and how much of it is used: a hundred encoders have to hear it."""
+
+    package: str
+    needs: str | None = None
+    every: Mapping[str, int] = field(default_factory=dict)
+
+
+CORPORA = {
+    "read": Corpus(recordings.READ),
+    "phones": Corpus(recordings.READ, every={"train": 12, "valid": 6, "test": 4}),
+    "words": Corpus(recordings.WORDS, needs="split_sid", every={"train": 2, "valid": 2, "test": 2}),
+    "emotions": Corpus(recordings.EMOTIONS),
+}
 #: Task → the corpus it is fine-tuned on.
 TUNED_ON = {"asr": "read", "sid": "words", "er": "emotions"}
 #: The same updates of as much audio for all tasks; transcripts of half a minute would cost most and teach no more.
 FINETUNING: dict[str, object] = {
-    "steps": 300,
-    "batch_seconds": 16,
+    "steps": 250,
+    "batch_seconds": 10,
     "learning_rate": 5e-4,
-    "evaluate_every": 150,
+    "evaluate_every": 125,
     "min_seconds": 0.3,
-    "max_seconds": 20,
+    "max_seconds": 10,
     "workers": 0,
     "device": "cpu",
 }
 #: Corpus → the probes on it.
 PROBES: dict[str, dict[str, object]] = {
-    "read": {"tasks": ["pr"], "steps": {"pr": 300}, "learning_rates": {"pr": [1e-2]}},
+    "phones": {"tasks": ["pr"], "steps": {"pr": 200}, "learning_rates": {"pr": [1e-2]}, "seeds": 1},
     "words": {"tasks": ["sid", "ks"]},
     "emotions": {"tasks": ["er"]},
 }
@@ -69,10 +83,10 @@ class Run:
 
 def prepare_corpora(packages: Path, out: Path) -> None:
     """Lists and prepares the recordings of every corpus."""
-    for name, package in CORPORA.items():
+    for name, corpus in CORPORA.items():
         listed = out / "lists" / f"{name}.jsonl"
         if not listed.is_file():
-            recordings.write_probing_list(packages / package, listed)
+            recordings.write_probing_list(packages / corpus.package, listed, needs=corpus.needs, every=corpus.every)
         section = {"corpus": "manifest", "root": listed, "keep_duplicates": True}
         prepare.run(_config(out, prepare=section | {"out": out / "data" / name}), ignore)
 
