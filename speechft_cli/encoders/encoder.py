@@ -11,9 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from speechft_cli.encoders.base import EncoderFamily, Framing
+from speechft_cli.encoders.cnn_outputs import CnnOutputs
 from speechft_cli.encoders.exact_padding import ExactPadding
 from speechft_cli.encoders.quiet import quiet
 from speechft_cli.errors import SpeechftError
+from speechft_cli.io.hashes import weights_hash
 
 #: What takes the place of a hidden frame, in every family that was pre-trained by hiding frames.
 _MASK_EMBEDDING = "mask_emb"
@@ -125,6 +127,23 @@ class Encoder(nn.Module):
     def let_cnn_train(self) -> None:
         """Lets gradients into the CNN, which s3prl's experts keep out, scaled as in HuBERT's pre-training."""
         self.model.feature_grad_mult = 0.1  # type: ignore[assignment]
+
+    def share_cnn(self, outputs: CnnOutputs) -> None:
+        """Takes what the CNN makes of waveforms from there, where another encoder with the same CNN has heard them.
+
+        To be asked of a frozen encoder only, once its weights are those that it will keep.
+        """
+        if not self.family.cnn_prefixes:
+            return
+        cnn = self.model.feature_extractor
+        assert isinstance(cnn, nn.Module)
+        weights, run = weights_hash(cnn.state_dict()), cnn.forward
+
+        def recall(inputs: Tensor) -> Tensor:
+            lengths = self._padding.sample_counts if self._padding is not None else None
+            return outputs.of(inputs, lengths, weights=weights, run=run)
+
+        cnn.forward = recall
 
     def forward(self, waveforms: Sequence[Tensor], mask: Tensor | None = None) -> Encoded:
         """Encodes a batch of waveforms (N_i,), 16 kHz, in [-1, 1].

@@ -39,6 +39,11 @@ class ExactPadding:
             if isinstance(block, nn.Sequential):  # only data2vec stacks them
                 block.register_forward_hook(self._zero_padding)
 
+    @property
+    def sample_counts(self) -> Sequence[int] | None:
+        """Samples of each waveform of the batch that is being encoded; None when none of them is padded."""
+        return self._sample_counts
+
     @contextlib.contextmanager
     def of(self, sample_counts: Sequence[int]) -> Iterator[None]:
         """Makes the batch that is encoded within exact.

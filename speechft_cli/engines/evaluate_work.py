@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from speechft_cli.encoders.encoder import FrozenEncoder
+from speechft_cli.encoders.cnn_outputs import CnnOutputs
+from speechft_cli.encoders.encoder import Encoder, FrozenEncoder
 from speechft_cli.engines.evaluate_request import Request
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
@@ -56,11 +57,13 @@ def do_work(
     Raises:
         SpeechftError: A recording can't be read, an encoder has changed, or the disk is full.
     """
-    # a waveform that only one encoder hears is not worth its memory
-    read = Waveforms(budget=request.keeping.memory // 4 if len(work) > 1 else 0)
+    # what only one encoder hears is not worth its memory
+    shared = request.keeping.memory // 4 if len(work) > 1 else 0
+    read, heard = Waveforms(budget=shared), CnnOutputs(budget=shared)
+    keeping = replace(request.keeping, memory=request.keeping.memory - 2 * shared)
     features: dict[str, Features] = {}
     for each in work:
-        mine = Features(_builder(each, request), each.weights_hash, _needs(each), request.keeping, read=read)
+        mine = Features(_builder(each, request, heard), each.weights_hash, _needs(each), keeping, read=read)
         features[each.weights_hash] = mine
         label = each.candidate.label
         report(Note(f"{label}: weights {each.weights_hash[:16]}, {each.candidate.origin}"))
@@ -167,7 +170,7 @@ def _needs(work: Work) -> Needs:
     return Needs(pooled, frames)
 
 
-def _builder(work: Work, request: Request) -> Callable[[], FrozenEncoder]:
+def _builder(work: Work, request: Request, heard: CnnOutputs) -> Callable[[], FrozenEncoder]:
     def build() -> FrozenEncoder:
         encoder = build_candidate(
             work.candidate,
@@ -181,6 +184,8 @@ def _builder(work: Work, request: Request) -> Callable[[], FrozenEncoder]:
             raise RequestError(
                 f"{work.candidate.path}: has changed since this run began", "wait for it to be done, then rerun"
             )
+        if isinstance(encoder, Encoder):
+            encoder.share_cnn(heard)
         return encoder
 
     return build

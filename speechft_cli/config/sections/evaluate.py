@@ -62,7 +62,7 @@ class EvaluateSection(Section):
     frame_precision: Literal["fp32", "bf16"] = "fp32"
     """Precision of the hidden states that sequence tasks hear; `bf16` takes half the room."""
     memory_gib: Positive = 4.0
-    """Memory for hidden states, and for audio that several encoders hear [GiB]."""
+    """Memory for hidden states; with several encoders half of it is for audio and what their CNN makes of it [GiB]."""
     cache: Path | None = None
     """Folder of features that later runs use again; default `cache` in the output folder."""
     cache_gib: Positive = 10.0
