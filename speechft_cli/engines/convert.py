@@ -8,20 +8,18 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
 
 from speechft_cli import __version__
-from speechft_cli.encoders import ENCODERS, FORMATS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder, save_encoder
 from speechft_cli.encoders.local import named_facts
-from speechft_cli.encoders.s3prl import check_fit
 from speechft_cli.encoders.verification import difference, s3prl_features, transformers_features
+from speechft_cli.engines.convert_request import ConvertRequest, read_source, require_free
 from speechft_cli.errors import RequestError, SpeechftError
-from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
+from speechft_cli.events import Advanced, Finished, Report, Result, Started, Table
 from speechft_cli.io.atomic import write_json
 from speechft_cli.io.hashes import file_hash, weights_hash
 from speechft_cli.io.space import require_space, size_text
@@ -32,34 +30,6 @@ TOLERANCE = 1e-5
 RECORD = "convert.json"
 #: Begins the name of the folder that a conversion writes into; its process's number follows.
 _UNFINISHED = ".convert."
-
-
-@dataclass(frozen=True)
-class ConvertRequest:
-    """What to convert.
-
-    Attributes:
-        source: A checkpoint, in any format that is read.
-        formats: Names of the formats to write.
-        out: The folder to write into.
-        stem: Of the names of what is written.
-        family: The encoder's family; told by the file when None.
-        base: A checkpoint of the same family and size, which lends the configuration and the pre-training head to a
-            source that has none.
-        trust: Whether the files may execute code while they are read.
-        verify: Whether to compare the features before and after.
-        force: Whether what is there already may be replaced.
-    """
-
-    source: Path
-    formats: Sequence[str]
-    out: Path
-    stem: str = "encoder"
-    family: str | None = None
-    base: Path | None = None
-    trust: bool = False
-    verify: bool = True
-    force: bool = False
 
 
 def run(request: ConvertRequest, report: Report) -> Result:
@@ -73,9 +43,9 @@ def run(request: ConvertRequest, report: Report) -> Result:
         RequestError: It can't be read, a format can't hold it, or something is there already; nothing was written.
         SpeechftError: The features differ, or the disk is full; nothing was written.
     """
-    targets = [request.out / f"{request.stem}{FORMATS.get(name).ending}" for name in request.formats]
-    _require_free(request, targets)
-    checkpoint = _read(request, report)
+    targets = request.targets
+    require_free(request)
+    checkpoint = read_source(request, report)
     require_space(request.out, len(targets) * sum(tensor.nbytes for tensor in checkpoint.weights.values()))
     steps = len(targets) * (2 if request.verify else 1) + request.verify
     report(Started("converting", steps, "steps"))
@@ -111,63 +81,6 @@ def run(request: ConvertRequest, report: Report) -> Result:
         str(request.out),
         data={**record, "folder": str(request.out)},
     )
-
-
-def _require_free(request: ConvertRequest, targets: Sequence[Path]) -> None:
-    if not request.formats:
-        raise RequestError("--format: must be given at least once", f"one of {', '.join(FORMATS)}")
-    if len(set(request.formats)) < len(request.formats):
-        raise RequestError(f"--format: must differ, got {', '.join(request.formats)}")
-    if request.out.exists() and not request.out.is_dir():
-        raise RequestError(f"{request.out}: must be a folder, is a file")
-    taken = [str(target) for target in targets if target.exists()]
-    if taken and not request.force:
-        raise RequestError("\n".join(f"{path}: exists" for path in taken), "choose another --out or --stem, or --force")
-    if any(target.resolve() == request.source.resolve() for target in targets):
-        raise RequestError(f"{request.source}: is what would be replaced", "choose another --out or --stem")
-
-
-def _read(request: ConvertRequest, report: Report) -> EncoderCheckpoint:
-    base = None if request.base is None else read_encoder(request.base, trust=request.trust, report=report)
-    family = ENCODERS.get(request.family) if request.family is not None else None if base is None else base.family
-    checkpoint = read_encoder(request.source, family, trust=request.trust, report=report)
-    if base is not None:
-        checkpoint = _completed(checkpoint, base)
-    if not checkpoint.is_complete:
-        raise RequestError(
-            f"{checkpoint.path}: has weights but no configuration, as a {checkpoint.format} has none",
-            f"--base FILE brings it: the {checkpoint.family.name} checkpoint that the weights were trained from",
-        )
-    if checkpoint.filled:
-        text = (
-            f"{checkpoint.path} lacks {len(checkpoint.filled)} tensors that only pre-training uses; they become zeros"
-        )
-        report(Note(f"{text}; --base FILE brings them", important=True))
-    check_fit(checkpoint)
-    for name in request.formats:
-        FORMATS.get(name).require(checkpoint)
-    broken = [name for name, tensor in checkpoint.weights.items() if not bool(tensor.isfinite().all())]
-    if broken:
-        raise RequestError(f"{checkpoint.path}: must be finite, has NaN or Inf in {', '.join(broken[:10])}")
-    return checkpoint
-
-
-def _completed(checkpoint: EncoderCheckpoint, base: EncoderCheckpoint) -> EncoderCheckpoint:
-    """Returns the checkpoint with the base's configuration, and its pre-training head where there is none."""
-    base.require_complete()
-    family = checkpoint.family
-    if checkpoint.is_complete and family.normalizes(checkpoint.container) != family.normalizes(base.container):
-        raise RequestError(
-            f"{base.path}: must agree with {checkpoint.path} on whether waveforms are normalised, and does not",
-            "it is no base of it",
-        )
-    head = {
-        name: tensor
-        for name, tensor in base.weights.items()
-        if family.is_untrained(name) and (name not in checkpoint.weights or name in checkpoint.filled)
-    }
-    container = checkpoint.container if checkpoint.is_complete and not checkpoint.filled else base.container
-    return replace(checkpoint, weights={**checkpoint.weights, **head}, container=container, filled=frozenset())
 
 
 def _features_before(checkpoint: EncoderCheckpoint) -> tuple[Tensor, ...]:

@@ -34,8 +34,9 @@ def convert(
     """Write an encoder in other formats, its features compared."""
     from speechft_cli.encoders.names import unambiguous
     from speechft_cli.engines import convert as engine
+    from speechft_cli.engines.convert_request import ConvertRequest
 
-    request = engine.ConvertRequest(
+    request = ConvertRequest(
         source=unambiguous(source),
         formats=formats,
         out=out,
