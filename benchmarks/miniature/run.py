@@ -61,9 +61,15 @@ FINETUNING: dict[str, object] = {
 }
 #: Corpus → the probes on it.
 PROBES: dict[str, dict[str, object]] = {
-    "phones": {"tasks": ["pr"], "steps": {"pr": 200}, "learning_rates": {"pr": [1e-2]}, "seeds": 1},
-    "words": {"tasks": ["sid", "ks"]},
-    "emotions": {"tasks": ["er"]},
+    "phones": {
+        "tasks": ["pr"],
+        "steps": {"pr": 200},
+        "learning_rates": {"pr": [1e-2]},
+        "seeds": 1,
+        "drift_seconds": 30,
+    },
+    "words": {"tasks": ["sid", "ks"], "drift_seconds": 0},
+    "emotions": {"tasks": ["er"], "drift_seconds": 0},
 }
 
 
