@@ -74,6 +74,7 @@ def probe_jobs(
                 steps=section.steps.get(name, plan.steps),
                 batch_size=plan.batch_size,
                 evaluations=plan.evaluations,
+                is_balanced=plan.is_balanced,
                 crop_seconds=section.crop_seconds if task.is_pooled else None,
                 seeds=probe_seeds(seed, name, section.seeds) if plan.steps else (),
                 batching=section.batching,

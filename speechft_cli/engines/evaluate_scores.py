@@ -83,6 +83,7 @@ def settings_of(job: ProbeJob) -> dict[str, object]:
         "steps": job.steps,
         "batch_size": job.batch_size,
         "evaluations": job.evaluations,
+        "is_balanced": job.is_balanced,
         "needs": job.task.needs,
         "learning_rates": list(job.learning_rates),
         "extensions": job.extensions,

@@ -49,6 +49,7 @@ class ProbeJob:
         steps: Optimizer updates of each probe.
         batch_size: Utterances per update.
         evaluations: How often dev is scored.
+        is_balanced: Whether updates draw every class as often as any other, and each counts as much on dev.
         crop_seconds: Longest stretch heard of each utterance [s]; None for all of it.
         seeds: Of the probes.
         batching: How utterances share a batch when they are encoded.
@@ -65,6 +66,7 @@ class ProbeJob:
     steps: int
     batch_size: int
     evaluations: int
+    is_balanced: bool
     crop_seconds: Seconds | None
     seeds: tuple[int, ...]
     batching: Batching
@@ -143,6 +145,7 @@ def evaluate_pooled(
             steps=job.steps,
             batch_size=job.batch_size,
             evaluations=job.evaluations,
+            is_balanced=job.is_balanced,
             device=device,
             advance=lambda done: report(Advanced(done)),
         )

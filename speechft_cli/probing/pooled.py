@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from speechft_cli.probing.drawing import batches, even_batches, even_rows
 from speechft_cli.probing.probe import (
     GRADIENT_CLIP,
     Advance,
@@ -55,6 +56,7 @@ def train_pooled_probes(
     steps: int,
     batch_size: int,
     evaluations: int,
+    is_balanced: bool = False,
     device: torch.device,
     advance: Advance,
 ) -> list[dict[float, list[Trained]]]:
@@ -72,6 +74,8 @@ def train_pooled_probes(
         steps: Optimizer updates of each probe.
         batch_size: Utterances per update.
         evaluations: How often dev is scored.
+        is_balanced: Whether updates draw every class as often as any other, with replacement, and each counts as much
+            on dev.
         device: Where to train.
         advance: Told the updates done.
 
@@ -81,6 +85,7 @@ def train_pooled_probes(
     vocabulary = task.vocabulary(train.targets)
     targets = [task.encode(target, vocabulary) for target in train.targets]
     dev_targets = encode_known(task, dev.targets, vocabulary)
+    dev_rows = even_rows(dev.targets) if is_balanced else range(len(dev.targets))
     encoders, count, layers, width = train.features.shape
     groups = [(encoder, seed) for encoder in range(encoders) for seed in range(len(seeds))]
     probe, stack = _first_weights(
@@ -92,7 +97,10 @@ def train_pooled_probes(
     optimizer = _Adam(stack, learning_rates)
     features = train.features.to(device)
     heard = torch.tensor([encoder for encoder, _ in groups], device=device)[:, None]  # (G, 1)
-    orders = [_batches(count, seed, batch_size) for seed in seeds]
+    orders = [
+        even_batches(train.targets, seed, batch_size) if is_balanced else batches(count, seed, batch_size)
+        for seed in seeds
+    ]
     best: list[list[Trained | None]] = [[None] * len(groups) for _ in learning_rates]
     to_score = evaluation_steps(steps, evaluations)
     for step in range(1, steps + 1):
@@ -106,8 +114,8 @@ def train_pooled_probes(
             for place, (encoder, _) in enumerate(groups):
                 one = {name: value.detach()[:, place : place + 1] for name, value in stack.items()}
                 for turn, scored in enumerate(_logits_of(probe, one, dev.features[[encoder]])[:, 0]):
-                    scores = _score(task, scored, dev.targets, vocabulary)
-                    loss = _known_loss(task, scored, dev_targets, vocabulary)
+                    scores = _score(task, scored, dev.targets, dev_rows, vocabulary)
+                    loss = _known_loss(task, scored, dev_targets, dev_rows, vocabulary)
                     if is_improvement(task, scores, loss, best[turn][place]):
                         weights = {name: value[turn, 0].clone() for name, value in one.items()}
                         best[turn][place] = Trained(step, scores, loss, weights)
@@ -182,13 +190,6 @@ def _first_weights(
     return probes[0].to(device), stack
 
 
-def _batches(count: int, seed: int, batch_size: int) -> Iterator[Tensor]:
-    """Yields batches of rows without end, every row once per epoch."""
-    generator = torch.Generator().manual_seed(seed)
-    while True:
-        yield from torch.split(torch.randperm(count, generator=generator), batch_size)
-
-
 def _logits(probe: Probe, stack: Stack, features: Tensor) -> Tensor:
     """Returns the logits of all probes: those of one group hear the same (G, B, L + 1, D) -> (R, G, B, C)."""
     counts = _one_frame(features.shape[1], features.device)
@@ -219,16 +220,23 @@ def _one_frame(count: int, device: torch.device) -> Tensor:
     return torch.ones(count, dtype=torch.long, device=device)
 
 
-def _score(task: Task, logits: Tensor, targets: Sequence[str], vocabulary: Vocabulary) -> Mapping[str, float]:
-    """Returns one probe's scores over a whole split, from its logits (U, C)."""
-    return task.score(task.predict(logits, _one_frame(len(logits), logits.device), vocabulary), targets)
+def _score(
+    task: Task, logits: Tensor, targets: Sequence[str], rows: Sequence[int], vocabulary: Vocabulary
+) -> Mapping[str, float]:
+    """Returns one probe's scores over rows of a split, from its logits for all of it (U, C)."""
+    predictions = task.predict(logits, _one_frame(len(logits), logits.device), vocabulary)
+    return task.score([predictions[row] for row in rows], [targets[row] for row in rows])
 
 
 def _loss(task: Task, logits: Tensor, targets: Sequence[Sequence[int]], vocabulary: Vocabulary) -> Tensor:
     return task.loss(logits, _one_frame(len(logits), logits.device), targets, vocabulary)
 
 
-def _known_loss(task: Task, logits: Tensor, targets: Sequence[Sequence[int] | None], vocabulary: Vocabulary) -> float:
-    """Returns one probe's mean loss over the utterances with a known class; nan when there are none."""
-    known = {row: target for row, target in enumerate(targets) if target is not None}
-    return float(_loss(task, logits[list(known)], list(known.values()), vocabulary)) if known else float("nan")
+def _known_loss(
+    task: Task, logits: Tensor, targets: Sequence[Sequence[int] | None], rows: Sequence[int], vocabulary: Vocabulary
+) -> float:
+    """Returns one probe's mean loss over those of the rows with a known class; nan when there are none."""
+    known = [(row, target) for row in rows if (target := targets[row]) is not None]
+    if not known:
+        return float("nan")
+    return float(_loss(task, logits[[row for row, _ in known]], [target for _, target in known], vocabulary))

@@ -32,6 +32,7 @@ def train(
     rates: Sequence[float] = (1e-2,),
     seeds: Sequence[int] = (5,),
     steps: int = 40,
+    is_balanced: bool = False,
 ) -> list[dict[float, list[Trained]]]:
     return train_pooled_probes(
         SID,
@@ -42,6 +43,7 @@ def train(
         steps=steps,
         batch_size=32,
         evaluations=20,
+        is_balanced=is_balanced,
         device=CPU,
         advance=lambda _: None,
     )
@@ -127,6 +129,24 @@ def test_the_gradient_of_each_probe_is_clipped_by_its_own_norm() -> None:
     alone = train(examples(40, seed=0), examples(40, seed=0), steps=3)
     for name, value in alone[0][1e-2][0].weights.items():
         torch.testing.assert_close(together[1][1e-2][0].weights[name], value, rtol=0, atol=1e-6)
+
+
+def test_a_rare_class_counts_as_much_as_a_frequent_one_when_balanced() -> None:
+    generator = torch.Generator().manual_seed(0)
+    targets = ["ann"] * 190 + ["bob"] * 10
+    features = torch.randn(1, 200, 3, 8, generator=generator)
+    features[:, 190:, :, 0] += 1.0  # one deviation apart: guessing the frequent class is hard to beat
+    data = PooledExamples(features, targets)
+    recalls = {}
+    for is_balanced in (False, True):
+        probe = train(data, data, steps=60, is_balanced=is_balanced)[0][1e-2][0]
+        predicted = predict_pooled(SID, probe.weights, features[0], SID.vocabulary(targets), device=CPU)
+        hits = [guess == truth for guess, truth in zip(predicted, targets, strict=True)]
+        recalls[is_balanced] = (sum(hits[:190]) / 190, sum(hits[190:]) / 10)
+        expected = sum(recalls[is_balanced]) / 2 if is_balanced else sum(hits) / 200
+        assert probe.dev["acc"] == pytest.approx(100 * expected)
+    assert recalls[True][1] > recalls[False][1] + 0.3
+    assert recalls[True][0] < recalls[False][0]
 
 
 def test_a_probe_that_diverges_leaves_the_others_alone() -> None:

@@ -21,6 +21,8 @@ class ProbePlan:
         learning_rates: To try; the best on dev is taken.
         evaluations: How often dev is scored, evenly spread over the updates.
         head: SUPERB's head instead of the task's own smaller one, as `module:function`.
+        is_balanced: Whether an update draws each class as often as any other, and each counts as much on dev; for
+            utterance tasks only. Test is scored as it is.
         most: Most utterances of train, and of dev and of test; None for all.
         data: What the published figures are made from, in words.
     """
@@ -30,6 +32,7 @@ class ProbePlan:
     learning_rates: tuple[float, ...]
     evaluations: int
     head: str = ""
+    is_balanced: bool = False
     most: tuple[int, int] | None = None
     data: str = ""
 
@@ -40,6 +43,7 @@ class ProbePlan:
             f"learning rates {', '.join(f'{rate:g}' for rate in self.learning_rates)}",
             f"dev scored {self.evaluations} times",
             *(["SUPERB's large head"] if self.head else []),
+            *(["classes drawn evenly, and weighed evenly on dev"] if self.is_balanced else []),
         ]
         parts = [
             *(trained if self.steps else ["nothing is trained, dev chooses a layer"]),

@@ -39,7 +39,8 @@ PLANS = {
         batch_size=32,
         learning_rates=_WIDE,
         evaluations=40,
-        data="Speech Commands 0.01, its test set; ten words, unknown, silence; classes drawn evenly",
+        is_balanced=True,  # drawn with replacement; its dev is drawn so too, anew each time
+        data="Speech Commands 0.01, its test set; ten words, unknown, silence",
     ),
     "ic": ProbePlan(
         steps=200_000,  # 1e-4

@@ -53,6 +53,12 @@ def test_superb_has_the_numbers_of_its_published_configs() -> None:
     }
 
 
+def test_superb_draws_the_classes_of_keyword_spotting_evenly_and_no_others() -> None:
+    # s3prl/downstream/speech_commands/expert.py: WeightedRandomSampler, weights of 1 / class count, for train and dev
+    assert [name for name, plan in PLANS.items() if plan.is_balanced] == ["ks"]
+    assert "classes drawn evenly" in PLANS["ks"].text()
+
+
 def test_superbs_recognition_head_is_the_large_one() -> None:
     head = PLANS["asr"].task(ASR).probe(768, 32)
     small = ASR.probe(768, 32)
