@@ -10,6 +10,7 @@ from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import FORMATS
 from speechft_cli.engines.merge_sources import Sources, read_sources
+from speechft_cli.engines.merge_statistics import Measurement, measure, measurement
 from speechft_cli.engines.merge_survey import survey
 from speechft_cli.engines.merge_tables import described, memory_needed, outcome_table, plan_keys, tell_plan
 from speechft_cli.engines.merge_targets import Target, targets
@@ -48,28 +49,39 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
     """
     section = config.merge or MergeSection()
     sources = read_sources(config, report, trust=trust)
-    ways = variants(section, len(sources.tuned), seed=config.seed)
+    ways = variants(section, len(sources.tuned), seed=config.seed, can_measure=True)
     _check(section, sources, ways)
+    asked = measurement(config, sources, ways)
     if plan_only:
-        return _plan(config, section, sources, ways, report)
-    targets(config, ways, sources, None)  # what stands in the way is said before gigabytes are read
-    facts: dict[str, object] = {"license": section.license or sources.license}
-    if section.greedy is not None:
-        from speechft_cli.engines.merge_soup import choose  # the only kind of merge that needs torch
-
-        soup = choose(config, sources, section.greedy, report)
-        sources, facts = soup.sources, {**facts, "soup": soup.record}
-        ways = variants(section, len(sources.tuned), seed=config.seed)
+        return _plan(config, section, sources, ways, asked, report)
+    targets(config, ways, sources, None, asked)  # what stands in the way is said before gigabytes are read
     known = survey(sources, report, allow_unrelated=section.allow_unrelated)
     for doubt in sources.other_bases(known.hashes[0]):
         report(Note(doubt, important=True))
-    wanted = targets(config, ways, sources, known.hashes)
+    facts: dict[str, object] = {"license": section.license or sources.license}
     with locked(config.merge_dir, leave_nothing=True):
+        if section.greedy is not None:
+            from speechft_cli.engines.merge_soup import choose, scratch_size  # which needs torch
+
+            count = len(ways) * len(section.chosen_alphas)
+            require_space(config.merge_dir, scratch_size(sources) + _size(section, sources) * count)
+            soup = choose(config, sources, section.greedy, report)
+            sources, known, facts = soup.sources, known.of(soup.kept), {**facts, "soup": soup.record}
+            ways = variants(section, len(sources.tuned), seed=config.seed, can_measure=True)
+            asked = measurement(config, sources, ways)
+        wanted = targets(config, ways, sources, known.hashes, asked)
         remove_leftovers(config.merge_dir, [target.folder for target in wanted])
         there = {id(target) for target in wanted if is_done(target.folder)}
         missing = [target for target in wanted if id(target) not in there]
-        require_space(config.merge_dir, _size(section, sources) * len(missing))
-        writer = Writer(sources, known, missing, whole_kernels=section.weight_norm == "effective")
+        methods = {target.variant.method.name for target in missing}
+        asked = {name: each for name, each in asked.items() if name in methods}
+        size = sum(each.size(sources) for each in asked.values())
+        require_space(config.merge_dir, size + _size(section, sources) * len(missing))
+        measured = {
+            name: measure(config, sources, each, known.hashes[1:], known.moved, report) for name, each in asked.items()
+        }
+        is_whole = section.weight_norm == "effective"
+        writer = Writer(sources, known, missing, whole_kernels=is_whole, measured=measured)
         report(Started("merging", len(wanted), "alphas"))
         for target in wanted:
             if id(target) in there:
@@ -79,8 +91,8 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
                 report(Note(f"{target.folder}: {text}", important=True))
         # two at once: one is computed while the other waits for the disk
         job = in_order(lambda target: writer.write(target, facts), missing, workers=2)
-        for count, (target, _) in enumerate(zip(missing, job, strict=True), start=1 + len(there)):
-            report(Advanced(count, target.name))
+        for number, (target, _) in enumerate(zip(missing, job, strict=True), start=1 + len(there)):
+            report(Advanced(number, target.name))
         report(Finished())
     outputs = [{**_outcome(target), "status": "skipped" if id(target) in there else "written"} for target in wanted]
     report(outcome_table(outputs))
@@ -93,7 +105,9 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
 
 
 def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> None:
-    """Refuses formats that can't hold the encoder and filters that match nothing."""
+    """Refuses formats that can't hold the encoder, filters that match nothing, and a choice among one."""
+    if section.greedy is not None and len(sources.tuned) < 2:
+        raise RequestError("merge.greedy: must have at least two tuned models to choose from, got 1")
     problems = []
     for name in section.formats:
         try:
@@ -105,13 +119,26 @@ def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> 
         raise ConfigError(problems, "speechft merge --plan -v shows the tensors' names")
 
 
-def _plan(config: Config, section: MergeSection, sources: Sources, ways: Sequence[Variant], report: Report) -> Result:
+def _plan(
+    config: Config,
+    section: MergeSection,
+    sources: Sources,
+    ways: Sequence[Variant],
+    asked: Mapping[str, Measurement],
+    report: Report,
+) -> Result:
     for doubt in sources.other_bases(None):
         report(Note(doubt, important=True))
-    wanted = targets(config, ways, sources, None)
+    wanted = targets(config, ways, sources, None, asked)
     missing = [target for target in wanted if not (target.folder / RECORD).exists()]
     size = _size(section, sources)
-    require_space(config.merge_dir, size * len(missing))
+    measured = sum(each.size(sources) for each in asked.values())
+    require_space(config.merge_dir, measured + size * len(missing))
+    for name, each in asked.items():
+        speech = f"at most {each.record['utterances']} utterances of {each.record['split']} in {each.data}"
+        room = f"at most {size_text(each.size(sources))} on disk"
+        text = f"{name} measures {each.statistic.summary} of every tuned model, on {speech}: {room}"
+        report(Note(text, important=True))
     if section.greedy is not None:
         text = f"the greedy soup by {section.greedy} may leave out tuned models; what follows is for all of them"
         report(Note(text, important=True))
@@ -125,7 +152,7 @@ def _plan(config: Config, section: MergeSection, sources: Sources, ways: Sequenc
         )
         tell_plan(way, sources, alpha, report, is_named=len(ways) > 1)
     is_streamed = section.formats == ["s3prl"]
-    memory = memory_needed(sources, is_grid=section.is_grid, is_streamed=is_streamed)
+    memory = memory_needed(sources, is_grid=section.is_grid, is_streamed=is_streamed, measured=measured)
     outputs = [
         {
             **described(target),

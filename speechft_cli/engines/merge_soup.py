@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,8 +12,7 @@ from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.evaluate import EvaluateSection
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats import converted
-from speechft_cli.engines.merge_sources import Sources
-from speechft_cli.errors import RequestError
+from speechft_cli.engines.merge_sources import Sources, manifest_folder
 from speechft_cli.events import Report, Table
 from speechft_cli.merging.linear import Linear
 from speechft_cli.merging.soup import Taste, greedy
@@ -29,10 +29,12 @@ class Soup:
 
     Attributes:
         sources: The models that stay, in the order in which they were given.
+        kept: Their places among all that were given.
         record: What merge.json says of the choice.
     """
 
     sources: Sources
+    kept: Sequence[int]
     record: Mapping[str, object]
 
 
@@ -44,16 +46,15 @@ def choose(config: Config, sources: Sources, task: str, report: Report) -> Soup:
 
     Args:
         config: Its `evaluate` section says how probes are trained and where the manifests are.
-        sources: Base and tuned models.
+        sources: Base and tuned models, two at least; nobody else may be writing where they are merged.
         task: What is scored.
         report: Hears what was tried.
 
     Raises:
-        RequestError: There is one tuned model only, or the task or its data can't be used.
+        RequestError: The task or its data can't be used.
     """
-    if len(sources.tuned) < 2:
-        raise RequestError("merge.greedy: must have at least two tuned models to choose from, got 1")
-    config.merge_dir.mkdir(parents=True, exist_ok=True)
+    for left in config.merge_dir.glob(f".{FOLDER}-*"):  # by a kill
+        shutil.rmtree(left, ignore_errors=True)
     # gigabytes that nobody asked for: a folder of their own goes away whatever happens, and holds nobody else's files
     with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=config.merge_dir) as scratch:
         tastes, score = _tried(config, sources, task, Path(scratch), report)
@@ -64,7 +65,12 @@ def choose(config: Config, sources: Sources, task: str, report: Report) -> Soup:
         {"path": str(sources.tuned[each.number].path), "alone": each.alone, "soup": each.mixed, "kept": each.is_kept}
         for each in tastes
     ]
-    return Soup(replace(sources, tuned=[sources.tuned[number] for number in kept]), {**recipe, "tried": tried})
+    return Soup(replace(sources, tuned=[sources.tuned[number] for number in kept]), kept, {**recipe, "tried": tried})
+
+
+def scratch_size(sources: Sources) -> int:
+    """Returns how many bytes choosing needs for a while: every tuned model, and one mean of some."""
+    return sources.size * (1 + len(sources.tuned))
 
 
 def _tried(config: Config, sources: Sources, task: str, scratch: Path, report: Report) -> tuple[Sequence[Taste], Score]:
@@ -91,10 +97,7 @@ def _mean(sources: Sources, numbers: Sequence[int]) -> EncoderCheckpoint:
 
 
 def _write(sources: Sources, checkpoint: EncoderCheckpoint, file: Path) -> Path:
-    """Writes a tuned model with the base's configuration and head, so that it can be built alone."""
-    own = checkpoint.arrays
-    weights = {name: own[name] if name in sources.plan.merged else array for name, array in sources.base.arrays.items()}
-    converted.write(sources.base.with_weights(Tensors(weights)), file)
+    converted.write(sources.alone(checkpoint), file)
     return file
 
 
@@ -104,7 +107,11 @@ def _scores(config: Config, task: str, models: Mapping[str, Path], scratch: Path
 
     asked = {"models": dict(models), "tasks": [task], "interpolate": False, "drift_seconds": 0.0, "drift_only": False}
     given = config.evaluate or EvaluateSection()
-    places = {"out": config.merge_dir / FOLDER, "cache": given.cache or scratch / "cache"}
+    places = {
+        "data": manifest_folder(config),
+        "out": config.merge_dir / FOLDER,
+        "cache": given.cache or scratch / "cache",
+    }
     section = given.model_copy(update={**asked, **places})
 
     def quieter(event: object) -> None:

@@ -12,7 +12,7 @@ from speechft_cli.config.sections.encoder import DEFAULT_FAMILY
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats import read_encoder, require_there
 from speechft_cli.encoders.local import name_of, named_facts, recorded_path
 from speechft_cli.encoders.names import checkpoints, is_shipped
@@ -42,6 +42,12 @@ class Sources:
     def size(self) -> int:
         """Bytes of a merged model's weights, which have the base's shapes and dtypes."""
         return sum(array.nbytes for array in self.base.arrays.values())
+
+    def alone(self, tuned: EncoderCheckpoint) -> EncoderCheckpoint:
+        """Returns a tuned model with the base's configuration and head, so that it can be built and written."""
+        own = tuned.arrays
+        weights = {name: own[name] if name in self.plan.merged else each for name, each in self.base.arrays.items()}
+        return self.base.with_weights(Tensors(weights))
 
     def other_bases(self, weights_hash: str | None) -> Iterator[str]:
         """Says which tuned models were made from another base.
@@ -113,6 +119,12 @@ def read_sources(config: Config, report: Report, *, trust: bool = False) -> Sour
     )
     recorded = {path: found for path in tuned_paths if (found := _recorded_base(path)) is not None}
     return Sources(base, tuned, plan, recorded)
+
+
+def manifest_folder(config: Config) -> Path:
+    """Returns the folder of the manifests that a merge scores or measures on."""
+    asked = (config.merge and config.merge.data) or (config.evaluate and config.evaluate.data)
+    return asked or config.data_dir
 
 
 def _is_absent(name: str, base: EncoderCheckpoint, tuned: Sequence[EncoderCheckpoint]) -> bool:

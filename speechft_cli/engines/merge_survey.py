@@ -44,6 +44,11 @@ class Survey:
     hashes: Sequence[str]
     distances: Sequence[Mapping[str, float]]
 
+    def of(self, numbers: Sequence[int]) -> Survey:
+        """Returns what is known of the base and some of the tuned models."""
+        hashes = [self.hashes[0], *(self.hashes[1 + number] for number in numbers)]
+        return Survey(self.digests, hashes, [self.distances[number] for number in numbers])
+
     @property
     def moved(self) -> set[str]:
         """Names of tensors that have moved; a step that is too short to be squared is not seen."""

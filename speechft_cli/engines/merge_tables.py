@@ -17,14 +17,24 @@ from speechft_cli.merging.plan import BUFFER, HEAD
 
 #: What Python and its libraries take by themselves [bytes].
 _RUNTIME = 150_000_000
+#: What torch and an encoder at work take besides [bytes].
+_MEASURING = 1_000_000_000
 
 
-def memory_needed(sources: Sources, *, is_grid: bool, is_streamed: bool) -> int:
-    """Returns how much memory a merge takes at most, roughly [bytes]: mapped files count."""
+def memory_needed(sources: Sources, *, is_grid: bool, is_streamed: bool, measured: int) -> int:
+    """Returns how much memory a merge takes at most, roughly [bytes]: mapped files count.
+
+    Args:
+        sources: What is merged.
+        is_grid: Whether there are several alphas.
+        is_streamed: Whether a merged model never lies in memory as a whole.
+        measured: Bytes of the tuned models' statistics; none are needed when it is 0.
+    """
     models = 1 + len(sources.tuned)
     # a curve that serves a grid keeps a summed task vector, unless there is but one to compute again
     kept = (is_grid and len(sources.tuned) > 1) + (not is_streamed)
-    return _RUNTIME + sources.size * (models + kept)
+    runtime = _RUNTIME + _MEASURING * (measured > 0)
+    return runtime + measured + sources.size * (models + kept)
 
 
 def plan_keys(variant: Variant, sources: Sources, alpha: float) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import FilterSection, MergeSection
 from speechft_cli.encoders import FORMATS
 from speechft_cli.engines.merge_sources import Sources
+from speechft_cli.engines.merge_statistics import Measurement
 from speechft_cli.engines.merge_variants import Variant
 from speechft_cli.errors import RequestError
 from speechft_cli.io.merge_folder import CARD, find_conflict
@@ -44,7 +45,11 @@ class Target:
 
 
 def targets(
-    config: Config, variants: Sequence[Variant], sources: Sources, hashes: Sequence[str] | None
+    config: Config,
+    variants: Sequence[Variant],
+    sources: Sources,
+    hashes: Sequence[str] | None,
+    measurements: Mapping[str, Measurement],
 ) -> list[Target]:
     """Returns what is to be written, in order.
 
@@ -53,6 +58,7 @@ def targets(
         variants: Ways to merge.
         sources: What is merged.
         hashes: Of the weights of the base, then of each tuned model; None when they have not been read.
+        measurements: Merge method → what it asks to be measured.
 
     Raises:
         RequestError: A folder holds something else; names all of them.
@@ -69,7 +75,7 @@ def targets(
             folder = config.merge_dir / variant.folder
             if section.is_grid:
                 folder /= f"alpha-{alpha_name(alpha)}"
-            record = {
+            record: dict[str, object] = {
                 "speechft": __version__,
                 "family": sources.base.family.name,
                 "method": variant.method.name,
@@ -84,6 +90,8 @@ def targets(
                 "kept": dict(sources.plan.kept),
                 "output": {"file": next(iter(files.values())), "formats": list(files)},
             }
+            if variant.method.name in measurements:
+                record["statistics"] = measurements[variant.method.name].record
             conflict = find_conflict(folder, record, [*files.values(), CARD], is_read=hashes is not None)
             if conflict:
                 conflicts.append(conflict)

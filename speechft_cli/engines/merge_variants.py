@@ -35,13 +35,14 @@ class Variant:
     folder: PurePath
 
 
-def variants(section: MergeSection, count: int, *, seed: int) -> list[Variant]:
+def variants(section: MergeSection, count: int, *, seed: int, can_measure: bool = False) -> list[Variant]:
     """Returns every method with every list of weights.
 
     Args:
         section: Names them, their parameters and filters.
         count: Number of tuned models.
         seed: The experiment's, for a method that needs one and is given none.
+        can_measure: Whether the caller measures what a method asks for.
 
     Raises:
         ConfigError: Something can't be; lists all problems.
@@ -55,6 +56,8 @@ def variants(section: MergeSection, count: int, *, seed: int) -> list[Variant]:
             given = {**section.parameters, **({"weight": weights} if weights else {})}
             method, found = _configured(name, given, count, seed=seed)
             if method is not None:
+                if method.statistic is not None and not can_measure:
+                    found.append(f"merge.method: {name} measures the tuned models, which only `speechft merge` does")
                 found += _wrong_overrides(method, filters)
                 parts = [name] * (len(section.methods) > 1) + [_weights_name(weights)] * (len(section.weights) > 1)
                 made.append(Variant(method, filters, PurePath(*parts)))

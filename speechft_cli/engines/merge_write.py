@@ -16,6 +16,7 @@ from typing import cast
 from speechft_cli.encoders import FORMATS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.engines.merge_sources import Sources
+from speechft_cli.engines.merge_statistics import Measured
 from speechft_cli.engines.merge_survey import Survey, check_finite
 from speechft_cli.engines.merge_targets import Target
 from speechft_cli.engines.merge_variants import Variant
@@ -66,7 +67,15 @@ class _Facts:
 class Writer:
     """Writes merged encoders, also from several threads; the curves of one variant serve all its alphas."""
 
-    def __init__(self, sources: Sources, survey: Survey, targets: Sequence[Target], *, whole_kernels: bool) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        survey: Survey,
+        targets: Sequence[Target],
+        *,
+        whole_kernels: bool,
+        measured: Mapping[str, Measured],
+    ) -> None:
         """Draws no curve yet.
 
         Args:
@@ -74,10 +83,12 @@ class Writer:
             survey: What is known of it.
             targets: All that will be written.
             whole_kernels: Merge the kernels of weight-normed convolutions, not their stored halves.
+            measured: Merge method → what it asked to be measured.
         """
         self._sources = sources
         self._survey = survey
         self._whole_kernels = whole_kernels
+        self._measured = measured
         self._turn = threading.Lock()
         self._missing = Counter(id(target.variant) for target in targets)
         self._is_grid = {key: count > 1 for key, count in self._missing.items()}
@@ -147,6 +158,7 @@ class Writer:
     def _prepare(self, variant: Variant) -> None:
         """Lets the method look at the whole models, once for all alphas of a variant."""
         if id(variant) not in self._curve_of:
+            measured = self._measured.get(variant.method.name)
             self._curve_of[id(variant)] = drawer(
                 variant.method,
                 self._sources.base.arrays,
@@ -155,6 +167,7 @@ class Writer:
                 filters=variant.filters,
                 whole_kernels=self._whole_kernels,
                 moved=self._survey.moved,
+                statistics=() if measured is None else measured.arrays,
             )
 
     def _curve(self, name: str, target: Target) -> Curve:
@@ -174,7 +187,9 @@ class Writer:
             "tuned_distance": self._survey.tuned_distance,
             "moved": _moved(facts.distances, self._survey.distances),
         }
-        return {**target.record, **more, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+        measured = self._measured.get(target.variant.method.name)
+        own = {} if measured is None else {"measured": measured.record}
+        return {**target.record, **own, **more, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
 
 
 def _save(merged: EncoderCheckpoint, folder: Path, files: Mapping[str, str], record: Mapping[str, object]) -> None:

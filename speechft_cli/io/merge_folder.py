@@ -19,7 +19,7 @@ CARD = "README.md"
 #: What two merges that are the same have in common, besides what they were merged from; and how it was done before a
 #: record said so.
 _SAME = ("family", "method", "parameters", "alpha")
-_ONCE: dict[str, object] = {"filters": [], "weight_norm": "stored"}
+_ONCE: dict[str, object] = {"filters": [], "weight_norm": "stored", "statistics": None}
 
 
 def read_merge(folder: Path) -> dict[str, object]:

@@ -62,5 +62,15 @@ METHODS: Registry[type[MergeMethod]] = Registry(
             "linear, but shallow layers stay nearer to the base than deep ones",
             "Wang et al. 2025, arXiv 2410.17146",
         ),
+        "fisher": Entry(
+            "speechft_cli.merging.fisher:Fisher",
+            "each weight listens to the models whose loss depends on it; needs --data",
+            "Matena & Raffel 2022, arXiv 2111.09832",
+        ),
+        "regmean": Entry(
+            "speechft_cli.merging.regmean:RegMean",
+            "linear layers answer to each model's inputs as that model would; needs --data",
+            "Jin et al. 2023, arXiv 2212.09849",
+        ),
     },
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from speechft_cli.io.arrays import Array
+
+if TYPE_CHECKING:
+    from speechft_cli.merging.statistics import Statistic
 
 #: alpha → tensor. One curve serves a whole grid, so what does not depend on alpha is computed when it is drawn.
 Curve = Callable[[float], Array]
@@ -36,11 +39,13 @@ class Spot:
         name: Its name, for example `encoder.layers.3.fc1.weight`.
         depth: 0 for the first Transformer layer and for all that is in no numbered layer, 1 for the last.
         survey: What the method's `survey` returned, one number per tuned model; empty when it makes none.
+        statistics: What was measured of this tensor, one array per tuned model; empty when nothing was.
     """
 
     name: str
     depth: float = 0.0
     survey: tuple[float, ...] = ()
+    statistics: tuple[Array, ...] = ()
 
 
 class MergeMethod(BaseModel):
@@ -62,6 +67,8 @@ class MergeMethod(BaseModel):
     """Tuned models that it needs at least."""
     most: ClassVar[int | None] = None
     """Tuned models that it takes at most; None: any number."""
+    statistic: ClassVar[Statistic | None] = None
+    """What has to be measured of each tuned model beforehand; None: nothing."""
 
     @abstractmethod
     def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:

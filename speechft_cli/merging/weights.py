@@ -26,6 +26,7 @@ def draw(
     *,
     filters: Sequence[Filter] = (),
     whole_kernels: bool = False,
+    statistics: Sequence[Weights] = (),
 ) -> Callable[[float], dict[str, Array]]:
     """Draws the curve of all weights.
 
@@ -38,12 +39,15 @@ def draw(
         plan: What is merged and what is kept, made for these very weights.
         filters: What is special for some tensors; the first that means a tensor counts.
         whole_kernels: Merge the kernels of weight-normed convolutions, not their stored halves.
+        statistics: What was measured of each tuned model, by tensor, for a method that asks for it.
 
     Returns:
         alpha → weights with the names of `base`, in its order. At alpha 0, and at any alpha for tensors that are kept
         or that no tuned model has changed, they are the base's own tensors: not copies.
     """
-    curve_of = drawer(method, base, tuned, plan.merged, filters=filters, whole_kernels=whole_kernels)
+    curve_of = drawer(
+        method, base, tuned, plan.merged, filters=filters, whole_kernels=whole_kernels, statistics=statistics
+    )
     curves = {name: curve_of(name) for name in plan.merged}
 
     def at(alpha: float) -> dict[str, Array]:
@@ -61,6 +65,7 @@ def drawer(
     filters: Sequence[Filter] = (),
     whole_kernels: bool = False,
     moved: Container[str] = (),
+    statistics: Sequence[Weights] = (),
 ) -> Callable[[str], Curve]:
     """Looks at the whole models once, and returns what draws the curve of one tensor by its name, as `draw` does.
 
@@ -75,7 +80,10 @@ def drawer(
         # both halves of a kernel go along one curve, so the direction's filter counts for the length too
         leader = max(name, halves.get(name, name))
         chosen, own = choices[leader], [base[name], *(weights[name] for weights in tuned)]
-        spot = Spot(leader, deep[leader], surveys[chosen.method])
+        # of a kernel nothing was measured, only of its halves
+        is_measured = name not in halves and bool(statistics) and all(name in each for each in statistics)
+        measured = tuple(each[name] for each in statistics) if is_measured else ()
+        spot = Spot(leader, deep[leader], surveys[chosen.method], measured)
         if name in halves:
             other = [base[halves[name]], *(weights[halves[name]] for weights in tuned)]
             curve = _kernel_curve(chosen.method, name, own, other, spot)

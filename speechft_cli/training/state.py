@@ -18,7 +18,7 @@ from speechft_cli.encoders.formats import converted
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder, write_json
 from speechft_cli.io.checkpoints import read_checkpoint
-from speechft_cli.tasks.base import Metric
+from speechft_cli.tasks.base import Metric, Task, Vocabulary
 from speechft_cli.training.freezing import parameters_of
 from speechft_cli.training.job import Job
 from speechft_cli.training.precision import Precision
@@ -164,6 +164,47 @@ def restore(state: TrainingState, folder: Path) -> None:
         scale, steady = cast("list[Tensor]", rest["scale"])
         state.precision.scale.copy_(scale)
         state.precision.steady.copy_(steady)
+
+
+def head_classes(folder: Path) -> dict[str, Vocabulary]:
+    """Returns task → classes of the heads that `save_best` kept, by what it noted; none where it kept none.
+
+    Args:
+        folder: Where `save_best` wrote, or any other.
+
+    Raises:
+        RequestError: The note is damaged.
+    """
+    path = folder / "heads.json"
+    if not path.is_file() or not (folder / "heads.pt").is_file():
+        return {}
+    try:
+        tasks = json.loads(path.read_text(encoding="utf-8"))["tasks"]
+        return {name: Vocabulary(tuple(map(str, facts["vocabulary"]))) for name, facts in tasks.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RequestError(f"{path}: must say the classes of each head, can't be read: {error!r}") from error
+
+
+def read_head(folder: Path, task: Task, classes: int, *, width: int) -> nn.Module:
+    """Returns a head that `save_best` kept.
+
+    Args:
+        folder: Where `save_best` wrote.
+        task: Whose head.
+        classes: Number of its classes.
+        width: D of the encoder.
+
+    Raises:
+        RequestError: It can't be read, or is no head of that task and size.
+    """
+    kept = cast("dict[str, Tensor]", read_checkpoint(folder / "heads.pt"))
+    head, begins = task.head(width, classes), f"{task.name}."
+    own = {name.removeprefix(begins): tensor for name, tensor in kept.items() if name.startswith(begins)}
+    try:
+        head.load_state_dict(own)
+    except RuntimeError as error:
+        raise RequestError(f"{folder / 'heads.pt'}: must hold a head of {task.name}: {error}") from error
+    return head
 
 
 def best_scores(folder: Path, task: str, metric: Metric) -> tuple[int, dict[str, float]]:

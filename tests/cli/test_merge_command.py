@@ -92,7 +92,10 @@ def test_two_checkpoints_are_compared(speechft, pair: tuple[str, ...]) -> None:
         (("--alphas", "0.1,0.1"), "merge.alphas: must name each alpha once, got 0.1 more than once"),
         (("--method", "ties", "--method", "ties"), "must name each once, got ties more than once"),
         (("--parameter", "wieght=1"), "did you mean 'weight'?"),
-        (("--data", "data"), "--data: is for --greedy alone, which is absent"),
+        (
+            ("--data", "data"),
+            "merge.data: is for merge.greedy and for methods that measure (fisher, regmean), which are absent",
+        ),
     ],
 )
 def test_a_wrong_flag_is_named_and_nothing_is_written(

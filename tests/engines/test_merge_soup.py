@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,8 @@ import torch
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.engines import merge
-from speechft_cli.errors import InterruptedRunError, RequestError
-from speechft_cli.events import Event, Note, Table, ignore
+from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
+from speechft_cli.events import Event, Note, Started, Table, ignore
 from tests.conftest import make_config
 
 
@@ -71,14 +73,36 @@ def test_an_interrupted_soup_leaves_no_checkpoints(store: Path, manifests: Path)
         merge__out=store / "out", evaluate__data=manifests, evaluate__device="cpu",
     )  # fmt: skip
 
-    def interrupt(_: Event) -> None:
-        assert any((store / "out").rglob("*.pt")), "the models must be on disk when they are about to be scored"
-        raise KeyboardInterrupt
+    seen = []
+
+    def interrupt(event: Event) -> None:
+        if any((store / "out").rglob("*.pt")):
+            assert (store / "out" / ".lock").read_text() == str(os.getpid())  # nobody else may come in between
+            raise KeyboardInterrupt
+        seen.append(event)
 
     with pytest.raises(InterruptedRunError):
         merge.run(config, interrupt)
     assert not any(path.is_file() and path.suffix == ".pt" for path in (store / "out").rglob("*"))
     assert not any((store / "out").glob(".soup-*"))
+    # every number was looked at before anything was scored
+    assert [event.what for event in seen if isinstance(event, Started)] == ["reading and hashing"]
+
+
+def test_what_can_t_be_written_or_read_is_said_before_anything_is_scored(
+    store: Path, manifests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(
+        merge__base=store / "base.pt", merge__tuned=[store / "a.pt", store / "b.ckpt"], merge__greedy="sid",
+        merge__out=store / "out", merge__data=manifests, evaluate__device="cpu",
+    )  # fmt: skip
+    size = sum(array.nbytes for array in read_encoder(store / "base.pt").arrays.values())
+    # two models and a mean to score, and the result
+    usage = shutil.disk_usage(store)._replace(free=4 * size - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(SpeechftError, match="are free on its disk"):
+        merge.run(config, ignore)
+    assert not (store / "out").exists()
 
 
 def test_one_tuned_model_makes_no_soup(store: Path, manifests: Path) -> None:

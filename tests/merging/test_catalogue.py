@@ -15,6 +15,7 @@ from speechft_cli.merging import METHODS
 from speechft_cli.merging.base import MergeMethod
 from speechft_cli.merging.plan import MergePlan
 from speechft_cli.merging.weights import draw as draw_arrays
+from tests.merging.measured import statistics_of
 
 FLOATS = [torch.float32, torch.float16, torch.bfloat16, torch.float64]
 Weights = dict[str, Tensor]
@@ -23,7 +24,7 @@ Weights = dict[str, Tensor]
 def draw(method: MergeMethod, base: Weights, tuned: Sequence[Weights], plan: MergePlan) -> Callable[[float], Weights]:
     """The curve of whole models, of tensors instead of arrays."""
     arrays, *others = ({name: to_array(each) for name, each in weights.items()} for weights in (base, *tuned))
-    curve = draw_arrays(method, arrays, others, plan)
+    curve = draw_arrays(method, arrays, others, plan, statistics=statistics_of(method, others))
     return lambda alpha: {name: to_tensor(each) for name, each in curve(alpha).items()}
 
 

@@ -17,6 +17,7 @@ from speechft_cli.merging.base import MergeMethod
 from speechft_cli.merging.linear import Linear
 from speechft_cli.merging.plan import plan_merge
 from speechft_cli.merging.weights import distances, draw, not_finite, total
+from tests.merging.measured import statistics_of
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
@@ -46,7 +47,8 @@ def merge(
 ) -> dict[str, Tensor]:
     start, *ends = ({name: to_array(each) for name, each in weights.items()} for weights in (base, *tuned))
     plan = plan_merge(start, [(str(index), each) for index, each in enumerate(ends)], is_kept=is_head)
-    merged = draw(method or Linear(), start, ends, plan)(alpha)
+    way = method or Linear()
+    merged = draw(way, start, ends, plan, statistics=statistics_of(way, ends))(alpha)
     return {name: to_tensor(each) for name, each in merged.items()}
 
 

@@ -10,7 +10,6 @@ import typer
 from speechft_cli.cli.conduct import conduct, read_config
 from speechft_cli.cli.names import completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Out, Sets
-from speechft_cli.errors import RequestError
 
 
 def merge(
@@ -58,7 +57,12 @@ def merge(
         ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="DIR", help="Manifests for --greedy; default: the experiment's.")
+        Path | None,
+        typer.Option(
+            "--data",
+            metavar="DIR",
+            help="Manifests for --greedy and for the methods fisher and regmean; default: the experiment's.",
+        ),
     ] = None,
     filters: Annotated[
         list[str] | None,
@@ -121,7 +125,7 @@ def merge(
             **read_parameters(parameters or []),
             "merge.weights": read_weights(weights or []) or None,
             "merge.greedy": greedy,
-            "evaluate.data": data,
+            "merge.data": data,
             "merge.filters": read_filters(filters or []) or None,
             "merge.formats": formats or None,
             "merge.weight_norm": weight_norm,
@@ -130,8 +134,6 @@ def merge(
         needs={"--base PATH": base is not None, "--tuned PATH": bool(tuned)},
         replaced=replaced,
     )
-    if data is not None and (loaded.merge is None or loaded.merge.greedy is None):
-        raise RequestError("--data: is for --greedy alone, which is absent", "speechft merge --greedy TASK --data DIR")
     from speechft_cli.engines import merge as engine
 
     conduct(

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from speechft_cli.config.sections.base import Alphas, EncoderPath, Section, plain_name
+from speechft_cli.config.sections.statistics import StatisticsSection
 
 
 def _list(value: object) -> object:
@@ -73,6 +74,10 @@ class MergeSection(Section):
     greedy: str | None = None
     """A task: of the tuned models only those are merged that make a greedy soup by its score on dev, which probes find
     as the `evaluate` section says. Default: all are merged."""
+    data: Path | None = None
+    """Manifests that `greedy` scores on, and that the methods `fisher` and `regmean` measure on; default:
+    `evaluate.data`, else where `prepare` puts them."""
+    statistics: StatisticsSection = Field(default_factory=StatisticsSection)
     filters: list[FilterSection] = Field(default_factory=list)
     """Tensors with an alpha or parameters of their own; the first filter that matches a tensor counts."""
     weight_norm: Literal["stored", "effective"] = "stored"

@@ -1,0 +1,162 @@
+"""Statistics of the tuned models, for merge methods that ask for them: measured on manifests, once for each model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.finetune import FinetuneSection
+from speechft_cli.config.sections.merge import MergeSection
+from speechft_cli.encoders.formats.safetensors import read_tensors, write_tensors
+from speechft_cli.engines.merge_sources import Sources, manifest_folder
+from speechft_cli.engines.merge_variants import Variant
+from speechft_cli.errors import RequestError
+from speechft_cli.events import Report
+from speechft_cli.io.arrays import Array, to_array
+from speechft_cli.io.atomic import atomic_path
+from speechft_cli.io.hashes import file_hash
+from speechft_cli.merging.statistics import Statistic
+
+#: Folder in the output folder that statistics lie in.
+FOLDER = "statistics"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What is measured of the tuned models.
+
+    Attributes:
+        statistic: Which kind.
+        data: Folder of the manifests.
+        record: What merge.json says of it: all that decides what comes out, besides the models' weights.
+        heads: Of each tuned model the folder with its head; empty when no labels are needed.
+    """
+
+    statistic: Statistic
+    data: Path
+    record: Mapping[str, object]
+    heads: Sequence[Path]
+
+    def size(self, sources: Sources) -> int:
+        """Returns how many bytes the statistics of all tuned models take at most."""
+        return self.statistic.size(sources.base.arrays, sources.plan.merged) * len(sources.tuned)
+
+    def key(self, number: int, weights_hash: str, with_cnn: bool) -> str:
+        """Returns what names the statistics of one tuned model."""
+        record = {**self.record, "weights_sha256": weights_hash, "with_cnn": with_cnn}
+        if self.heads:
+            record["heads_sha256"] = cast("list[str]", self.record["heads_sha256"])[number]
+        return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured.
+
+    Attributes:
+        arrays: Of each tuned model: tensor → its statistic.
+        record: Of each tuned model, what merge.json says of it.
+    """
+
+    arrays: Sequence[Mapping[str, Array]]
+    record: Sequence[Mapping[str, str]]
+
+
+def measurement(config: Config, sources: Sources, ways: Sequence[Variant]) -> dict[str, Measurement]:
+    """Returns merge method → what it wants to be measured; no audio and no number was read.
+
+    Raises:
+        RequestError: There are no manifests, or the method needs a head that a tuned model has not; names all of those.
+    """
+    section = config.merge or MergeSection()
+    wanted = {way.method.name: way.method.statistic for way in ways if way.method.statistic is not None}
+    if section.data is not None and not wanted and section.greedy is None:
+        raise RequestError(
+            "merge.data: is for merge.greedy and for methods that measure (fisher, regmean), which are absent",
+            "leave out --data",
+        )
+    if not wanted:
+        return {}
+    from speechft_cli.data.manifests import read_manifest
+    from speechft_cli.data.prepared import data_hash
+
+    data, lengths = manifest_folder(config), config.finetune or FinetuneSection()
+    read_manifest(data, section.statistics.split)  # says what is missing and how to make it
+    record = {
+        "data_sha256": data_hash(data),
+        "split": section.statistics.split,
+        "utterances": section.statistics.utterances,
+        "seconds": [lengths.min_seconds, lengths.max_seconds],
+        "seed": config.seed,
+    }
+    found = {}
+    for name, statistic in wanted.items():
+        heads = _heads(name, sources) if statistic.needs_labels else []
+        own = {"heads_sha256": [file_hash(each / "heads.pt") for each in heads]} if heads else {}
+        found[name] = Measurement(statistic, data, {"kind": statistic.name, **record, **own}, heads)
+    return found
+
+
+def _heads(method: str, sources: Sources) -> list[Path]:
+    from speechft_cli.tasks.hubert import HUBERT
+    from speechft_cli.training.state import head_classes
+
+    folders, problems = [], []
+    for each in sources.tuned:
+        assert each.path is not None  # it was read from there
+        classes = head_classes(each.path.parent)
+        if not classes:
+            problems.append(
+                f"{each.path}: must lie in a run folder of speechft with its head (heads.pt), has none beside"
+            )
+        elif HUBERT.name in classes:
+            problems.append(f"{each.path}: must be tuned on a task with labels in the manifests, was on {HUBERT.name}")
+        folders.append(each.path.parent)
+    if problems:
+        raise RequestError(
+            "\n".join(problems),
+            f"{method} needs the loss that each model was tuned with; regmean needs none, only speech",
+        )
+    return folders
+
+
+def measure(
+    config: Config, sources: Sources, wanted: Measurement, hashes: Sequence[str], moved: set[str], report: Report
+) -> Measured:
+    """Measures what is not in the output folder yet.
+
+    Args:
+        config: Says where, on what and on which device.
+        sources: The models.
+        wanted: What to measure.
+        hashes: Of the tuned models' weights.
+        moved: Tensors that some tuned model has changed; of a CNN that none has changed nothing is measured.
+        report: Told how far it is.
+
+    Raises:
+        RequestError: No utterance can be used for a model.
+        SpeechftError: A gradient is not finite, or the disk is full; what was measured of other models stays.
+    """
+    family, section = sources.base.family, (config.merge or MergeSection()).statistics
+    with_cnn = any(family.is_cnn(name) for name in moved)
+    names = [name for name in sources.plan.merged if with_cnn or not family.is_cnn(name)]
+    arrays, records = [], []
+    for number, (each, digest) in enumerate(zip(sources.tuned, hashes, strict=True)):
+        key = wanted.key(number, digest, with_cnn)
+        place = config.merge_dir / FOLDER / f"{wanted.statistic.name}-{key[:16]}.safetensors"
+        if not place.is_file():
+            from speechft_cli.engines.merge_listening import listen  # which needs torch; what is there does not
+
+            model = sources.alone(each)
+            made, facts = listen(model, wanted, number, names, str(each.path), device=section.device, report=report)
+            with atomic_path(place) as unfinished:
+                write_tensors({name: to_array(tensor) for name, tensor in made.items()}, unfinished, facts)
+        found, facts = read_tensors(place)
+        arrays.append(found)
+        records.append({"path": str(each.path), "file": str(place), **facts})
+    return Measured(arrays, records)
