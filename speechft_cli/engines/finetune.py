@@ -128,10 +128,10 @@ def _train(
     state = _state(config, request, start, device)
     if resume:
         restore(state, folder / "last")
-    if section.gradient_checkpointing:
-        checkpoint_layers(state.encoder)
     if section.compile:
         compile_layers(state.encoder)
+    if section.gradient_checkpointing:  # around what is compiled
+        checkpoint_layers(state.encoder)
     record: dict[str, object] = {}
     if ranks.is_first:
         require_space(folder, 2 * checkpoint_bytes(state))

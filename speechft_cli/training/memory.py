@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch.utils.checkpoint import checkpoint
 
 from speechft_cli.encoders.encoder import Encoder
@@ -16,7 +17,13 @@ def checkpoint_layers(encoder: Encoder) -> None:
         layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
 
 
-def compile_layers(encoder: Encoder) -> None:
-    """Compiles each layer by itself: s3prl's code between them breaks a graph of the whole."""
+def compile_layers(encoder: Encoder, *, backend: str = "inductor") -> None:
+    """Compiles each layer by itself: s3prl's code between them breaks a graph of the whole.
+
+    Args:
+        encoder: Its layers' weights keep their names.
+        backend: torch.compile's.
+    """
     for layer in encoder.layers:
-        layer.compile(dynamic=True)
+        # not the layer as a module: s3prl's hooks on it differ from layer to layer, and each would be compiled anew
+        layer.forward = torch.compile(layer.forward, dynamic=True, backend=backend)

@@ -7,6 +7,7 @@ import copy
 import pytest
 import torch
 from torch import Tensor
+from torch._dynamo.utils import counters
 
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.encoder import Encoder
@@ -62,11 +63,25 @@ def test_gradient_checkpointing_gives_the_same_gradients_and_keeps_less(
         assert torch.equal(found[name], gradient), name
 
 
-def test_compiling_reaches_every_layer_and_nothing_else(encoder: Encoder) -> None:
-    compile_layers(encoder)
+def test_layers_are_compiled_once_for_all_lengths_and_give_the_same_gradients(
+    encoder: Encoder, tiny: EncoderCheckpoint
+) -> None:
+    expected = gradients(encoder)
+    compiled = build_encoder(tiny, device=CPU)
+    release(compiled, trainable_names(compiled))
+    torch._dynamo.reset()
+    counters.clear()
+    compile_layers(compiled, backend="aot_eager")
 
-    is_compiled = {name for name, module in encoder.model.named_modules() if module._compiled_call_impl is not None}
-    assert is_compiled == {f"encoder.layers.{index}" for index in range(len(encoder.layers))}
+    found = gradients(compiled)
+    for length in (7_000, 8_000, 11_000):
+        compiled([torch.randn(length)] * 2)
+
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient)
+    assert counters["frames"]["ok"] == counters["frames"]["total"]
+    assert counters["stats"]["unique_graphs"] <= 2  # with padding and without, for all layers together
 
 
 def test_the_estimate_of_activations_is_what_a_longer_batch_keeps(encoder: Encoder) -> None:
