@@ -11,13 +11,14 @@ from speechft_cli.data.subset import Most, subset
 from speechft_cli.data.utterance import SPLITS, Seconds, Utterance
 from speechft_cli.errors import RequestError
 
-Rule = Literal["manifest", "assigned", "derived"]
+Rule = Literal["manifest", "assigned", "derived", "folds"]
 
 #: What each rule means, for people.
 RULES: Mapping[Rule, str] = {
     "manifest": "the manifests' own train, dev and test",
     "assigned": "the splits that the corpus assigns for this task",
     "derived": "80/10/10 of each class's utterances, in the order of a hash of their ids, over all manifests",
+    "folds": "one fold per value, which is its test; of all other utterances a fifth, by a hash of their ids, is dev",
 }
 
 #: A class needs one utterance for each of train, dev and test.
@@ -85,32 +86,33 @@ def split_for_task(
     if any(task in each.task_splits for each in everything):
         rule = "assigned"
         labelled = {split: [each for each in everything if each.task_splits.get(task) == split] for split in SPLITS}
-        left_out |= _count(f"no split for {task}", len(everything) - sum(map(len, labelled.values())))
+        left_out |= counted(f"no split for {task}", len(everything) - sum(map(len, labelled.values())))
         if is_closed_set:
-            labelled, unknown = _without_unknown_classes(labelled, field)
-            left_out |= _count(f"{field} never in train", unknown)
+            labelled, unknown = without_unknown_classes(labelled, field)
+            left_out |= counted(f"{field} never in train", unknown)
     elif is_closed_set and not _is_closed(labelled, field):
         rule = "derived"
         labelled, rare = _derive(everything, field)
-        left_out |= _count(f"{field} with fewer than {_LEAST_PER_CLASS} utterances", rare)
+        left_out |= counted(f"{field} with fewer than {_LEAST_PER_CLASS} utterances", rare)
     usable = {
         split: [each for each in labelled[split] if is_of(split, normalise(each.target(field) or ""))]
         for split in SPLITS
     }
-    left_out |= _count("not what that split needs", sum(len(labelled[split]) - len(usable[split]) for split in SPLITS))
+    left_out |= counted("not what that split needs", sum(len(labelled[split]) - len(usable[split]) for split in SPLITS))
     labelled = usable
     _check_not_empty(manifests, labelled, task=task, field=field)
     if most is not None:
         few = subset(labelled, most, field=field, is_closed_set=is_closed_set)
         gone = sum(map(len, labelled.values())) - sum(map(len, few.values()))
-        left_out |= _count("beyond the preset's subset", gone)
+        left_out |= counted("beyond the preset's subset", gone)
         labelled = few
     splits = {split: tuple(sorted(labelled[split], key=lambda each: each.id)) for split in SPLITS}
     trained_on = {each.id for each in manifests.get("train", ())}
     return TaskSplits(rule, splits, left_out, sum(each.id in trained_on for each in splits["test"]))
 
 
-def _count(reason: str, count: int) -> dict[str, int]:
+def counted(reason: str, count: int) -> dict[str, int]:
+    """Returns an entry of `TaskSplits.left_out`, nothing for a count of 0."""
     return {reason: count} if count else {}
 
 
@@ -123,9 +125,10 @@ def _is_closed(labelled: Mapping[str, Sequence[Utterance]], field: str) -> bool:
     return all(labelled.values()) and heard <= _classes(labelled["train"], field)
 
 
-def _without_unknown_classes(
+def without_unknown_classes(
     labelled: Mapping[str, list[Utterance]], field: str
 ) -> tuple[dict[str, list[Utterance]], int]:
+    """Returns the splits without the classes that train lacks, and how many utterances that were."""
     known = _classes(labelled["train"], field)
     kept = {split: [each for each in labelled[split] if each.target(field) in known] for split in SPLITS}
     return kept, sum(map(len, labelled.values())) - sum(map(len, kept.values()))

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speechft_cli.config.sections.evaluate import EvaluateSection
+from speechft_cli.data.folds import folds_for_task
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import data_hash
 from speechft_cli.data.subset import Most
-from speechft_cli.data.task_splits import RULES, split_for_task
+from speechft_cli.data.task_splits import RULES, TaskSplits, split_for_task
+from speechft_cli.data.utterance import Utterance
+from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import file_hash
 from speechft_cli.probing.apart import require_apart
 from speechft_cli.probing.beam import BeamSettings, beam_decoder
-from speechft_cli.probing.evaluation import ProbeJob, Reading
+from speechft_cli.probing.job import ProbeJob, Reading
 from speechft_cli.probing.probe import probe_seeds
 from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.labels import with_label
 from speechft_cli.tasks.presets import PRESETS
+from speechft_cli.tasks.presets.base import ProbePlan
 from speechft_cli.tasks.qbe import QueryByExample
+
+if TYPE_CHECKING:
+    from speechft_cli.tasks import AnyTask
 
 
 def probe_jobs(
@@ -48,26 +56,17 @@ def probe_jobs(
     for name in names:
         task = with_label(TASKS.get(name), section.labels.get(name), key=f"evaluate.labels.{name}")
         plan = preset.plan(task)
-        splits = split_for_task(
-            manifests,
-            task=name,
-            field=task.needs,
-            is_closed_set=task.is_closed_set,
-            normalise=task.normalise,
-            is_of=task.is_of if isinstance(task, QueryByExample) else lambda *_: True,
-            most=None if plan.most is None else Most(*plan.most),
-        )
-        require_apart(name, splits.splits)
-        if splits.rule != "manifest":
-            report(Note(f"{name}: splits are {RULES[splits.rule]}"))
-        for reason, count in splits.left_out.items():
-            report(Note(f"{name}: {count} utterances left out, {reason}"))
+        fold_field, folds = _folds(task, plan, section, manifests, report)
+        for splits in folds.values():
+            require_apart(name, splits.splits)
+        _tell(name, fold_field, folds, report)
         jobs.append(
             ProbeJob(
                 task=plan.task(task),
                 preset=preset.name,
                 reading=reading if name == "asr" else None,
-                splits=splits,
+                folds=folds,
+                fold_field=fold_field,
                 manifest_hash=manifest,
                 learning_rates=tuple(section.learning_rates.get(name, plan.learning_rates)),
                 extensions=section.extend_learning_rates,
@@ -82,6 +81,69 @@ def probe_jobs(
             )
         )
     return tuple(jobs)
+
+
+def _folds(
+    task: AnyTask,
+    plan: ProbePlan,
+    section: EvaluateSection,
+    manifests: Mapping[str, Sequence[Utterance]],
+    report: Report,
+) -> tuple[str | None, Mapping[str, TaskSplits]]:
+    """Returns the field whose values are folds, None for a single split; and the utterances of each fold.
+
+    Raises:
+        RequestError: Folds are asked for that the manifests don't have, or a split has no utterance.
+    """
+    most = None if plan.most is None else Most(*plan.most)
+    asked = section.folds.get(task.name, plan.folds or None)
+    if asked is not None:
+        folds = folds_for_task(
+            manifests,
+            task=task.name,
+            field=task.needs,
+            fold_field=asked,
+            is_closed_set=task.is_closed_set,
+            normalise=task.normalise,
+            most=most,
+        )
+        if folds:
+            return asked, folds
+        if task.name in section.folds:
+            raise RequestError(
+                f"evaluate.folds.{task.name}: must be a field with two values or more on utterances with {task.needs}, "
+                f"got {asked!r}",
+                f"evaluate.folds: {{{task.name}: null}} takes the manifests' splits",
+            )
+        report(
+            Note(
+                f"{task.name}: preset {section.preset} takes the mean over folds by {asked}; these manifests have no "
+                f"two values of {asked}, so one split is scored, which is not its protocol",
+                important=True,
+            )
+        )
+    splits = split_for_task(
+        manifests,
+        task=task.name,
+        field=task.needs,
+        is_closed_set=task.is_closed_set,
+        normalise=task.normalise,
+        is_of=task.is_of if isinstance(task, QueryByExample) else lambda *_: True,
+        most=most,
+    )
+    return None, {"": splits}
+
+
+def _tell(name: str, fold_field: str | None, folds: Mapping[str, TaskSplits], report: Report) -> None:
+    """Says which splits are used and what is left out, where it is not what one expects."""
+    if fold_field is not None:
+        report(Note(f"{name}: mean over {len(folds)} folds by {fold_field}: {', '.join(folds)}", important=True))
+    for fold, splits in folds.items():
+        where = f"{name}, fold {fold}" if fold else name
+        if splits.rule not in ("manifest", "folds"):
+            report(Note(f"{where}: splits are {RULES[splits.rule]}"))
+        for reason, count in splits.left_out.items():
+            report(Note(f"{where}: {count} utterances left out, {reason}"))
 
 
 def _reading(section: EvaluateSection) -> Reading | None:

@@ -17,14 +17,14 @@ from speechft_cli.engines.evaluate_request import Request
 from speechft_cli.events import Report, Result, Table
 from speechft_cli.io.atomic import atomic_folder, write_text
 from speechft_cli.probing.candidates import BASE, TUNED
-from speechft_cli.probing.evaluation import ProbeJob
+from speechft_cli.probing.job import ProbeJob
 from speechft_cli.reporting.breakdown import Breakdown, break_down, read_predictions
 from speechft_cli.reporting.document import to_html, to_markdown
 from speechft_cli.reporting.drift import Drift, drift_table
 from speechft_cli.reporting.evaluation_report import evaluation_document
 from speechft_cli.reporting.recommendation import Option, Recommendation, recommend
 from speechft_cli.reporting.scores import Score
-from speechft_cli.reporting.sections.provenance import EncoderFacts, TaskFacts
+from speechft_cli.reporting.sections.provenance import EncoderFacts, SplitFacts, TaskFacts
 from speechft_cli.reporting.suggestion import Suggestion, suggest
 from speechft_cli.reporting.superb.score import SuperbScore
 from speechft_cli.reporting.superb.table import superb_scores, superb_table
@@ -135,7 +135,8 @@ def _breakdowns(request: Request, recommendation: Recommendation | None, folder:
         task = job.task
         groups = {
             each.id: target if task.is_pooled else each.speaker
-            for each, target in zip(job.splits.splits["test"], job.targets("test"), strict=True)
+            for part in job.per_fold()
+            for each, target in zip(part.splits.splits["test"], part.targets("test"), strict=True)
         }
         files = {label: f"{task.name}-{request.hashes[label][:16]}.jsonl" for label in labels if label}
         found.append(
@@ -157,14 +158,19 @@ def _superb_table(request: Request, superb: Mapping[str, SuperbScore]) -> Table:
 
 
 def _task_facts(job: ProbeJob) -> TaskFacts:
-    splits = job.splits
+    rule = RULES[next(iter(job.folds.values())).rule]
     return TaskFacts(
         name=job.task.name,
-        rule=RULES[splits.rule],
-        utterances={split: len(members) for split, members in splits.splits.items()},
-        seconds={split: splits.duration(split) for split in splits.splits},
-        left_out=splits.left_out,
-        from_train=splits.from_train,
+        rule=rule if job.fold_field is None else f"folds by {job.fold_field}: {rule}",
+        folds={
+            name: SplitFacts(
+                utterances={split: len(members) for split, members in splits.splits.items()},
+                seconds={split: splits.duration(split) for split in splits.splits},
+                left_out=splits.left_out,
+                from_train=splits.from_train,
+            )
+            for name, splits in job.folds.items()
+        },
         steps=job.steps,
         batch_size=job.batch_size,
         learning_rates=job.learning_rates,

@@ -29,8 +29,8 @@ from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
 from speechft_cli.probing.candidates import BASE, TUNED, Candidate, build_candidate, named, of_experiment
-from speechft_cli.probing.evaluation import ProbeJob
 from speechft_cli.probing.features import Keeping
+from speechft_cli.probing.job import ProbeJob
 from speechft_cli.registry import unknown_name
 from speechft_cli.reporting.superb import CONSTANTS
 from speechft_cli.reporting.superb.own import read_constants
@@ -110,7 +110,7 @@ def read_request(config: Config, report: Report) -> Request:
     constants = CONSTANTS.get(section.score) if section.score_file is None else read_constants(section.score_file)
     names = list(dict.fromkeys(section.tasks))
     asked = {"tasks": names, "steps": list(section.steps), "learning_rates": list(section.learning_rates)}
-    asked["labels"] = list(section.labels)
+    asked |= {"labels": list(section.labels), "folds": list(section.folds)}
     problems = [
         f"evaluate.{key}: {unknown_name(name, list(TASKS))}"
         for key, tasks in asked.items()
@@ -122,7 +122,7 @@ def read_request(config: Config, report: Report) -> Request:
     ]
     problems += [
         f"evaluate.{key}.{QBE.name}: must be of a task with probes; {QBE.name} has none"
-        for key in ("steps", "learning_rates")
+        for key in ("steps", "learning_rates", "folds")
         if QBE.name in asked[key]
     ]
     if problems:
@@ -138,6 +138,7 @@ def read_request(config: Config, report: Report) -> Request:
     if not section.models and not section.interpolate:
         candidates = _of_one_lineage(candidates, hashes, report)
     target, target_source = target_tasks(config, candidates)
+    _warn_of_known_labels(jobs, target, report)
     return Request(
         family=family,
         candidates=tuple(candidates),
@@ -161,6 +162,20 @@ def read_request(config: Config, report: Report) -> Request:
             precision=_PRECISIONS[section.frame_precision],
         ),
     )
+
+
+def _warn_of_known_labels(jobs: Sequence[ProbeJob], target: Sequence[str], report: Report) -> None:
+    """Says where the folds of a task test an encoder on labels that it was tuned with."""
+    for job in jobs:
+        known = sum(splits.from_train for splits in job.folds.values())
+        if job.fold_field is not None and job.task.name in target and known:
+            report(
+                Note(
+                    f"{job.task.name}: {known} of the utterances that its folds test on are in the manifests' train "
+                    f"split; an encoder tuned on {job.task.name} with them knows their labels, and scores too well",
+                    important=True,
+                )
+            )
 
 
 def _loaded_hash(

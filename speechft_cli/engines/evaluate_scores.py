@@ -10,9 +10,9 @@ from pathlib import Path
 from speechft_cli.config.alphas import alpha_name
 from speechft_cli.engines.evaluate_request import Request
 from speechft_cli.io.atomic import write_text
-from speechft_cli.probing.evaluation import Outcome, ProbeJob
+from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.reporting.intervals import half_width
-from speechft_cli.reporting.scores import PROTOCOL, Score, read_scores, write_scores
+from speechft_cli.reporting.scores import PROTOCOL, Fold, Score, read_scores, write_scores
 
 
 class ScoreBook:
@@ -41,15 +41,15 @@ class ScoreBook:
         """Whether an encoder has still to be probed on a task."""
         return (weights_hash, job.task.name) not in self._done
 
-    def add(self, weights_hash: str, job: ProbeJob, outcome: Outcome) -> None:
-        """Takes what the probes of an encoder came to, and writes it.
+    def add(self, weights_hash: str, job: ProbeJob, outcomes: Sequence[Outcome]) -> None:
+        """Takes what the probes of an encoder came to on each fold, and writes it.
 
         Raises:
             SpeechftError: It can't be written.
         """
-        self._done[weights_hash, job.task.name] = _scores(weights_hash, job, outcome, seed=self._request.seed)
+        self._done[weights_hash, job.task.name] = _scores(weights_hash, job, outcomes, seed=self._request.seed)
         name = f"{job.task.name}-{weights_hash[:16]}.jsonl"
-        write_text(self._folder / "predictions" / name, "".join(_prediction_lines(job, outcome)))
+        write_text(self._folder / "predictions" / name, "".join(_prediction_lines(job, outcomes)))
         self.write()
 
     def scores(self) -> list[Score]:
@@ -85,6 +85,7 @@ def settings_of(job: ProbeJob) -> dict[str, object]:
         "evaluations": job.evaluations,
         "is_balanced": job.is_balanced,
         "needs": job.task.needs,
+        "folds": job.fold_field,
         "learning_rates": list(job.learning_rates),
         "extensions": job.extensions,
         "seeds": len(job.seeds),
@@ -112,8 +113,9 @@ def _finished(request: Request, before: Sequence[Score]) -> dict[tuple[str, str]
     return done
 
 
-def _scores(weights_hash: str, job: ProbeJob, outcome: Outcome, *, seed: int) -> list[Score]:
-    swept = outcome.swept
+def _scores(weights_hash: str, job: ProbeJob, outcomes: Sequence[Outcome], *, seed: int) -> list[Score]:
+    is_folded = len(outcomes) > 1
+    swept = None if is_folded else outcomes[0].swept
     return [
         Score(
             label="",  # whoever asks gives it one
@@ -129,33 +131,55 @@ def _scores(weights_hash: str, job: ProbeJob, outcome: Outcome, *, seed: int) ->
             interval=half_width(values),
             values=values,
             seeds=job.seeds,
+            folds=_folds(job, outcomes, split, metric.name) if is_folded else (),
             unit=metric.unit,
             better=metric.better,
-            learning_rate=swept.learning_rate,
-            layer=swept.layer,
-            tried=swept.tried,
-            is_edge=swept.is_edge,
-            steps=tuple(probe.step for probe in swept.probes),
+            learning_rate=swept.learning_rate if swept else None,
+            layer=swept.layer if swept else None,
+            tried=swept.tried if swept else (),
+            is_edge=any(each.swept.is_edge for each in outcomes),
+            steps=tuple(probe.step for probe in swept.probes) if swept else (),
             seed=seed,
-            utterances=len(job.splits.splits[split]),
+            utterances=sum(len(part.splits.splits[split]) for part in job.per_fold()),
             manifest_hash=job.manifest_hash,
             settings=settings_of(job),
         )
-        for split, measured in (("dev", outcome.dev), ("test", outcome.test))
+        for split in ("dev", "test")
         for metric in job.task.metrics
-        for values in [_values(measured, metric.name)]
+        for values in [mean_over_folds([_measured(each, split) for each in outcomes], metric.name)]
     ]
 
 
-def _values(measured: Sequence[Mapping[str, float]], metric: str) -> tuple[float, ...]:
-    return tuple(each[metric] for each in measured)
+def _folds(job: ProbeJob, outcomes: Sequence[Outcome], split: str, metric: str) -> tuple[Fold, ...]:
+    return tuple(
+        Fold(
+            name=part.fold,
+            values=mean_over_folds([_measured(each, split)], metric),
+            learning_rate=each.swept.learning_rate,
+            tried=each.swept.tried,
+            is_edge=each.swept.is_edge,
+            steps=tuple(probe.step for probe in each.swept.probes),
+            utterances=len(part.splits.splits[split]),
+        )
+        for part, each in zip(job.per_fold(), outcomes, strict=True)
+    )
 
 
-def _prediction_lines(job: ProbeJob, outcome: Outcome) -> list[str]:
-    """One line per test utterance: what it is, and what the probe of each seed took it for."""
+def _measured(outcome: Outcome, split: str) -> Sequence[Mapping[str, float]]:
+    return outcome.dev if split == "dev" else outcome.test
+
+
+def _prediction_lines(job: ProbeJob, outcomes: Sequence[Outcome]) -> list[str]:
+    """One line per test utterance: what it is, and what the probe of each seed took it for; of folds, which one."""
     return [
-        json.dumps({"id": utterance.id, "target": target, "predictions": list(predicted)}, ensure_ascii=False) + "\n"
+        json.dumps(
+            {"id": utterance.id, **fold, "target": target, "predictions": list(predicted)},
+            ensure_ascii=False,
+        )
+        + "\n"
+        for part, outcome in zip(job.per_fold(), outcomes, strict=True)
+        for fold in [{"fold": part.fold} if part.fold else {}]
         for utterance, target, *predicted in zip(
-            job.splits.splits["test"], job.targets("test"), *outcome.predictions, strict=True
+            part.splits.splits["test"], part.targets("test"), *outcome.predictions, strict=True
         )
     ]

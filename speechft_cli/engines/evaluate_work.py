@@ -13,14 +13,14 @@ from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.probing.candidates import Candidate, build_candidate
 from speechft_cli.probing.encoding import Waveforms
-from speechft_cli.probing.evaluation import Outcome, ProbeJob, evaluate_frames, evaluate_pooled
+from speechft_cli.probing.evaluation import evaluate
 from speechft_cli.probing.features import Features, Needs, Share
-from speechft_cli.probing.search import evaluate_search
+from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.probing.store import FeatureStore, evict
-from speechft_cli.tasks.qbe import QueryByExample
+from speechft_cli.probing.sweep import Swept
 
-#: Told what each pair of encoder (by the hash of its weights) and task came to.
-Tell = Callable[[str, ProbeJob, Outcome], None]
+#: Told what each pair of encoder (by the hash of its weights) and task came to, fold by fold.
+Tell = Callable[[str, ProbeJob, Sequence[Outcome]], None]
 
 
 @dataclass(frozen=True)
@@ -103,11 +103,7 @@ def _probe_frames(work: Work, features: Features, request: Request, tell: Tell, 
                     "again at each use"
                 )
             )
-        label = work.candidate.label
-        evaluate = evaluate_search if isinstance(job.task, QueryByExample) else evaluate_frames
-        outcome = evaluate(job, label, features, device=request.device, report=report)
-        _say(label, job, outcome, report)
-        tell(work.weights_hash, job, outcome)
+        _probe(job, [work], {work.weights_hash: features}, request, tell, report)
 
 
 def _probe_pooled(
@@ -119,27 +115,51 @@ def _probe_pooled(
     report: Report,
 ) -> None:
     for group in _groups(job, work, features, most=request.keeping.memory):
-        encoders = {each.candidate.label: features[each.weights_hash] for each in group}
-        outcomes = evaluate_pooled(job, encoders, device=request.device, report=report)
-        for each, outcome in zip(group, outcomes, strict=True):
-            _say(each.candidate.label, job, outcome, report)
-            tell(each.weights_hash, job, outcome)
+        _probe(job, group, features, request, tell, report)
 
 
-def _say(label: str, job: ProbeJob, outcome: Outcome, report: Report) -> None:
-    metric, swept = job.task.metrics[0], outcome.swept
+def _probe(
+    job: ProbeJob,
+    work: Sequence[Work],
+    features: Mapping[str, Features],
+    request: Request,
+    tell: Tell,
+    report: Report,
+) -> None:
+    encoders = {each.candidate.label: features[each.weights_hash] for each in work}
+    per_fold = [evaluate(part, encoders, device=request.device, report=report) for part in job.per_fold()]
+    for each, outcomes in zip(work, zip(*per_fold, strict=True), strict=True):
+        _say(each.candidate.label, job, outcomes, report)
+        tell(each.weights_hash, job, outcomes)
 
-    def mean(split: tuple[Mapping[str, float], ...]) -> str:
-        return metric.format(sum(each[metric.name] for each in split) / len(split))
 
-    scores = f"{metric.title} dev {mean(outcome.dev)}, test {mean(outcome.test)}"
-    seeds = f", mean of {len(job.seeds)} seeds" if job.seeds else ""
-    report(Note(f"{label}: {scores} ({swept.text()}{seeds})"))
+def _say(label: str, job: ProbeJob, outcomes: Sequence[Outcome], report: Report) -> None:
+    metric = job.task.metrics[0]
+
+    def mean(folds: Sequence[Sequence[Mapping[str, float]]]) -> str:
+        values = mean_over_folds(folds, metric.name)
+        return metric.format(sum(values) / len(values))
+
+    scores = f"dev {mean([each.dev for each in outcomes])}, test {mean([each.test for each in outcomes])}"
+    choices = [each.swept.text() for each in outcomes]
+    if len(outcomes) > 1:
+        choices = [
+            f"fold {part.fold}: {mean([each.test])}, {each.swept.text()}"
+            for part, each in zip(job.per_fold(), outcomes, strict=True)
+        ]
+        scores += f", mean of {len(outcomes)} folds"
+    seeds = [f"mean of {len(job.seeds)} seeds"] if job.seeds else []
+    report(Note(f"{label}: {metric.title} {scores} ({'; '.join([*choices, *seeds])})"))
+    for part, each in zip(job.per_fold(), outcomes, strict=True):
+        _warn_of_edge(label, part, each.swept, report)
+
+
+def _warn_of_edge(label: str, job: ProbeJob, swept: Swept, report: Report) -> None:
     if swept.is_edge and swept.learning_rate is not None:
         which = "smallest" if swept.learning_rate == swept.tried[0][0] else "largest"
         report(
             Note(
-                f"{label}: the best learning rate for {job.task.name}, {swept.learning_rate:g}, is the {which} tried; "
+                f"{label}: the best learning rate for {job.title}, {swept.learning_rate:g}, is the {which} tried; "
                 f"evaluate.learning_rates.{job.task.name} can reach further",
                 important=True,
             )
@@ -150,15 +170,17 @@ def _groups(
     job: ProbeJob, work: Sequence[Work], features: Mapping[str, Features], *, most: int
 ) -> Iterator[list[Work]]:
     """Yields encoders of one shape whose features and probes fit into memory together, at least one each."""
-    count = sum(map(len, job.splits.splits.values()))
+    parts = job.per_fold()
+    count = max(sum(map(len, part.splits.splits.values())) for part in parts)
+    classes = max(len(set(part.targets("train"))) for part in parts)
     by_shape: dict[tuple[int, int], list[Work]] = {}
     for each in work:
-        _, layers, width = features[each.weights_hash].pooled(job.heard("dev")[:1]).shape
+        _, layers, width = features[each.weights_hash].pooled(parts[0].heard("dev")[:1]).shape
         by_shape.setdefault((layers, width), []).append(each)
     for (layers, width), alike in by_shape.items():
         vectors = 4 * count * layers * width
         # weights, gradients, Adam's two moments and the best so far, in fp32, of a head of projection 256
-        probes = 5 * 4 * 256 * (width + len(set(job.targets("train")))) * len(job.learning_rates) * len(job.seeds)
+        probes = 5 * 4 * 256 * (width + classes) * len(job.learning_rates) * len(job.seeds)
         size = max(1, most // (vectors + probes))
         for first in range(0, len(alike), size):
             yield alike[first : first + size]

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.events import Advanced, Finished, Report, Started
-from speechft_cli.probing.evaluation import Outcome, ProbeJob
 from speechft_cli.probing.features import Features
+from speechft_cli.probing.job import Outcome, ProbeJob
 from speechft_cli.probing.matching import Normaliser, pad, query_costs
 from speechft_cli.probing.sweep import Swept
 from speechft_cli.tasks.qbe import QueryByExample

@@ -7,13 +7,41 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from speechft_cli.io.atomic import write_text
 from speechft_cli.tasks.base import Metric
 
 #: Told in the settings, so that scores of another protocol are never taken for these.
 PROTOCOL = "superb-weighted-sum-2"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold of a cross-validated figure; see `Score`, whose value is the mean over folds.
+
+    Attributes:
+        name: The value of the manifests' field that this fold tests on.
+        values: One per seed, on this fold's split.
+        learning_rate: The one that was best on this fold's dev.
+        tried: Learning rates tried on this fold's dev.
+        is_edge: Whether the best is the smallest or the largest of them.
+        steps: Updates the best probe of each seed was trained for.
+        utterances: Utterances scored.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    learning_rate: float | None
+    tried: tuple[tuple[float, float], ...]
+    is_edge: bool
+    steps: tuple[int, ...]
+    utterances: int
+
+    @property
+    def value(self) -> float:
+        """Mean over the seeds."""
+        return sum(self.values) / len(self.values)
 
 
 @dataclass(frozen=True)
@@ -30,19 +58,21 @@ class Score:
         split: dev or test.
         metric: The metric's name.
         title: The metric as people call it.
-        value: Mean over the seeds, in `unit`.
+        value: Mean over the seeds, in `unit`; of the mean over folds, where there are any.
         interval: Half the width of the mean's 95 % interval, in `unit`; None with one seed.
         values: One per seed, in the order of `seeds`.
         seeds: Of the probes: their first weights, their dropout, the order of their batches; none without probes.
+        folds: Of a cross-validation, by name; none without. Each chose learning rate and updates of its own.
         unit: Of the value.
         better: Which direction is better.
-        learning_rate: The one that was best on dev; the same for all seeds. None where nothing is trained.
+        learning_rate: The one that was best on dev; the same for all seeds. None where nothing is trained, and
+            with folds, as are `tried` and `steps`.
         layer: The one that was best on dev, where nothing is trained; None elsewhere.
         tried: (learning rate or layer, first metric on dev, mean over the seeds) of all that were tried, rising.
-        is_edge: Whether the best learning rate is the smallest or the largest of several tried.
+        is_edge: Whether the best learning rate, of any fold, is the smallest or the largest of several tried.
         steps: Updates the best probe of each seed was trained for.
         seed: The experiment's.
-        utterances: Utterances scored.
+        utterances: Utterances scored, over all folds.
         manifest_hash: SHA-256 of the manifest folder.
         settings: What else the figure depends on.
     """
@@ -60,6 +90,7 @@ class Score:
     interval: float | None
     values: tuple[float, ...]
     seeds: tuple[int, ...]
+    folds: tuple[Fold, ...]
     unit: str
     better: Literal["higher", "lower"]
     learning_rate: float | None
@@ -88,14 +119,24 @@ def write_scores(path: Path, scores: Iterable[Score]) -> None:
 
 def read_scores(path: Path) -> list[Score]:
     """Reads scores.jsonl; a line that is no score, say of another version, is left out, and no file is no scores."""
-    names = {field.name for field in fields(Score)}
+    names, fold_names = ({field.name for field in fields(each)} for each in (Score, Fold))
     scores = []
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         try:
             values = json.loads(line)
         except json.JSONDecodeError:
             continue
-        if isinstance(values, dict) and values.keys() == names:
-            several = {name: tuple(values[name]) for name in ("values", "seeds", "steps")}
-            scores.append(Score(**{**values, **several, "tried": tuple(map(tuple, values["tried"]))}))
+        if (
+            isinstance(values, dict)
+            and values.keys() == names
+            and all(isinstance(fold, dict) and fold.keys() == fold_names for fold in values["folds"])
+        ):
+            folds = tuple(Fold(**_with_tuples(fold)) for fold in values["folds"])
+            scores.append(Score(**{**_with_tuples(values), "folds": folds}))
     return scores
+
+
+def _with_tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields of a score or a fold with tuples where JSON has lists."""
+    several = {name: tuple(values[name]) for name in ("values", "seeds", "steps") if name in values}
+    return {**values, **several, "tried": tuple(map(tuple, values["tried"]))}

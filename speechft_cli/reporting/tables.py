@@ -49,6 +49,26 @@ def score_table(
     return table
 
 
+def fold_tables(scores: Sequence[Score], *, split: str) -> list[Table]:
+    """Returns a table per cross-validated metric: a row per encoder, a column per fold and their mean.
+
+    Args:
+        scores: In the order of the rows.
+        split: dev or test.
+    """
+    by_metric: dict[tuple[str, str], list[Score]] = {}
+    for score in scores:
+        if score.folds and score.split == split:
+            by_metric.setdefault((score.task, score.metric), []).append(score)
+    tables = []
+    for (task, _), rows in by_metric.items():
+        names = [fold.name for fold in rows[0].folds]
+        cells = [(row.label, *(f"{fold.value:.2f}" for fold in row.folds), f"{row.value:.2f}") for row in rows]
+        title = f"{task} by fold, {_heading(rows[0].as_metric())}"
+        tables.append(Table(title, ("encoder", *(f"fold {name}" for name in names), "mean"), tuple(cells)))
+    return tables
+
+
 def markdown_table(table: Table) -> str:
     """Returns a table in Markdown, its best cells in bold."""
     rules = ["---:" if is_numeric(table, column) else "---" for column in range(len(table.columns))]

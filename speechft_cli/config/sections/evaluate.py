@@ -30,6 +30,10 @@ class EvaluateSection(Section):
     example `ks: label`."""
     preset: str = "default"
     """How probes are trained; `speechft list presets` shows them. Steps and learning rates given here come first."""
+    folds: dict[str, str | None] = Field(default_factory=dict)
+    """Task → the field of the manifests whose values are the folds of a cross-validation, for example `er: session`:
+    each value is tested on once, by probes that never met it, and scores are means over the folds. `null` for one
+    split. Default: the preset's."""
     steps: dict[str, PositiveInt] = Field(default_factory=dict)
     """Task → optimizer updates of its probe; default: the preset's."""
     learning_rates: dict[str, list[Positive]] = Field(default_factory=dict)

@@ -40,16 +40,30 @@ class EncoderFacts:
 
 
 @dataclass(frozen=True)
+class SplitFacts:
+    """The utterances of one task, or of one fold of it.
+
+    Attributes:
+        utterances: Split → count.
+        seconds: Split → audio [s].
+        left_out: Reason → utterances.
+        from_train: Test utterances that lie in the manifests' train split.
+    """
+
+    utterances: Mapping[str, int]
+    seconds: Mapping[str, float]
+    left_out: Mapping[str, int]
+    from_train: int
+
+
+@dataclass(frozen=True)
 class TaskFacts:
     """One task as it was run.
 
     Attributes:
         name: The task.
         rule: Where its splits come from, in words.
-        utterances: Split → count.
-        seconds: Split → audio [s].
-        left_out: Reason → utterances.
-        from_train: Test utterances that lie in the manifests' train split.
+        folds: Fold → its utterances; a single one without a name where there is no cross-validation.
         steps: Updates of each probe.
         batch_size: Utterances per update.
         learning_rates: Tried.
@@ -60,10 +74,7 @@ class TaskFacts:
 
     name: str
     rule: str
-    utterances: Mapping[str, int]
-    seconds: Mapping[str, float]
-    left_out: Mapping[str, int]
-    from_train: int
+    folds: Mapping[str, SplitFacts]
     steps: int
     batch_size: int
     learning_rates: Sequence[float]
@@ -71,18 +82,33 @@ class TaskFacts:
     preset: tuple[str, str]
     reading: str | None
 
+    @property
+    def tested(self) -> int:
+        """Utterances of test, over all folds."""
+        return sum(each.utterances["test"] for each in self.folds.values())
+
+    @property
+    def from_train(self) -> int:
+        """Those of them that lie in the manifests' train split."""
+        return sum(each.from_train for each in self.folds.values())
+
+    @property
+    def parts(self) -> list[tuple[str, SplitFacts]]:
+        """Each fold's utterances, under the task's name and the fold's."""
+        return [(f"{self.name}, fold {fold}" if fold else self.name, facts) for fold, facts in self.folds.items()]
+
 
 def caveats_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Section:
     """Returns what the figures can't show."""
-    smallest = min(tasks, key=lambda task: task.utterances["test"])
+    smallest = min(tasks, key=lambda task: task.tested)
     seeds = min(len(score.seeds) for score in scores)
     size = (
-        f"The smallest test split has {smallest.utterances['test']} utterances ({smallest.name}), and every probe was "
+        f"The smallest test split has {smallest.tested} utterances ({smallest.name}), and every probe was "
         f"trained with {'one seed' if seeds == 1 else f'{seeds} seeds'}. Differences that a few utterances or another "
         "seed could turn around mean nothing."
     )
     heard = tuple(
-        f"{task.name}: {task.from_train} of {task.utterances['test']} test utterances lie in the manifests' train "
+        f"{task.name}: {task.from_train} of {task.tested} test utterances lie in the manifests' train "
         "split. An encoder that was fine-tuned on these manifests has heard them, though without their "
         f"{task.name} labels unless it was tuned on {task.name} itself."
         for task in tasks
@@ -110,13 +136,18 @@ def encoders_section(encoders: Sequence[EncoderFacts]) -> Section:
 def data_section(tasks: Sequence[TaskFacts]) -> Section:
     """Returns what it was evaluated on."""
     rows = tuple(
-        (task.name, split, str(task.utterances[split]), f"{task.seconds[split] / 3600:.3f}")
+        (name, split, str(facts.utterances[split]), f"{facts.seconds[split] / 3600:.3f}")
         for task in tasks
-        for split in task.utterances
+        for name, facts in task.parts
+        for split in facts.utterances
     )
     rules = tuple(
         f"{task.name}: {task.rule}."
-        + "".join(f" Left out: {count} utterances, {reason}." for reason, count in task.left_out.items())
+        + "".join(
+            f" {'Left out' if name == task.name else f'Left out of {name}'}: {count} utterances, {reason}."
+            for name, facts in task.parts
+            for reason, count in facts.left_out.items()
+        )
         for task in tasks
     )
     return Section("Data", rules, tables=(Table("", ("task", "split", "utterances", "hours"), rows),), is_folded=True)
@@ -134,9 +165,7 @@ def probes_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Secti
         )
         for task in tasks
     )
-    chosen = dict.fromkeys(
-        (score.label, score.task, _choice(score), ", ".join(map(str, score.steps))) for score in scores
-    )
+    chosen = dict.fromkeys(choice for score in scores for choice in _choices(score))
     tables = (
         Table(
             "settings",
@@ -155,5 +184,23 @@ def facts_section(facts: Mapping[str, str]) -> Section:
     return Section("To reproduce this", tables=(Table("", ("what", "value"), tuple(facts.items())),))
 
 
+def _choices(score: Score) -> list[tuple[str, str, str, str]]:
+    """Returns encoder, task, choice and updates: once, or for each fold."""
+    if not score.folds:
+        return [(score.label, score.task, _choice(score), ", ".join(map(str, score.steps)))]
+    return [
+        (
+            score.label,
+            f"{score.task}, fold {fold.name}",
+            f"learning rate {fold.learning_rate:g}",
+            ", ".join(map(str, fold.steps)),
+        )
+        for fold in score.folds
+    ]
+
+
 def _choice(score: Score) -> str:
+    if score.folds:
+        edges = [f"{fold.learning_rate:g} in fold {fold.name}" for fold in score.folds if fold.is_edge]
+        return f"learning rate {', '.join(edges)}"
     return f"layer {score.layer}" if score.learning_rate is None else f"learning rate {score.learning_rate:g}"

@@ -17,7 +17,7 @@ from speechft_cli.reporting.recommendation import Recommendation, weigh
 from speechft_cli.reporting.scores import Score
 from speechft_cli.reporting.suggestion import RULE as DRIFT_RULE
 from speechft_cli.reporting.suggestion import Suggestion
-from speechft_cli.reporting.tables import score_table
+from speechft_cli.reporting.tables import fold_tables, score_table
 
 _SUPERB = (
     "1000 times the mean over tasks of (value − base) / (top − base), on test; slot filling's two metrics count as one "
@@ -43,13 +43,19 @@ def scores_section(scores: Sequence[Score], base: str | None) -> Section:
     seeds = max(len(score.seeds) for score in scores)
     if seeds > 1:
         text += f" Each figure is the mean of {seeds} seeds ± half of its 95 % interval (Student's t)."
+    folded = dict.fromkeys((score.task, tuple(fold.name for fold in score.folds)) for score in scores if score.folds)
+    for task, names in folded:
+        text += f" {task} is the mean of the {len(names)} folds below, each of which is tested on once."
     text += " scores.jsonl beside this report has every figure with all that it depends on."
-    return Section("Scores", (text,), tables=(score_table(scores, title="test", split="test", base=base),))
+    tables = (score_table(scores, title="test", split="test", base=base), *fold_tables(scores, split="test"))
+    return Section("Scores", (text,), tables=tables)
 
 
 def dev_section(scores: Sequence[Score], base: str | None) -> Section:
     """Returns all encoders' scores on dev."""
     text = "Learning rates, updates and alpha were chosen by these."
+    for task in dict.fromkeys(score.task for score in scores if score.settings.get("is_balanced")):
+        text += f" In those of {task} every class weighs the same, whatever its size; test is scored as it is."
     return Section(
         "Scores on dev", (text,), tables=(score_table(scores, title="dev", split="dev", base=base),), is_folded=True
     )

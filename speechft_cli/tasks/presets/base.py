@@ -23,6 +23,7 @@ class ProbePlan:
         head: SUPERB's head instead of the task's own smaller one, as `module:function`.
         is_balanced: Whether an update draws each class as often as any other, and each counts as much on dev; for
             utterance tasks only. Test is scored as it is.
+        folds: The field of the manifests whose values are the folds of a cross-validation; empty for one split.
         most: Most utterances of train, and of dev and of test; None for all.
         data: What the published figures are made from, in words.
     """
@@ -33,6 +34,7 @@ class ProbePlan:
     evaluations: int
     head: str = ""
     is_balanced: bool = False
+    folds: str = ""
     most: tuple[int, int] | None = None
     data: str = ""
 
@@ -47,6 +49,7 @@ class ProbePlan:
         ]
         parts = [
             *(trained if self.steps else ["nothing is trained, dev chooses a layer"]),
+            *([f"mean over folds by {self.folds}, each tested on once"] if self.folds else []),
             *([f"at most {self.most[0]} utterances of train, {self.most[1]} of dev and of test"] if self.most else []),
             *([f"data: {self.data}"] if self.data else []),
         ]

@@ -61,7 +61,8 @@ PLANS = {
         batch_size=32,
         learning_rates=_WIDE,
         evaluations=30,
-        data="IEMOCAP, neutral, happy with excited, angry, sad; mean of five folds, each tested on one session",
+        folds="session",  # 80/20 train and dev, drawn over the four others
+        data="IEMOCAP, five sessions; neutral, happy with excited, angry, sad",
     ),
     "sf": ProbePlan(
         steps=200_000,  # 1e-4
