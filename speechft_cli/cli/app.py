@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from speechft_cli import __version__
 from speechft_cli.cli.commands import COMMANDS
+from speechft_cli.cli.usage import UsageError, as_request_error, is_help
 from speechft_cli.errors import SpeechftError
 
 
@@ -61,12 +62,29 @@ class Boundary(TyperGroup):
         del ctx
         return list(self.commands)
 
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer hides it
+        """Reads the options before the command's name, whose errors read like all others."""
+        try:
+            return super().parse_args(ctx, args)
+        except UsageError as error:
+            if is_help(error):
+                raise
+            from speechft_cli.cli.console import talk_of
+
+            talk_of(ctx).error(as_request_error(error))
+            raise typer.Exit(2) from error
+
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer hides the class it declares
         """Runs the command and turns its errors into a message on stderr and an exit code."""
         try:
             return super().invoke(ctx)
-        except (SpeechftError, KeyboardInterrupt) as error:
+        except (SpeechftError, KeyboardInterrupt, UsageError) as error:
             from speechft_cli.cli.console import talk_of
+
+            if isinstance(error, UsageError):
+                if is_help(error):
+                    raise
+                error = as_request_error(error)
 
             talk = talk_of(ctx)
             if isinstance(error, SpeechftError):

@@ -45,7 +45,10 @@ def read_config(
 
     missing = [name for name, is_given in needs.items() if not is_given]
     if path is None and not sets and missing:
-        raise RequestError(f"must be given -c FILE, or {' and '.join(needs)}; missing: {', '.join(missing)}")
+        raise RequestError(
+            f"must be given -c FILE, or {' and '.join(needs)}; missing: {', '.join(missing)}",
+            "speechft init writes a FILE; --help shows the flags",
+        )
     cleared = [f"{key}=null" for key in replaced]
     loaded = load_config(path, sets=[*(sets or ()), *cleared], flags=flags)
     problems = list(unknown_names(loaded.config, loaded.origins))

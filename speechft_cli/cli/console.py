@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from speechft_cli.errors import ConfigError, InterruptedRunError, SpeechftError
+from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Result
 
 if TYPE_CHECKING:
@@ -60,8 +60,11 @@ class Talk:
     def error(self, error: SpeechftError) -> None:
         """Says what is wrong or was stopped, a line per problem, and what to do."""
         label, style = ("stopped", "bold") if isinstance(error, InterruptedRunError) else ("error", "bold red")
-        for problem in error.problems if isinstance(error, ConfigError) else [error.message]:
-            self._labelled(label, problem, style)
+        for line in error.message.split("\n"):
+            if line.startswith(" "):  # belongs to the line above
+                self.line(line)
+            else:
+                self._labelled(label, line, style)
         if error.hint:
             self._labelled("hint", error.hint, "bold cyan")
 

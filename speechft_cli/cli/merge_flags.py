@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from speechft_cli.errors import RequestError
 
+_EXAMPLES = {"--weights": "0.3,0.7", "--filter": "attention=0.5"}
+
 
 def read_parameters(flags: Sequence[str]) -> dict[str, object]:
     """Reads `density=0.2` as a config key and its value, read as YAML.
@@ -60,4 +62,7 @@ def _numbers(option: str, flag: str, text: str) -> list[float]:
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
-        raise RequestError(f"{option}: must have numbers, separated by commas, got {flag!r}") from None
+        raise RequestError(
+            f"{option}: must have numbers, separated by commas, got {flag!r}",
+            f"for example {option} {_EXAMPLES[option]}",
+        ) from None

@@ -64,12 +64,12 @@ def load_config(
     for text in sets:
         key, separator, value = text.partition("=")
         if not separator or not key:
-            problems.append(f"--set: must be KEY=VALUE, got {text!r}")
+            problems.append(f"--set: must be KEY=VALUE, got {text!r}; for example --set finetune.steps=1000")
             continue
         try:
             parsed = yaml.load(value, YamlLoader)
         except yaml.YAMLError:
-            problems.append(f"--set {key}: must be a YAML value, got {value!r}")
+            problems.append(f"--set {key}: must be a YAML value such as 3, [1, 2] or 'a text', got {value!r}")
             continue
         _put(tree, origins, key, parsed, Origin("--set"))
     for key, given in (flags or {}).items():
@@ -77,7 +77,7 @@ def load_config(
             _put(tree, origins, key, given, Origin("flag"))
     anchor_paths(tree, Config, here)
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(problems, "speechft config schema shows every key")
     if "output_dir" not in tree:
         home = path.resolve().parent if path is not None else here
         tree["output_dir"] = home / "runs" / str(tree.get("name", "speechft"))
@@ -166,16 +166,34 @@ def _problems(errors: Sequence[ErrorDetails], origins: Mapping[str, Origin]) -> 
     return sorted(lines)
 
 
+#: How the types of pydantic's errors begin → what the value must be.
+_KINDS = {
+    "int_": "a whole number",
+    "float_": "a number",
+    "finite_number": "a finite number",
+    "bool_": "true or false",
+    "string_": "text",
+    "path_": "a path",
+    "list_": "a list, as in [a, b]",
+    "too_short": "a list with at least one item",
+    "dict_": "a mapping of names to values, as in {a: b}",
+    "model_": "a section with keys of its own",
+}
+
+
 def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         name, known = str(error["loc"][-1]), _siblings(error["loc"])
         near = nearest_name(name, known)
         return f"unknown key; did you mean {near!r}?" if near else f"unknown key; {unknown_name(name, known)}"
-    message = error["msg"].removeprefix("Value error, ")
-    if message.startswith(("must", "alpha", "warmup", "min_")):
-        return message
-    message = message.replace("Input should be", "must be")
-    return f"{message[0].lower()}{message[1:]}, got {error['input']!r}"
+    if error["type"] == "value_error":  # one of our own validators, which says what it got
+        return error["msg"].removeprefix("Value error, ")
+    kind = next((said for types, said in _KINDS.items() if error["type"].startswith(types)), None)
+    message = f"must be {kind}" if kind else error["msg"].replace("Input should be", "must be")
+    got = error["input"]
+    if isinstance(got, list | tuple):
+        got = [str(each) if isinstance(each, Path) else each for each in got]
+    return f"{message[0].lower()}{message[1:]}, got {got!r}"
 
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:

@@ -23,6 +23,9 @@ class Origin:
         return self.kind if self.path is None else f"{self.path}:{self.line}"
 
 
+_SYNTAX = "look for a missing bracket, colon or quote at that line, or above it"
+
+
 class YamlLoader(yaml.SafeLoader):
     """PyYAML's safe loader with YAML 1.2's plain scalars.
 
@@ -60,26 +63,35 @@ def read_yaml(path: Path) -> tuple[dict[str, object], dict[str, int]]:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError([f"{path}: must be a file, but there is none"], "speechft init writes one") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: can't be read: {error}"]) from error
+    except UnicodeDecodeError:
+        raise ConfigError(
+            [f"{path}: must be a YAML file, is no text"], "-c takes a config; checkpoints have flags of their own"
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            [f"{path}: must be a YAML file, can't be read: {error.strerror}"], "speechft init writes one"
+        ) from error
     loader = YamlLoader(text)
     try:
         node = loader.get_single_node()
         if node is None:
             return {}, {}
         if not isinstance(node, yaml.MappingNode):
-            raise ConfigError([f"{path}:1: must be a mapping of keys to values"])
+            raise ConfigError(
+                [f"{path}:1: must be a mapping of keys to values"], "speechft init writes one to start from"
+            )
         lines: dict[str, int] = {}
         problems: list[str] = []
         _walk(node, "", path, lines, problems)
         if problems:
-            raise ConfigError(problems)
+            raise ConfigError(problems, "correct the lines named")
         data = loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
-        raise ConfigError([f"{path}:{line}: is no YAML: {error.problem}"]) from error
+        hint = "YAML indents with spaces, not with tabs" if "\\t" in str(error.problem) else _SYNTAX
+        raise ConfigError([f"{path}:{line}: is no YAML: {error.problem}"], hint) from error
     except yaml.YAMLError as error:
-        raise ConfigError([f"{path}: is no YAML: {error}"]) from error
+        raise ConfigError([f"{path}: is no YAML: {error}"], _SYNTAX) from error
     finally:
         loader.dispose()
     return data, lines

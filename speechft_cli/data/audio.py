@@ -13,7 +13,7 @@ import torchaudio.transforms
 from torch import Tensor
 
 from speechft_cli.data.utterance import Seconds, Utterance
-from speechft_cli.errors import SpeechftError
+from speechft_cli.errors import RequestError, SpeechftError
 
 #: Every encoder family here was pre-trained at 16 kHz [Hz].
 SAMPLE_RATE = 16_000
@@ -58,6 +58,8 @@ def read_stretch(
             audio.seek(round(start * rate))
             samples = audio.read(round(duration * rate), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+        if not path.is_file():
+            raise SpeechftError(*_gone(path)) from error
         raise SpeechftError(
             f"{path}: can't be read as audio: {error}", "speechft prepare again lists what is wrong with the corpus"
         ) from error
@@ -65,6 +67,23 @@ def read_stretch(
         raise SpeechftError(f"{path}: must have finite samples, has NaN or Inf", "take it out of the corpus or mend it")
     waveform = torch.from_numpy(samples).mean(dim=1)  # (N, channels) -> (N,)
     return resample(waveform, rate, sample_rate)
+
+
+def require_audio(utterance: Utterance) -> None:
+    """Makes sure that the file of an utterance is there.
+
+    Raises:
+        RequestError: It isn't.
+    """
+    if not utterance.audio.is_file():
+        raise RequestError(*_gone(utterance.audio))
+
+
+def _gone(path: Path) -> tuple[str, str]:
+    return (
+        f"{path}: must be a recording, but there is no such file",
+        "were the recordings moved? speechft prepare makes the manifests anew",
+    )
 
 
 def _open(path: Path, offset: int, size: int) -> soundfile.SoundFile:

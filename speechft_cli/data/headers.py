@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import struct
 from typing import NamedTuple
 
@@ -87,7 +88,7 @@ def read_header(file: RecordingFile, head: bytes, size: int) -> Header:
             is_whole = frames == 0 or _can_read(audio, frames - 1)
         return Header(rate, frames if is_whole else _readable(file, frames), frames)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError) as error:
-        raise UnreadableError("can't be decoded", str(error)) from error
+        raise UnreadableError("can't be decoded", decoder_says(error)) from error
 
 
 def open_audio(file: RecordingFile) -> soundfile.SoundFile:
@@ -156,3 +157,8 @@ def _can_read(audio: soundfile.SoundFile, frame: int) -> bool:
         return len(audio.read(1)) == 1
     except (soundfile.LibsndfileError, RuntimeError):
         return False
+
+
+def decoder_says(error: Exception) -> str:
+    """Returns what libsndfile says, without the number that it gave the open file."""
+    return re.sub(r"^Error opening [^:]*: ", "", str(error))

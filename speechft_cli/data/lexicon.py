@@ -27,7 +27,9 @@ def read_lexicon(path: Path) -> Lexicon:
     try:
         text = path.read_text(encoding="utf-8-sig", errors="replace")  # CMUdict 0.7b has a few Latin-1 words
     except OSError as error:
-        raise RequestError(f"{path}: must be a lexicon: {error}", "--lexicon FILE, for example CMUdict") from error
+        raise RequestError(
+            f"{path}: must be a lexicon, can't be read: {error.strerror}", "--lexicon FILE, for example CMUdict"
+        ) from error
     lexicon: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         if line.startswith(";;;") or not line.strip():

@@ -148,11 +148,7 @@ class _Manifest:
 def _read(folder: Path, split: str) -> _Manifest:
     files = manifest_files(folder, split)
     if not files:
-        there = ", ".join(available_splits(folder)) or "no manifest"
-        raise RequestError(
-            f"{folder}: must hold {manifest_path(folder, split).name}, has {there}",
-            f"speechft prepare CORPUS --root DIR --out {folder}",
-        )
+        raise _missing(folder, split)
     columns = read_columns(index_path(folder, split))
     try:
         if columns is not None and columns.facts[PACKED] == packed_hash(files):
@@ -180,6 +176,19 @@ def _read(folder: Path, split: str) -> _Manifest:
         except (OSError, EOFError, zlib.error, ValueError, LookupError) as error:
             raise _damaged(path, done + 1, error) from error
     return _Manifest(builder.columns(), digest.hexdigest())
+
+
+def _missing(folder: Path, split: str) -> RequestError:
+    name = manifest_path(folder, split).name
+    there = ", ".join(available_splits(folder))
+    if there:
+        hint = f"speechft prepare --join {folder} --split train=0.8,dev=0.1,test=0.1 --out ANOTHER divides it anew"
+        return RequestError(f"{folder}: must hold {name}, has only {there}", hint)
+    if not folder.exists():
+        hint = f"speechft prepare CORPUS --root DIR --out {folder}"
+        return RequestError(f"{folder}: must be a folder of manifests, but there is no such folder", hint)
+    hint = f"speechft prepare CORPUS --root {folder} --out data makes them of what is there"
+    return RequestError(f"{folder}: must be a folder of manifests, has no {name}", hint)
 
 
 def _damaged(path: Path, number: int, error: Exception) -> RequestError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import soundfile
 
-from speechft_cli.data.headers import RecordingFile, UnreadableError, open_audio
+from speechft_cli.data.headers import RecordingFile, UnreadableError, decoder_says, open_audio
 
 _BLOCK = 1 << 18  # frames decoded at a time: a recording of ten hours takes no more memory than one of ten seconds
 _FULL_SCALE = 0.999
@@ -39,7 +39,7 @@ def check_samples(file: RecordingFile, *, first: int, count: int) -> None:
                 clipped += int((level >= _FULL_SCALE).sum())
                 done += len(block)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError) as error:
-        raise UnreadableError("can't be decoded", str(error)) from error
+        raise UnreadableError("can't be decoded", decoder_says(error)) from error
     if peak < _SILENCE:
         raise UnreadableError("silent", f"peak {20 * np.log10(peak):.0f} dB" if peak else "all samples are 0")
     if clipped > _MOST_CLIPPED * count:

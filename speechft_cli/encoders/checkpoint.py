@@ -82,7 +82,7 @@ class EncoderCheckpoint:
         if not self.is_complete:
             raise RequestError(
                 f"{self.path}: has weights but no configuration, so it can't be built alone",
-                "merge it with its base checkpoint, which brings the configuration",
+                "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
             )
 
     def tree(self) -> dict[str, object]:

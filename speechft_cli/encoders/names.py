@@ -103,9 +103,14 @@ def read_random(name: str) -> RandomName:
     shape, separator, seed = name.removeprefix(RANDOM).partition("@")
     shapes = {f"{family}-{size}": (family, size) for family in ENCODERS for size in ENCODERS.get(family).sizes}
     if shape not in shapes:
-        raise RequestError(f"{name}: what follows {RANDOM} {unknown_name(shape, shapes)}")
+        raise RequestError(
+            f"{name}: what follows {RANDOM} {unknown_name(shape, shapes)}", "for example random:hubert-tiny"
+        )
     if separator and not (seed.isascii() and seed.isdigit() and int(seed) < 2**32):
-        raise RequestError(f"{name}: the seed after @ must be a whole number below 2³², got {seed!r}")
+        raise RequestError(
+            f"{name}: the seed after @ must be a whole number below 2³², got {seed!r}",
+            "for example random:hubert-tiny@7",
+        )
     return RandomName(*shapes[shape], int(seed) if separator else None)
 
 
@@ -117,5 +122,7 @@ def read_hub(name: str) -> HubName:
     """
     found = re.fullmatch(r"hf:([\w.-]+/[\w.-]+)(?:@([\w./-]+))?", name)
     if found is None or ".." in name:
-        raise RequestError(f"{name}: must be hf:ORG/NAME or hf:ORG/NAME@REVISION")
+        raise RequestError(
+            f"{name}: must be hf:ORG/NAME or hf:ORG/NAME@REVISION", "for example hf:facebook/hubert-base-ls960"
+        )
     return HubName(found[1], found[2] or "main")

@@ -23,6 +23,8 @@ from speechft_cli.encoders.quiet import quiet
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.io.checkpoints import with_tensors
 
+#: What to do about NaN in a checkpoint.
+DIVERGED = "its training diverged, or the file is damaged: take an earlier checkpoint"
 #: What torch says of the ways of s3prl's networks, which no user can change.
 _OLD_WAYS = ("Support for mismatched key_padding_mask",)
 
@@ -43,7 +45,7 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_
     broken = [name for name, tensor in checkpoint.weights.items() if not bool(tensor.isfinite().all())]
     if broken:
         more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
-        raise RequestError(f"{where}: must be finite, has NaN or Inf in {', '.join(broken[:5])}{more}")
+        raise RequestError(f"{where}: must be finite, has NaN or Inf in {', '.join(broken[:5])}{more}", DIVERGED)
     if not checkpoint.family.configuration:
         check_fit(checkpoint)  # s3prl loads DeCoAR 2.0 with strict=False: any file would do
     file = io.BytesIO()
@@ -129,7 +131,8 @@ def check_fit(checkpoint: EncoderCheckpoint) -> None:
         more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
         raise RequestError(
             f"{checkpoint.path or 'weights in memory'}: is no {checkpoint.family.name} that s3prl loads: its weights "
-            f"don't fit its configuration{shown}{more}"
+            f"don't fit its configuration{shown}{more}",
+            "is it of that family and size? copy or download it again, or give another --base",
         )
 
 

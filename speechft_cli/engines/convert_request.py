@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from speechft_cli.config.sections.base import plain_name
 from speechft_cli.encoders import ENCODERS, FORMATS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.encoders.s3prl import check_fit
+from speechft_cli.encoders.s3prl import DIVERGED, check_fit
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 
@@ -57,9 +58,13 @@ def require_free(request: ConvertRequest) -> None:
     if not request.formats:
         raise RequestError("--format: must be given at least once", f"one of {', '.join(FORMATS)}")
     if len(set(request.formats)) < len(request.formats):
-        raise RequestError(f"--format: must differ, got {', '.join(request.formats)}")
+        raise RequestError(f"--format: must differ, got {', '.join(request.formats)}", "name each once")
     if request.out.exists() and not request.out.is_dir():
-        raise RequestError(f"{request.out}: must be a folder, is a file")
+        raise RequestError(f"{request.out}: must be a folder, is a file", "choose another --out")
+    try:
+        plain_name(request.stem)
+    except ValueError as error:
+        raise RequestError(f"--stem: {error}", "--out names the folder, --stem what is in it") from None
     taken = [str(target) for target in targets if target.exists()]
     if taken and not request.force:
         raise RequestError("\n".join(f"{path}: exists" for path in taken), "choose another --out or --stem, or --force")
@@ -93,7 +98,7 @@ def read_source(request: ConvertRequest, report: Report) -> EncoderCheckpoint:
         FORMATS.get(name).require(checkpoint)
     broken = [name for name, tensor in checkpoint.weights.items() if not bool(tensor.isfinite().all())]
     if broken:
-        raise RequestError(f"{checkpoint.path}: must be finite, has NaN or Inf in {', '.join(broken[:10])}")
+        raise RequestError(f"{checkpoint.path}: must be finite, has NaN or Inf in {', '.join(broken[:10])}", DIVERGED)
     return checkpoint
 
 

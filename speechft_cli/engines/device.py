@@ -15,7 +15,7 @@ def require_gpus(name: str, count: int) -> None:
     """
     device = choose_device(name)
     if device.index is not None and count > 1:
-        raise RequestError(f"device: must be auto, cuda or cpu for {count} processes, got {name!r}")
+        raise RequestError(f"device: must be auto, cuda or cpu for {count} processes, got {name!r}", "--device auto")
     if device.type == "cuda" and count > torch.cuda.device_count():
         raise RequestError(
             f"finetune.gpus: must be at most the number of GPUs here, {torch.cuda.device_count()}, got {count}",
@@ -34,7 +34,9 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise RequestError(f"device: must be auto, cpu, cuda or cuda:N, got {name!r}") from None
+        raise RequestError(
+            f"device: must be auto, cpu, cuda or cuda:N, got {name!r}", "speechft doctor shows the GPUs here"
+        ) from None
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise RequestError(
             f"device: must be there, but {name!r} is not; this machine has {torch.cuda.device_count()} CUDA devices",

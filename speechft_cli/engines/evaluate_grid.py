@@ -81,7 +81,10 @@ class _Curve:
         weights = self._weights_at(float(alpha))
         broken = not_finite(weights, weights)
         if broken:
-            raise SpeechftError(f"alpha {alpha_name(alpha)}: must be finite, has NaN or Inf in {', '.join(broken[:5])}")
+            raise SpeechftError(
+                f"alpha {alpha_name(alpha)}: must be finite, has NaN or Inf in {', '.join(broken[:5])}",
+                "leave this alpha out",
+            )
         return base.with_weights(Tensors(weights))
 
 

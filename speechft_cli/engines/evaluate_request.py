@@ -117,6 +117,10 @@ def read_request(config: Config, report: Report) -> Request:
         for name in tasks
         if name not in TASKS
     ]
+    wanted = [] if section.drift_only else [task for task in section.target if task not in names]
+    problems += [
+        f"evaluate.target: must be among the tasks that are probed, {', '.join(names)}, got {each!r}" for each in wanted
+    ]
     problems += [
         f"evaluate.learning_rates.{task}: must not be empty" for task, r in section.learning_rates.items() if not r
     ]
@@ -189,7 +193,10 @@ def _loaded_hash(
     device = torch.device("cpu")
     encoder = build_candidate(candidate, family, base=base, device=device, exact_padding=False, report=report)
     if crop is not None and encoder.framing.count(int(crop * SAMPLE_RATE)) == 0:
-        raise RequestError(f"evaluate.crop_seconds: must be long enough for a frame of {encoder.kind}, got {crop:g}")
+        raise RequestError(
+            f"evaluate.crop_seconds: must be long enough for a frame of {encoder.kind}, got {crop:g}",
+            "a second or more",
+        )
     return weights_hash(encoder.weights())
 
 
@@ -213,7 +220,9 @@ def _drift(section: EvaluateSection, data: Path, candidates: Sequence[Candidate]
             f"--model {BASE}=PATH names the encoder that drift is measured from",
         )
     if section.drift_only and not section.drift_seconds:
-        raise RequestError("evaluate.drift_seconds: must be more than 0 when nothing but drift is measured, got 0")
+        raise RequestError(
+            "evaluate.drift_seconds: must be more than 0 when nothing but drift is measured, got 0", "60 is usual"
+        )
     return tuple(drift_utterances(data, section.drift_seconds)) if is_possible and section.drift_seconds else ()
 
 
@@ -252,7 +261,9 @@ def _candidates(config: Config, section: EvaluateSection, report: Report) -> lis
         found = grid_candidates(config, report)
         twice = sorted({each.label for each in found} & section.models.keys())
         if twice:
-            raise RequestError(f"evaluate.models: must have other labels than the grid's, got {', '.join(twice)}")
+            raise RequestError(
+                f"evaluate.models: must have other labels than the grid's, got {', '.join(twice)}", "--model LABEL=PATH"
+            )
         return [*found, *models]
     if models:
         return models

@@ -145,7 +145,8 @@ def _open(request: ExtractRequest, report: Report) -> tuple[FrozenEncoder, list[
     wrong = [layer for layer in request.layers if not -count <= layer < count]
     if wrong:
         raise RequestError(
-            f"--layers: must lie between 0 and {count - 1} for {request.encoder}, got {', '.join(map(str, wrong))}"
+            f"--layers: must lie between 0 and {count - 1} for {request.encoder}, got {', '.join(map(str, wrong))}",
+            "default: all",
         )
     layers = [layer % count for layer in request.layers] or list(range(count))
     return encoder, list(dict.fromkeys(layers)), weights_hash(encoder.weights())
@@ -161,7 +162,7 @@ def _key(request: ExtractRequest, utterances: Sequence[Utterance], layers: Seque
 def _check_folder(out: Path, key: str) -> None:
     parts = sorted((out / _PARTS).glob("*.json"))
     if out.exists() and not out.is_dir():
-        raise RequestError(f"{out}: must be a folder, is a file")
+        raise RequestError(f"{out}: must be a folder, is a file", "choose another --out")
     if parts and _read_part(out, int(parts[0].stem)).get("key") != key:
         raise RequestError(
             f"{out}: holds features of another encoder, other audio or other settings", "choose another --out"

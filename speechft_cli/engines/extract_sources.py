@@ -32,12 +32,16 @@ def read_audio(path: Path, splits: Sequence[str], report: Report) -> list[Uttera
     if there:
         missing = [split for split in splits if split not in there]
         if missing:
-            raise RequestError(f"--split: must be one of {', '.join(there)} in {path}, got {', '.join(missing)}")
+            raise RequestError(
+                f"--split: must be one of {', '.join(there)} in {path}, got {', '.join(missing)}", "default: all"
+            )
         return [each for split in (splits or there) for each in read_manifest(path, split)]
     if splits:
-        raise RequestError(f"--split: must go with a folder of manifests, but {path} has none")
+        raise RequestError(f"--split: must go with a folder of manifests, but {path} has none", "leave it out")
     if not path.exists():
-        raise RequestError(f"{path}: must be a folder of manifests or recordings, or a recording, but is not there")
+        raise RequestError(
+            f"{path}: must be a folder of manifests or recordings, or a recording, but is not there", "check the path"
+        )
     files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES)
     home = path.parent if path.is_file() else path
     named = [Utterance(file.relative_to(home).with_suffix("").as_posix(), file) for file in files]
@@ -55,9 +59,13 @@ def read_audio(path: Path, splits: Sequence[str], report: Report) -> list[Uttera
     ]
     if not utterances:
         raise RequestError(
-            f"{path}: must hold manifests or recordings ({', '.join(sorted(SUFFIXES))}), has none to use"
+            f"{path}: must hold manifests or recordings ({', '.join(sorted(SUFFIXES))}), has none to use",
+            "check the path",
         )
     twice = len(utterances) - len({each.id for each in utterances})
     if twice:
-        raise RequestError(f"{path}: must have recordings of different names, {twice} differ only in their suffix")
+        raise RequestError(
+            f"{path}: must have recordings of different names, {twice} differ only in their suffix",
+            "rename some, or give one format's folder",
+        )
     return utterances

@@ -66,6 +66,11 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         return run_on_ranks(partial(run, config, resume=resume), section.gpus, report)
     with joined() as ranks:
         report = report if ranks.is_first else ignore
+        if not (resume or dry_run) and (config.run_dir / "run.json").exists():
+            raise RequestError(
+                f"{config.run_dir}: holds a fine-tuning run already",
+                "speechft finetune --resume goes on with it; finetune.out or --out chooses another folder",
+            )
         request = check_request(config, report, resume_from=config.run_dir if resume else None)
         for each in request.checked:
             for note in left_out_notes(each, request.section):
@@ -77,11 +82,6 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
             report(plan_table(request, state, with_activations=True))
             return Result("planned; nothing was written", str(config.run_dir), "the same command without --dry-run")
         folder = config.run_dir
-        if (folder / "run.json").exists() and not resume:
-            raise RequestError(
-                f"{folder}: holds a fine-tuning run already",
-                "speechft finetune --resume goes on with it; finetune.out or --out chooses another folder",
-            )
         ranks.wait()  # nobody writes before everybody has looked
         with locked(folder) if ranks.is_first else contextlib.nullcontext():
             if resume and read_run(folder)["status"] == "done":

@@ -72,13 +72,14 @@ def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]
     if all(each.job.task.is_closed_set for each in checked):
         return
     speakers = {split: _speakers(read_manifest(data, split)) for split in available_splits(data)}
-    for split in ("dev", "test"):
-        common = sorted(speakers["train"] & speakers.get(split, set()))
-        if common:
-            yield (
-                f"warning: {len(common)} speakers of train are heard in {split} too, for example {common[0]}: scores "
-                "there say less about speakers never heard"
-            )
+    heard = {split: speakers["train"] & speakers.get(split, set()) for split in ("dev", "test")}
+    common = sorted(set().union(*heard.values()))
+    if common:
+        splits = " and ".join(split for split, each in heard.items() if each)
+        yield (
+            f"warning: {len(common)} speakers of train are heard in {splits} too, for example {common[0]}: scores "
+            "there say less about speakers never heard"
+        )
 
 
 def _speakers(utterances: Utterances) -> set[str]:
@@ -93,7 +94,8 @@ def _labelled_job(
         fields = sorted({name for labels in utterances.labels() for name in labels} | {"text", "phones", "speaker"})
         raise RequestError(
             f"{data}: no training utterance has {task.needs!r}, which task {task.name} needs",
-            f"fields a manifest may have here: {', '.join(fields)}",
+            f"fields there may be: {', '.join(fields)}; docs/tasks.md says what each task needs, "
+            "docs/corpora.md where a list of recordings has it",
         )
     if section.crop_seconds is not None and not task.is_pooled:
         raise RequestError(
@@ -148,7 +150,8 @@ def _require_some(data: Path, train: Utterances, dev: Utterances, rejected: Sequ
     raise RequestError(
         f"{data}: must have utterances to train on and to select checkpoints with, has {len(train)} in train "
         f"and {len(dev)} in dev"
-        + "".join(f"\n  {each.count} training utterances left out: {each.reason}" for each in rejected)
+        + "".join(f"\n  {each.count} training utterances left out: {each.reason}" for each in rejected),
+        "finetune.min_seconds and finetune.max_seconds say what is left out; speechft data stats shows what is there",
     )
 
 

@@ -12,6 +12,7 @@ from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.encoder import DEFAULT_FAMILY
 from speechft_cli.config.sections.finetune import FinetuneSection
+from speechft_cli.data.audio import require_audio
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.data.prepared import data_hash
 from speechft_cli.encoders import ENCODERS
@@ -104,6 +105,9 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
         hold_share=section.hold_share,
         end_share=strategy.end_share,
     )
+    for each in checked:
+        for utterances in (each.job.train, each.job.dev):
+            require_audio(utterances[0])  # one of each says whether the recordings were moved
     data_sha256 = data_hash(data)
     if resume_from is not None and _recorded(resume_from, "data")["sha256"] != data_sha256:
         raise RequestError(
@@ -141,7 +145,10 @@ def _units_encoder(section: FinetuneSection, base: EncoderCheckpoint, report: Re
     named = section.units.encoder
     encoder = base if named is None else read_encoder(named, base.family, report=report)
     if not encoder.is_complete:
-        raise RequestError(f"{section.units.encoder}: has weights but no configuration, so it can't be run")
+        raise RequestError(
+            f"{section.units.encoder}: has weights but no configuration, so it can't be run",
+            "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
+        )
     return encoder
 
 
@@ -159,10 +166,13 @@ def _base(config: Config, resume_from: Path | None, report: Report) -> EncoderCh
     if not base.is_complete:
         raise RequestError(
             f"{encoder.checkpoint}: has weights but no configuration, so it can't be a base",
-            "start from an s3prl converted checkpoint, or merge it with its base first",
+            "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
         )
     if resume_from is not None and _recorded(resume_from, "base")["weights_sha256"] != weights_hash(base.weights):
-        raise RequestError(f"{encoder.checkpoint}: is not the encoder that the run in {resume_from} started from")
+        raise RequestError(
+            f"{encoder.checkpoint}: is not the encoder that the run in {resume_from} started from",
+            "put that one back, or start another run: --out DIR",
+        )
     return base
 
 
@@ -192,4 +202,7 @@ def _check_same_run(config: Config, folder: Path) -> None:
     if old["seed"] != new["seed"]:
         changed.append(f"seed: was {old['seed']}, is {new['seed']}")
     if changed:
-        raise RequestError("\n".join([f"{folder}: can't be resumed with other settings", *changed]))
+        raise RequestError(
+            "\n  ".join([f"{folder}: can't be resumed with other settings", *changed]),
+            "give the old settings, or start another run: --out DIR",
+        )

@@ -107,7 +107,9 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
 def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> None:
     """Refuses formats that can't hold the encoder, filters that match nothing, and a choice among one."""
     if section.greedy is not None and len(sources.tuned) < 2:
-        raise RequestError("merge.greedy: must have at least two tuned models to choose from, got 1")
+        raise RequestError(
+            "merge.greedy: must have at least two tuned models to choose from, got 1", "--tuned PATH names another"
+        )
     problems = []
     for name in section.formats:
         try:

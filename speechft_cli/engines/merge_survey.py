@@ -131,7 +131,10 @@ def check_finite(where: str, broken: Iterable[str]) -> None:
     names = list(broken)
     if names:
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        raise SpeechftError(f"{where}: must be finite, has NaN or Inf in {', '.join(names[:_NAMES_SHOWN])}{more}")
+        raise SpeechftError(
+            f"{where}: must be finite, has NaN or Inf in {', '.join(names[:_NAMES_SHOWN])}{more}",
+            "its training diverged, or the file is damaged: take an earlier checkpoint",
+        )
 
 
 def _look(name: str, models: Sequence[Mapping[str, Array]], is_merged: bool) -> _Look:

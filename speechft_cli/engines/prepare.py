@@ -75,6 +75,8 @@ def run(config: Config, report: Report) -> Result:
         obtain(corpus.archives, root or config.data_dir, parts=parts, page=corpus.page, report=report)
     check_request(section, corpus, root)
     out = config.data_dir.absolute()
+    if any(folder.resolve() == out.resolve() for folder in section.join):
+        raise RequestError(f"{out}: is read, so it can't be written to", "--out names another folder")
     request = describe_request(section, root, seed=config.seed)
     workers = section.workers or cores()
     wanted = corpus_request(section, root or out, seed=config.seed, workers=workers)
@@ -172,11 +174,13 @@ def _check_result(result: Collation, section: PrepareSection) -> None:
     name = corpus_name(section)
     hint = "nothing was written; correct the recordings or prepare.min_seconds and max_seconds"
     if not result.utterances:
-        raise UnusableCorpusError("\n".join([f"{name}: not a single utterance can be used", *rejections(result)]), hint)
+        raise UnusableCorpusError(
+            "\n  ".join([f"{name}: not a single utterance can be used", *rejections(result)]), hint
+        )
     if section.strict and result.reasons:
         problem = f"{name}: {result.reasons.total()} utterances can't be used (strict)"
         raise UnusableCorpusError(
-            "\n".join([problem, *rejections(result)]),
+            "\n  ".join([problem, *rejections(result)]),
             f"{hint}; without --strict they are listed in {REJECTED} and left out",
         )
 

@@ -31,7 +31,7 @@ def check_request(section: PrepareSection, corpus: Corpus, root: Path | None) ->
     if section.join:
         if root is not None or section.splits:
             key = "root" if root is not None else "splits"
-            raise RequestError(f"prepare.{key}: must be absent beside prepare.join")
+            raise RequestError(f"prepare.{key}: must be absent beside prepare.join", "leave one of the two out")
     elif corpus.needs_root and (root is None or not root.exists()):
         raise RequestError(
             f"prepare.root: must be where the corpus {section.corpus!r} lies, "
@@ -46,13 +46,19 @@ def check_request(section: PrepareSection, corpus: Corpus, root: Path | None) ->
         )
     for split in section.splits:
         if split not in SPLITS:
-            raise RequestError(f"prepare.splits: {unknown_name(split, list(SPLITS))}")
+            raise RequestError(
+                f"prepare.splits: {unknown_name(split, list(SPLITS))}",
+                "ours on the left, the corpus's on the right: --splits train=PART+PART,dev=PART",
+            )
     parts = Counter(part for named in section.splits.values() for part in named)
     if twice := [part for part, times in parts.items() if times > 1]:
-        raise RequestError(f"prepare.splits: must name each part once, names {', '.join(twice)} again")
+        raise RequestError(
+            f"prepare.splits: must name each part once, names {', '.join(twice)} again", "leave it in one split"
+        )
     if section.min_seconds > section.max_seconds:
         raise RequestError(
-            f"prepare.min_seconds: must be at most max_seconds, got {section.min_seconds:g} > {section.max_seconds:g}"
+            f"prepare.min_seconds: must be at most max_seconds, got {section.min_seconds:g} > {section.max_seconds:g}",
+            "--set prepare.min_seconds=0.5 --set prepare.max_seconds=60",
         )
     if section.task is not None and trained_task(section.task, key="prepare.task").is_closed_set:
         raise RequestError(
@@ -65,7 +71,9 @@ def check_request(section: PrepareSection, corpus: Corpus, root: Path | None) ->
 def _check_split(section: PrepareSection) -> None:
     for split in section.split:
         if split not in SPLITS:
-            raise RequestError(f"prepare.split: {unknown_name(split, list(SPLITS))}")
+            raise RequestError(
+                f"prepare.split: {unknown_name(split, list(SPLITS))}", "--split train=0.8,dev=0.1,test=0.1"
+            )
     if section.split and abs(sum(section.split.values()) - 1) > 1e-6:
         raise RequestError(
             f"prepare.split: must have shares that sum to 1, sum to {sum(section.split.values()):g}",

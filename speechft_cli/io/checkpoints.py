@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,9 @@ from speechft_cli.io.arrays import Array, to_array, to_tensor
 from speechft_cli.io.inert import plain
 from speechft_cli.io.torch_archive import damaged, read_archive
 from speechft_cli.io.torch_pickle import HARMLESS, ForeignTypesError
+
+#: How files of recordings begin.
+_RECORDINGS = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"NIST_1A")
 
 
 def read_checkpoint(path: Path, *, trust: bool = False) -> dict[str, object]:
@@ -48,16 +52,35 @@ def read_arrays(path: Path, *, trust: bool = False) -> dict[str, object]:
             "the same command with --trust, which merge and convert have",
         ) from error
     except Exception as error:  # a damaged pickle can raise anything
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        if isinstance(error, zipfile.BadZipFile) or "zip archive" in first:
-            first = "it is cut short or damaged"
         raise RequestError(
-            f"{path}: must be a torch checkpoint, can't be read: {first}", "is it whole? copy or download it again"
+            f"{path}: must be a torch checkpoint, {_look(path, error)}", "is it whole? copy or download it again"
         ) from error
     if not isinstance(tree, dict):
         kind = "Tensor" if isinstance(tree, np.ndarray) else type(tree).__name__
-        raise RequestError(f"{path}: must hold a dictionary, has {kind}")
+        raise RequestError(
+            f"{path}: must hold a dictionary, has {kind}", "docs/formats.md says which checkpoints are read"
+        )
     return {str(key): plain(value) for key, value in tree.items()}
+
+
+def _look(path: Path, error: Exception) -> str:
+    """Says what a file that is no checkpoint looks like, or why it could not be read."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(200)
+    except OSError as problem:
+        return f"can't be read: {problem.strerror}"
+    if not start:
+        return "is empty"
+    if any(start.startswith(mark) for mark in _RECORDINGS):
+        return "is a recording"
+    with contextlib.suppress(UnicodeDecodeError):
+        text = start.decode("ascii").strip()
+        if text and all(each.isprintable() or each.isspace() for each in text):
+            return f"is a text that begins {text.splitlines()[0][:60]!r}"
+    first = (str(error).strip().splitlines() or [""])[0]
+    is_torn = isinstance(error, zipfile.BadZipFile | LookupError | EOFError) or "zip archive" in first or not first
+    return f"can't be read: {'it is cut short or damaged' if is_torn or 'weights_only' in first else first}"
 
 
 def check_sums(path: Path, arrays: Mapping[str, Array]) -> None:

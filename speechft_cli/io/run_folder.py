@@ -25,11 +25,14 @@ def locked(folder: Path, *, leave_nothing: bool = False) -> Iterator[None]:
     Raises:
         RequestError: Another process holds it, or the folder can't be written to.
     """
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("a+")
     except OSError as error:
-        raise RequestError(f"{folder}: must be a folder that can be written to: {error}", "choose another") from error
+        raise RequestError(
+            f"{folder}: must be a folder that can be written to: {_reason(folder, error)}", "--out names another"
+        ) from error
     with file:
         try:
             # not flock: processes that read audio would inherit it and outlive a killed parent by seconds
@@ -48,10 +51,16 @@ def locked(folder: Path, *, leave_nothing: bool = False) -> Iterator[None]:
         try:
             yield
         finally:
-            if leave_nothing:
+            if leave_nothing or (made and [each.name for each in folder.glob("*")] == [".lock"]):
                 (folder / ".lock").unlink(missing_ok=True)
                 with contextlib.suppress(OSError):
-                    folder.rmdir()
+                    for each in made or [folder]:  # those that hold something stay
+                        each.rmdir()
+
+
+def _reason(folder: Path, error: OSError) -> str:
+    in_the_way = next((each for each in (folder, *folder.parents) if each.is_file()), None)
+    return str(error.strerror) if in_the_way is None else f"{in_the_way} is a file"
 
 
 def _is_at(path: Path, file: TextIO) -> bool:
@@ -96,9 +105,11 @@ def read_run(folder: Path) -> dict[str, object]:
     try:
         run: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RequestError(f"{folder}: must be a run folder with run.json, but there is none") from None
+        raise RequestError(
+            f"{folder}: must be a run folder with run.json, but there is none", "without --resume a run begins there"
+        ) from None
     except (json.JSONDecodeError, OSError) as error:
-        raise RequestError(f"{path}: can't be read: {error}") from error
+        raise RequestError(f"{path}: can't be read: {error}", "start another run: --out DIR") from error
     return run
 
 

@@ -21,6 +21,8 @@ from speechft_cli.errors import RequestError
 from speechft_cli.tasks.base import Vocabulary
 from speechft_cli.tasks.characters import CHARACTERS, SPECIAL, WORD_BOUNDARY, normalise_text, spell_words
 
+_ARPA = "evaluate.language_model names an n-gram such as KenLM's lmplz writes, plain or gzip"
+
 
 @dataclass(frozen=True)
 class BeamSettings:
@@ -87,7 +89,7 @@ def beam_decoder(language_model: Path, settings: BeamSettings) -> Callable[[Tens
         except RuntimeError as error:  # what KenLM says of a file that is cut short or miscounted
             reason = str(error).splitlines()[-1]
             raise RequestError(
-                f"{language_model}: must be an n-gram in ARPA format, can't be read: {reason}"
+                f"{language_model}: must be an n-gram in ARPA format, can't be read: {reason}", _ARPA
             ) from error
     texts = dict(spellings)
 
@@ -119,10 +121,11 @@ def arpa_words(path: Path) -> list[str]:
                 elif is_unigram and text:
                     words.append(text.split("\t")[1].strip() if "\t" in text else text.split()[1])
     except (OSError, EOFError, UnicodeDecodeError, IndexError) as error:
-        raise RequestError(f"{path}: must be an n-gram in ARPA format, can't be read: {error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise RequestError(f"{path}: must be an n-gram in ARPA format, can't be read: {reason}", _ARPA) from error
     kept = [word for word in words if not (word.startswith("<") and word.endswith(">"))]
     if not kept:
-        raise RequestError(f"{path}: must be an n-gram in ARPA format, has no unigrams")
+        raise RequestError(f"{path}: must be an n-gram in ARPA format, has no unigrams", _ARPA)
     return kept
 
 

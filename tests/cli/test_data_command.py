@@ -63,7 +63,7 @@ def test_show_draws_the_utterances_asked_for(speechft, manifests: Path, tmp_path
 
 def test_mistakes_are_one_message_and_exit_2(speechft, manifests: Path, tmp_path: Path) -> None:
     for arguments, problem in (
-        (("stats", tmp_path / "nothing"), "must hold cuts-train.jsonl.gz, has no manifest"),
+        (("stats", tmp_path / "nothing"), "must be a folder of manifests, but there is no such folder"),
         (("show", manifests, "who"), "has no utterance who"),
     ):
         result = speechft("data", *arguments)
@@ -76,7 +76,7 @@ def test_a_recording_that_is_gone_is_named(speechft, manifests: Path, tmp_path: 
     (tmp_path / "data" / "audio" / "dev-1.wav").unlink()
     result = speechft("data", "show", tmp_path / "data", "dev-01", "--png", tmp_path / "x.png")
     assert result.exit_code == 1
-    assert "dev-1.wav: can't be read as audio" in result.stderr
+    assert "dev-1.wav: must be a recording, but there is no such file" in result.stderr
     assert not (tmp_path / "x.png").exists()
 
 

@@ -59,10 +59,10 @@ def test_every_problem_is_told_with_its_line_and_the_nearest_name(tmp_path: Path
         "sed: 1\nfinetune:\n  stepps: 10\n  learning_rate: fast\nmerge:\n  alphas: 0:1\nxyzzy: 1\n",
     )
     assert _problems(path, "evaluate.tasks=[]", **{"prepare.hours": -1.0}) == [
-        "--set: evaluate.tasks: list should have at least 1 item after validation, not 0, got []",
+        "--set: evaluate.tasks: must be a list with at least one item, got []",
         f"{path}:1: sed: unknown key; did you mean 'seed'?",
         f"{path}:3: finetune.stepps: unknown key; did you mean 'steps'?",
-        f"{path}:4: finetune.learning_rate: must be a valid number, unable to parse string as a number, got 'fast'",
+        f"{path}:4: finetune.learning_rate: must be a number, got 'fast'",
         f"{path}:6: merge.alphas: must be START:STOP:STEP, got '0:1'",
         f"{path}:7: xyzzy: unknown key; must be one of encoder, evaluate, finetune, merge, name, output_dir, prepare, "
         "seed, got 'xyzzy'",
@@ -151,9 +151,9 @@ def test_an_empty_file_is_all_defaults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("steps", "--set: must be KEY=VALUE, got 'steps'"),
-        ("=3", "--set: must be KEY=VALUE, got '=3'"),
-        ("seed=[", "--set seed: must be a YAML value, got '['"),
+        ("steps", "--set: must be KEY=VALUE, got 'steps'; for example --set finetune.steps=1000"),
+        ("=3", "--set: must be KEY=VALUE, got '=3'; for example --set finetune.steps=1000"),
+        ("seed=[", "--set seed: must be a YAML value such as 3, [1, 2] or 'a text', got '['"),
     ],
 )
 def test_a_set_that_is_no_assignment_is_refused(text: str, problem: str) -> None:

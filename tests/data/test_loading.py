@@ -34,5 +34,5 @@ def test_a_recording_that_has_gone_is_named(tmp_path: Path, workers: int) -> Non
     gone = Utterance("x", tmp_path / "gone.wav", duration=1.0, sample_rate=16_000)
     sources = [Source(Utterances.of([gone]), batch_seconds=5)]
     plan = partial(plan_updates, sources, seed=0, step=0, positions=[Position()])
-    with pytest.raises(SpeechftError, match=r"gone\.wav: can't be read as audio"):
+    with pytest.raises(SpeechftError, match=r"gone\.wav: must be a recording, but there is no such file"):
         next(load_updates(sources, plan, workers=workers))

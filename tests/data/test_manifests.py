@@ -127,7 +127,7 @@ def test_the_hash_depends_on_contents_and_splits(tmp_path: Path) -> None:
 
 def test_a_missing_manifest_names_those_that_are_there(tmp_path: Path) -> None:
     write_manifest(tmp_path, "train", [FULL])
-    with pytest.raises(RequestError, match=r"must hold cuts-test\.jsonl\.gz, has train"):
+    with pytest.raises(RequestError, match=r"must hold cuts-test\.jsonl\.gz, has only train"):
         list(read_manifest(tmp_path, "test"))
 
 

@@ -176,7 +176,7 @@ def test_exact_padding_changes_what_is_learnt_from_padded_batches_only(manifests
     [
         ({"encoder__init": None, "encoder__size": None}, "encoder.checkpoint: must name the pre-trained encoder"),
         ({"encoder__init": None, "encoder__checkpoint": "no.pt"}, "no.pt: must be a checkpoint, but there is no such"),
-        ({"finetune__data": "nowhere"}, "nowhere: must hold cuts-train.jsonl.gz, has no manifest"),
+        ({"finetune__data": "nowhere"}, "nowhere: must be a folder of manifests, but there is no such folder"),
         ({"finetune__task": "arsr"}, "got 'arsr'; did you mean 'asr'?"),
         ({"finetune__device": "cuda:99"}, "device: must be there, but 'cuda:99' is not"),
         ({"finetune__min_seconds": 50.0}, "12 training utterances left out: shorter than 50 s"),

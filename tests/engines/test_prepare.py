@@ -199,7 +199,7 @@ def test_hours_keep_the_beginning_of_each_split_in_corpus_order(tmp_path: Path) 
 def test_nothing_usable_fails_with_the_reasons_and_writes_nothing(tmp_path: Path) -> None:
     root = write_list(tmp_path / "corpus", {"audio": "gone.wav"}, {"audio": "lost.wav"})
     with pytest.raises(
-        SpeechftError, match=f"not a single utterance.*\nno such file: 2, e.g. {root}/gone.wav"
+        SpeechftError, match=f"not a single utterance.*\n  no such file: 2, e.g. {root}/gone.wav"
     ) as caught:
         run(request(root, tmp_path / "out"), ignore)
     assert caught.value.exit_code == 1

@@ -94,7 +94,7 @@ def test_manifests_become_one(data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"join": [Path("/no/such")]}, "must hold cuts-train.jsonl.gz, has no manifest"),
+        ({"join": [Path("/no/such")]}, "must be a folder of manifests, but there is no such folder"),
         ({"root": Path("/tmp")}, "prepare.root: must be absent beside prepare.join"),
         ({"split": {"train": 0.5}}, "must have shares that sum to 1, sum to 0.5"),
         ({"split": {"valid": 1.0}}, "prepare.split: must be one of dev, test, train, got 'valid'"),

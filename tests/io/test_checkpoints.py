@@ -91,7 +91,7 @@ def test_a_tensor_that_reaches_beyond_its_storage_is_refused(tmp_path: Path) -> 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint at all", b"PK\x03\x04 broken", pickle.dumps({"a": 1})])
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.pt").write_bytes(content)
-    with pytest.raises(RequestError, match=r"a\.pt: must be a torch checkpoint, can't be read"):
+    with pytest.raises(RequestError, match=r"a\.pt: must be a torch checkpoint, "):
         read_checkpoint(tmp_path / "a.pt")
 
 

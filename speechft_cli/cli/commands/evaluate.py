@@ -119,7 +119,9 @@ def label_models(models: Sequence[str]) -> dict[str, Path]:
         has_label = bool(separator) and "/" not in label  # a folder may be called lr=1
         path = Path(rest if has_label else text)
         if not label or (has_label and not rest):
-            raise RequestError(f"--model: must be PATH or LABEL=PATH, got {text!r}")
+            raise RequestError(
+                f"--model: must be PATH or LABEL=PATH, got {text!r}", "for example --model base=hubert-base"
+            )
         if not has_label:
             label = _label(path.resolve())
         if label in labelled:

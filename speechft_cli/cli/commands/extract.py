@@ -64,7 +64,9 @@ def extract(
     """Write an encoder's features of every layer."""
     numbers = parse_layers(layers) if layers is not None else ()
     if precision is _Precision.bf16 and file_format is _Format.npy:
-        raise RequestError("--precision: must be fp32 or fp16 with --format npy, which has no bf16, got bf16")
+        raise RequestError(
+            "--precision: must be fp32 or fp16 with --format npy, which has no bf16, got bf16", "--precision fp16"
+        )
     from speechft_cli.encoders.names import unambiguous
     from speechft_cli.engines import extract as engine
 
@@ -95,6 +97,8 @@ def parse_layers(text: str) -> tuple[int, ...]:
     for part in text.split(","):
         found = re.fullmatch(r"\s*(-?\d+)(?::(\d+))?\s*", part)
         if found is None or (found[2] is not None and not 0 <= int(found[1]) <= int(found[2])):
-            raise RequestError(f"--layers: must be numbers and ranges such as 0,6,-1 or 4:8, got {text!r}")
+            raise RequestError(
+                f"--layers: must be numbers and ranges such as 0,6,-1 or 4:8, got {text!r}", "default: all"
+            )
         layers += [int(found[1])] if found[2] is None else range(int(found[1]), int(found[2]) + 1)
     return tuple(layers)

@@ -43,6 +43,8 @@ def import_s3prl(
 
     if out.exists() and not force:
         raise RequestError(f"{out}: must not exist, but does", "--force overwrites it, -o writes another file")
+    if not source.exists():
+        raise RequestError(f"{source}: must be a config of s3prl, but there is no such file", "check the path")
     tree, lines = read_yaml(source)
     left: Mapping[str, str] = {}
     if is_reference(tree):

@@ -143,5 +143,6 @@ def _refuse(found: Sequence[str], places: Mapping[str, str]) -> None:
             [
                 f"{places[key]}: {problem}" if key in places else problem
                 for key, problem in zip(keys, found, strict=True)
-            ]
+            ],
+            "speechft config schema shows every key",
         )

@@ -115,7 +115,7 @@ def parse_splits(text: str) -> dict[str, list[str]]:
                 f"--splits: must be NAME=PART+PART,…, got {item!r}", "--splits train=train-clean-100,dev=dev-clean"
             )
         if name in splits:
-            raise RequestError(f"--splits: must name {name!r} once, got it twice; join its parts with +")
+            raise RequestError(f"--splits: must name {name!r} once, got it twice", f"{name}=PART+PART joins parts")
         splits[name] = parts.split("+")
     return splits
 

@@ -33,7 +33,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
         if line.split in names:
             yield names[line.split], line.utterance
     if not there:
-        raise RequestError(f"{path}: must list at least one recording, is empty")
+        raise RequestError(f"{path}: must list at least one recording, is empty", "docs/corpora.md shows a list")
     if missing := [value for value in names if splits and value not in there]:
         raise RequestError(
             f"{path}: must have the splits {', '.join(missing)}, has {', '.join(sorted(there))}",
@@ -50,7 +50,10 @@ def _find_list(root: Path) -> Path:
     for name in _NAMES:
         if (root / name).is_file():
             return root / name
-    raise RequestError(f"{root}: must be a .jsonl or .csv file, or hold {' or '.join(_NAMES)}, has neither")
+    raise RequestError(
+        f"{root}: must be a .jsonl or .csv file, or hold {' or '.join(_NAMES)}, has neither",
+        "docs/corpora.md shows a list",
+    )
 
 
 def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[Line]:
@@ -79,7 +82,10 @@ def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[Line]:
             if not problems:
                 yield line
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise RequestError(f"{path}: must be a UTF-8 text file: {error}") from error
+        reason = "is something else" if isinstance(error, UnicodeDecodeError) else error
+        raise RequestError(
+            f"{path}: must be a UTF-8 text file: {reason}", "--root names a .jsonl or .csv list of recordings"
+        ) from error
     if problems:
         rest = [f"… and {more} more lines"] if more else []
         raise RequestError("\n".join(problems + rest), "correct the lines; nothing was written")

@@ -154,7 +154,8 @@ def _resolve(path: Path) -> Path:
                 return path / inside
         raise RequestError(
             f"{path}: must be a checkpoint file, a run folder with best/encoder.pt, a folder with encoder.pt, or a "
-            f"Hugging Face folder with {huggingface.CONFIG}"
+            f"Hugging Face folder with {huggingface.CONFIG}",
+            "name the file itself; speechft list checkpoints shows the encoders that need no file",
         )
     if not path.exists():
         raise RequestError(f"{path}: must be a checkpoint, but there is no such file", meant(path))

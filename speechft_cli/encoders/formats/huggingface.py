@@ -136,7 +136,10 @@ def _family(config: Mapping[str, object], where: Path) -> tuple[EncoderFamily, H
     homes = {family.home.model_type: (family, family.home) for family in all_families() if family.home is not None}
     model_type = str(config.get("model_type"))
     if model_type not in homes:
-        raise RequestError(f"{where}: model_type must be one of {', '.join(homes)}, got {model_type!r}")
+        raise RequestError(
+            f"{where}: model_type must be one of {', '.join(homes)}, got {model_type!r}",
+            "speechft list encoders says more of the families",
+        )
     return homes[model_type]
 
 
@@ -154,7 +157,9 @@ def _read_weights(folder: Path, *, trust: bool) -> tuple[dict[str, Array], Path]
             # the name of a part is somebody else's word: only files of this folder are read
             tensors |= _read_part(folder / Path(part).name, trust=trust)
         return tensors, folder / name
-    raise RequestError(f"{folder}: must have weights beside {CONFIG}: one of {', '.join(WEIGHT_FILES)}")
+    raise RequestError(
+        f"{folder}: must have weights beside {CONFIG}: one of {', '.join(WEIGHT_FILES)}", "download them too"
+    )
 
 
 def _read_part(path: Path, *, trust: bool) -> dict[str, Array]:
