@@ -90,9 +90,7 @@ def _docstrings(group: str, documented: object, thing: object) -> str:
 
 
 def _example(group: str, name: str, thing: object) -> str:
-    from speechft_cli.tasks.qbe import QueryByExample  # brings torch, which lists do without
-
-    example = _EXAMPLES["probes" if isinstance(thing, QueryByExample) else group].format(name=name)
+    example = _EXAMPLES[group if getattr(thing, "is_trained", True) else "probes"].format(name=name)
     return example if getattr(thing, "needs_root", True) else example.replace(" --root FOLDER", "")
 
 

@@ -24,7 +24,6 @@ from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.labels import with_label
 from speechft_cli.tasks.presets import PRESETS
 from speechft_cli.tasks.presets.base import ProbePlan
-from speechft_cli.tasks.qbe import QueryByExample
 
 if TYPE_CHECKING:
     from speechft_cli.tasks import AnyTask
@@ -128,7 +127,7 @@ def _folds(
         field=task.needs,
         is_closed_set=task.is_closed_set,
         normalise=task.normalise,
-        is_of=task.is_of if isinstance(task, QueryByExample) else lambda *_: True,
+        is_of=(lambda *_: True) if task.is_trained else task.is_of,
         most=most,
     )
     return None, {"": splits}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,25 +10,19 @@ import torch
 
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.evaluate import EvaluateSection
-from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import data_hash
 from speechft_cli.data.utterance import Utterance
-from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.encoders.local import recorded_path
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
-from speechft_cli.engines.evaluate_grid import grid_candidates
+from speechft_cli.engines.evaluate_encoders import family_of, find_candidates, loaded_hash, of_one_lineage
 from speechft_cli.engines.evaluate_jobs import probe_jobs
 from speechft_cli.engines.lineage import target_tasks
 from speechft_cli.engines.ranks import own_device
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Note, Report
-from speechft_cli.io.hashes import weights_hash
-from speechft_cli.io.run_folder import read_run
-from speechft_cli.probing.candidates import BASE, TUNED, Candidate, build_candidate, named, of_experiment
+from speechft_cli.probing.candidates import BASE, Candidate
 from speechft_cli.probing.features import Keeping
 from speechft_cli.probing.job import ProbeJob
 from speechft_cli.registry import unknown_name
@@ -36,7 +30,6 @@ from speechft_cli.reporting.superb import CONSTANTS
 from speechft_cli.reporting.superb.own import read_constants
 from speechft_cli.reporting.superb.score import Constants
 from speechft_cli.tasks import TASKS
-from speechft_cli.tasks.qbe import QBE
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -125,22 +118,23 @@ def read_request(config: Config, report: Report) -> Request:
         f"evaluate.learning_rates.{task}: must not be empty" for task, r in section.learning_rates.items() if not r
     ]
     problems += [
-        f"evaluate.{key}.{QBE.name}: must be of a task with probes; {QBE.name} has none"
+        f"evaluate.{key}.{name}: must be of a task with probes; {name} has none"
         for key in ("steps", "learning_rates", "folds")
-        if QBE.name in asked[key]
+        for name in asked[key]
+        if name in TASKS and not TASKS.get(name).is_trained
     ]
     if problems:
         raise ConfigError(problems, "speechft list tasks shows every task")
-    candidates = _candidates(config, section, report)
-    family = _family(config, candidates, report)
+    candidates = find_candidates(config, section, report)
+    family = family_of(config, candidates, report)
     data = section.data or config.data_dir
     if not available_splits(data):
         list(read_manifest(data, "train"))  # says what is missing and how to make it
     jobs = () if section.drift_only else probe_jobs(data, section, names, seed=config.seed, report=report)
     base = next((each.path for each in candidates if each.label == BASE and each.baseline is None), None)
-    hashes = {each.label: _loaded_hash(each, family, base, section.crop_seconds, report) for each in candidates}
+    hashes = {each.label: loaded_hash(each, family, base, section.crop_seconds, report) for each in candidates}
     if not section.models and not section.interpolate:
-        candidates = _of_one_lineage(candidates, hashes, report)
+        candidates = of_one_lineage(candidates, hashes, report)
     target, target_source = target_tasks(config, candidates)
     _warn_of_known_labels(jobs, target, report)
     return Request(
@@ -182,24 +176,6 @@ def _warn_of_known_labels(jobs: Sequence[ProbeJob], target: Sequence[str], repor
             )
 
 
-def _loaded_hash(
-    candidate: Candidate, family: EncoderFamily | None, base: Path | None, crop: float | None, report: Report
-) -> str:
-    """Returns the hash of an encoder's weights as they load.
-
-    Raises:
-        RequestError: It does not load, or makes no frame of a crop.
-    """
-    device = torch.device("cpu")
-    encoder = build_candidate(candidate, family, base=base, device=device, exact_padding=False, report=report)
-    if crop is not None and encoder.framing.count(int(crop * SAMPLE_RATE)) == 0:
-        raise RequestError(
-            f"evaluate.crop_seconds: must be long enough for a frame of {encoder.kind}, got {crop:g}",
-            "a second or more",
-        )
-    return weights_hash(encoder.weights())
-
-
 def _drift(section: EvaluateSection, data: Path, candidates: Sequence[Candidate]) -> tuple[Utterance, ...]:
     """Returns what drift is measured on; nothing when it is not wanted or there is nothing to compare.
 
@@ -224,72 +200,3 @@ def _drift(section: EvaluateSection, data: Path, candidates: Sequence[Candidate]
             "evaluate.drift_seconds: must be more than 0 when nothing but drift is measured, got 0", "60 is usual"
         )
     return tuple(drift_utterances(data, section.drift_seconds)) if is_possible and section.drift_seconds else ()
-
-
-def _of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], report: Report) -> list[Candidate]:
-    """Leaves out what was merged from another base or tuned encoder than those of the experiment, and says so."""
-    kept = []
-    for each in candidates:
-        strange = [
-            label
-            for label in (BASE, TUNED)
-            if each.alpha is not None and label in hashes and hashes[label] not in each.merged_from.get(label, ())
-        ]
-        if strange:
-            text = f"was merged from another {' and another '.join(strange)} encoder than this experiment's"
-            report(Note(f"{each.path}: {text}, so it is left out; speechft merge makes it anew", important=True))
-        else:
-            kept.append(each)
-    return kept
-
-
-def _family(config: Config, candidates: Sequence[Candidate], report: Report) -> EncoderFamily | None:
-    """Returns the family that the config names, else that of the first encoder in a file: they must all be of one.
-
-    Baselines are of none.
-    """
-    if config.encoder is not None and config.encoder.family is not None:
-        return ENCODERS.get(config.encoder.family)
-    pretrained = [each for each in candidates if each.baseline is None]
-    first = next((each for each in pretrained if each.make is None), None)
-    return None if first is None else read_encoder(first.path, report=report).family
-
-
-def _candidates(config: Config, section: EvaluateSection, report: Report) -> list[Candidate]:
-    models = [named(label, path, seed=config.seed) for label, path in section.models.items()]
-    if section.interpolate:
-        found = grid_candidates(config, report)
-        twice = sorted({each.label for each in found} & section.models.keys())
-        if twice:
-            raise RequestError(
-                f"evaluate.models: must have other labels than the grid's, got {', '.join(twice)}", "--model LABEL=PATH"
-            )
-        return [*found, *models]
-    if models:
-        return models
-    merge = config.merge
-    base = (merge.base if merge else None) or (config.encoder.checkpoint if config.encoder else None)
-    if base is None and (config.run_dir / "run.json").is_file():
-        begun = read_run(config.run_dir).get("base")
-        base = recorded_path(begun) if isinstance(begun, dict) and begun.get("path") else None
-    has_run = (config.run_dir / "best" / "encoder.pt").is_file()
-    tuned = list(merge.tuned) if merge and merge.tuned else [config.run_dir] if has_run else []
-    file_name = merge.file_name if merge else "encoder.pt"
-    found = of_experiment(base=base, tuned=tuned, merged=config.merge_dir, file_name=file_name)
-    missing = [
-        what
-        for what, is_there in (
-            ("base encoder (merge.base, encoder.checkpoint)", base is not None),
-            (f"tuned encoder ({config.run_dir / 'best' / 'encoder.pt'})", bool(tuned)),
-            (f"merged encoder ({config.merge_dir})", any(each.alpha is not None for each in found)),
-        )
-        if not is_there
-    ]
-    if not found:
-        raise RequestError(
-            "evaluate.models: must name encoders when there is no experiment; no " + ", no ".join(missing),
-            "speechft evaluate --model LABEL=PATH --task sid --data DIR --out DIR",
-        )
-    for what in missing:
-        report(Note(f"nothing to evaluate as {what}"))
-    return found

@@ -15,7 +15,6 @@ from speechft_cli.probing.pooled import PooledExamples, predict_pooled, train_po
 from speechft_cli.probing.probe import Trained
 from speechft_cli.probing.search import evaluate_search
 from speechft_cli.probing.sweep import Swept, Train, sweep_learning_rates
-from speechft_cli.tasks.qbe import QueryByExample
 
 
 def evaluate(job: ProbeJob, encoders: Mapping[str, Features], *, device: torch.device, report: Report) -> list[Outcome]:
@@ -32,7 +31,7 @@ def evaluate(job: ProbeJob, encoders: Mapping[str, Features], *, device: torch.d
     """
     if job.task.is_pooled:
         return _evaluate_pooled(job, encoders, device=device, report=report)
-    alone = evaluate_search if isinstance(job.task, QueryByExample) else _evaluate_frames
+    alone = _evaluate_frames if job.task.is_trained else evaluate_search
     return [alone(job, label, features, device=device, report=report) for label, features in encoders.items()]
 
 

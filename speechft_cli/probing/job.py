@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from speechft_cli.data.task_splits import TaskSplits
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.probing.encoding import Batching, crop_middle, stretch_name
 from speechft_cli.probing.frames import Predict
 from speechft_cli.probing.sweep import Swept
-from speechft_cli.tasks.base import Task
-from speechft_cli.tasks.qbe import QueryByExample
+
+if TYPE_CHECKING:
+    from speechft_cli.tasks import AnyTask
+    from speechft_cli.tasks.base import Task
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class ProbeJob:
         precision: Of hidden states; of no concern to utterance tasks, whose vectors are always fp32.
     """
 
-    task: Task | QueryByExample
+    task: AnyTask
     preset: str
     reading: Reading | None
     folds: Mapping[str, TaskSplits]
@@ -101,14 +104,14 @@ class ProbeJob:
         """Returns the normalised targets of a split of its only fold; of queries what they are scored against."""
         task = self.task
         targets = [task.normalise(each.target(task.needs) or "") for each in self.splits.splits[split]]
-        if isinstance(task, QueryByExample) and split != "train":
+        if not task.is_trained and split != "train":
             return task.references(targets, self.targets("train"))
         return targets
 
     @property
     def trained(self) -> Task:
         """The task, where probes are trained on it."""
-        assert not isinstance(self.task, QueryByExample)
+        assert self.task.is_trained
         return self.task
 
 

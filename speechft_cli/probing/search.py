@@ -15,7 +15,6 @@ from speechft_cli.probing.features import Features
 from speechft_cli.probing.job import Outcome, ProbeJob
 from speechft_cli.probing.matching import Normaliser, pad, query_costs
 from speechft_cli.probing.sweep import Swept
-from speechft_cli.tasks.qbe import QueryByExample
 
 #: Frames of documents that are searched at once, padding included.
 _FRAMES = 8192
@@ -35,7 +34,7 @@ def evaluate_search(job: ProbeJob, label: str, features: Features, *, device: to
         SpeechftError: A recording can't be read.
     """
     task = job.task
-    assert isinstance(task, QueryByExample)
+    assert not task.is_trained
     documents = job.heard("train")
     references = {split: job.targets(split) for split in ("dev", "test")}
 

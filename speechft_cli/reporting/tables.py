@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from speechft_cli.events import Table
@@ -10,6 +11,8 @@ from speechft_cli.reporting.scores import Score
 from speechft_cli.tasks.base import Metric
 
 _ARROWS = {"higher": "↑", "lower": "↓"}
+#: A figure, an interval, a share, or several figures: digits first, and no letters, as a hash has them.
+_NUMBER = re.compile(r"[-+−]?\d[-+−\d.,%±e ]*")
 _GAP = 2  # between the columns of a console table
 _MARK = 2  # beside the best of a column on a console
 
@@ -82,7 +85,7 @@ def markdown_table(table: Table) -> str:
 def is_numeric(table: Table, column: int) -> bool:
     """Whether a column holds numbers, which stand right; the first one never does."""
     cells = [row[column] for row in table.rows if row[column]]
-    return column > 0 and all(cell[0] in "0123456789+-−" for cell in cells)
+    return column > 0 and all(_NUMBER.fullmatch(cell) for cell in cells)
 
 
 def escaped(text: str) -> str:

@@ -88,10 +88,8 @@ def trained_task(name: str, *, key: str) -> Task:
     Raises:
         RequestError: There is no such task, or nothing is trained for it.
     """
-    from speechft_cli.tasks.qbe import QueryByExample
-
     task = TASKS.get(name)
-    if isinstance(task, QueryByExample):
+    if not task.is_trained:
         raise RequestError(
             f"{key}: must be a task that something is trained for, got {name!r}, which only compares features",
             f"speechft evaluate --task {name} scores encoders by it",

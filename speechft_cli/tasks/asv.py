@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ class SpeakerVerification:
     name: str = "asv"
     needs: str = "speaker+id+trials?"
     metrics: tuple[Metric, ...] = (Metric("eer", "EER", "%", "lower"),)
+    is_trained: Literal[True] = True
     is_pooled: bool = False
     is_closed_set: bool = False
     probe_steps: int = 2_000

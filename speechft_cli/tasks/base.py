@@ -77,6 +77,11 @@ class Task(Protocol):
         ...
 
     @property
+    def is_trained(self) -> Literal[True]:
+        """That it has a head to train; the other kind of task, `QueryByExample`, only compares features."""
+        ...
+
+    @property
     def is_pooled(self) -> bool:
         """Whether the head is linear in mean-pooled features, so that one vector per layer and utterance is enough."""
         ...

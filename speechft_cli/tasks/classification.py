@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,7 @@ class Classification:
         needs: The manifest field of each slot, joined by `+`: `speaker` is one slot, `action+object+location` three.
         metrics: Only accuracy.
         is_closed_set: Whether every class of dev and test must occur in train.
+        is_trained: It has a head.
         is_pooled: Its head is linear in mean-pooled features.
         probe_steps: Optimizer updates of a probe.
         probe_learning_rates: What a probe tries.
@@ -32,6 +34,7 @@ class Classification:
     needs: str
     metrics: tuple[Metric, ...]
     is_closed_set: bool = False
+    is_trained: Literal[True] = True
     is_pooled: bool = True
     probe_steps: int = 1_000
     probe_learning_rates: tuple[float, ...] = (1e-1, 1e-2, 1e-3)

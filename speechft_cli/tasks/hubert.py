@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +30,7 @@ class MaskedPrediction:
     name: str = "hubert"
     needs: str = "units"
     metrics: tuple[Metric, ...] = (Metric("unit_acc", "unit acc", "%", "higher"),)
+    is_trained: Literal[True] = True
     is_pooled: bool = False
     is_closed_set: bool = False
     probe_steps: int = 2_000

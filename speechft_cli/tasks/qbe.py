@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ class QueryByExample:
     name: str = "qbe"
     needs: str = "query?+terms?+text?"
     metrics: tuple[Metric, ...] = (Metric("mtwv", "MTWV", "%", "higher"),)
+    is_trained: Literal[False] = False
     is_pooled: bool = False
     is_closed_set: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +37,7 @@ class SpeakerDiarization:
     name: str = "sd"
     needs: str = "segments+duration"
     metrics: tuple[Metric, ...] = (Metric("der", "DER", "%", "lower"),)
+    is_trained: Literal[True] = True
     is_pooled: bool = False
     is_closed_set: bool = False
     probe_steps: int = 2_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -52,6 +53,7 @@ class Transcription:
     probe_learning_rates: tuple[float, ...]
     glance: Glance | None = None
     probe_steps: int = 2_000
+    is_trained: Literal[True] = True
     is_pooled: bool = False
     is_closed_set: bool = False
 

@@ -1,6 +1,6 @@
 from speechft_cli.events import Table
-from speechft_cli.reporting.scores import Score
-from speechft_cli.reporting.tables import markdown_table, score_table
+from speechft_cli.reporting.scores import Fold, Score
+from speechft_cli.reporting.tables import fold_tables, is_numeric, markdown_table, score_table
 from tests.reporting.test_scores import score
 
 
@@ -45,3 +45,27 @@ def test_a_single_encoder_is_not_the_best_of_anything() -> None:
 def test_markdown_marks_the_best_and_escapes_bars() -> None:
     table = Table("t", ("encoder", "acc"), (("a|b", "1.00"), ("c", "2.00")), frozenset({(1, 1)}))
     assert markdown_table(table) == "| encoder | acc |\n| --- | ---: |\n| a\\|b | 1.00 |\n| c | **2.00** |"
+
+
+def test_a_column_of_figures_stands_right_and_one_of_hashes_or_names_does_not() -> None:
+    columns = {
+        "figures": (("48.75 ± 15.88", "25.16%", "+0.00", "-1.8e-05", "", "0.1, 0.01"), True),
+        "hashes that begin with a digit": (("48f9fae5", "994e595d"), False),
+        "names": (("16 kHz", "3"), False),
+    }
+    for name, (cells, expected) in columns.items():
+        table = Table("", ("encoder", name), tuple(("base", cell) for cell in cells))
+        assert is_numeric(table, 1) == expected, name
+        assert not is_numeric(Table("", ("seconds",), (("1",),)), 0)
+
+
+def test_folds_stand_beside_each_other_with_their_mean() -> None:
+    def fold(name: str, *values: float) -> Fold:
+        return Fold(name, values, 0.1, (), False, (), 8)
+
+    folds = (fold("01", 60.0, 70.0), fold("02", 50.0, 40.0))
+    others = {"task": "er", "title": "ER acc", "value": 55.0, "folds": folds}
+    (table,) = fold_tables([score(), score(**others), score(split="dev", **others)], split="test")
+    assert table == Table(
+        "er by fold, ER acc % ↑", ("encoder", "fold 01", "fold 02", "mean"), (("base", "65.00", "45.00", "55.00"),)
+    )

@@ -8,7 +8,6 @@ import torch
 from speechft_cli.errors import RequestError
 from speechft_cli.tasks import TASKS, trained_task
 from speechft_cli.tasks.base import Task
-from speechft_cli.tasks.qbe import QueryByExample
 
 TARGETS = {
     "text": ["ONE TWO", "THREE"],
@@ -30,7 +29,7 @@ PERFECT = {
 
 
 #: `qbe` compares features and has no head.
-TRAINED = [name for name in TASKS if not isinstance(TASKS.get(name), QueryByExample)]
+TRAINED = [name for name in TASKS if TASKS.get(name).is_trained]
 
 
 @pytest.fixture(params=TRAINED)

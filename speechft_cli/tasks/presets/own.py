@@ -15,9 +15,7 @@ _QUICK_MOST = (500, 200)
 
 
 def _default(task: AnyTask) -> ProbePlan:
-    from speechft_cli.tasks.qbe import QueryByExample  # whoever has a task has imported torch already
-
-    if isinstance(task, QueryByExample):
+    if not task.is_trained:
         return NOTHING_TRAINED
     return ProbePlan(
         steps=task.probe_steps,
