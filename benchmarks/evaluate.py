@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy
 
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.merging.linear import Linear
@@ -209,11 +209,11 @@ def grid(folder: Path) -> None:
     encode_once(base, splits, folder / "single", "base", Waveforms(budget=0))
     one = clock.seconds()
     clock = Clock()
-    plan = plan_merge(base.weights, [("tuned", tuned.weights)], is_kept=family.is_kept)
-    weights_at = draw(Linear(), base.weights, [tuned.weights], plan)
+    plan = plan_merge(base.arrays, [("tuned", tuned.arrays)], is_kept=family.is_kept)
+    weights_at = draw(Linear(), base.arrays, [tuned.arrays], plan)
     read = Waveforms(budget=2**30)
     found = [
-        encode_once(base.with_weights(weights_at(number / 20)), splits, folder / "all", f"{number}", read)
+        encode_once(base.with_weights(Tensors(weights_at(number / 20))), splits, folder / "all", f"{number}", read)
         for number in range(21)
     ]
     encoding = clock.seconds()
