@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from speechft_cli.data.utterance import SPLIT_NAMES, Utterance
 
@@ -24,6 +25,8 @@ FIELDS = {
     "licence": ("licence", "license"),
     "split": ("split",),
 }
+#: Fields that are times → the least they may be [s].
+_LEAST = {"start": 0.0, "duration": 1e-3}
 _TASK_SPLIT = "split_"
 
 
@@ -40,12 +43,14 @@ class _Layout:
     """What the fields of a line are; the lines of a list have few different layouts.
 
     Attributes:
-        names: Our field → its name here, of those that are there.
+        texts: (our field, its name here) of the fields of text that are there.
+        seconds: (our field, its name here, its least value) of the times that are there.
         labels: Names of the labels.
         task_splits: Names of the fields that hold a task's split.
     """
 
-    names: Mapping[str, str]
+    texts: tuple[tuple[str, str], ...]
+    seconds: tuple[tuple[str, str, float], ...]
     labels: tuple[str, ...]
     task_splits: tuple[str, ...]
 
@@ -56,48 +61,11 @@ def _layout(fields: tuple[str, ...]) -> _Layout:
     names = {ours: theirs[0] for ours, theirs in there.items() if theirs}
     others = [name for name in fields if name not in names.values()]
     return _Layout(
-        names,
+        tuple((ours, name) for ours, name in names.items() if ours not in _LEAST),
+        tuple((ours, names[ours], least) for ours, least in _LEAST.items() if ours in names),
         tuple(name for name in others if not name.startswith(_TASK_SPLIT)),
         tuple(name for name in others if name.startswith(_TASK_SPLIT)),
     )
-
-
-class _Fields:
-    """The fields of one line, and what is wrong with them so far."""
-
-    def __init__(self, fields: Mapping[str, object]) -> None:
-        self.values = fields
-        self.layout = _layout(tuple(fields))
-        self.names = self.layout.names
-        self.problems: list[str] = []
-
-    def text(self, field: str) -> str | None:
-        """Returns a text field, None when absent; whole numbers are taken as text."""
-        name = self.names.get(field)
-        if name is None:
-            return None
-        value = self.values[name]
-        if isinstance(value, str):
-            return value or None
-        if value is None or is_text(value):
-            return None if value is None else str(value)
-        self.problems.append(f"{name}: must be text, got {value!r}")
-        return None
-
-    def seconds(self, field: str, *, least: float) -> float:
-        """Returns a time [s] above or at `least`, 0 when absent."""
-        name = self.names.get(field)
-        value = None if name is None else self.values[name]
-        if value is None or value == "":
-            return 0.0
-        try:
-            number = float(value) if isinstance(value, str | int | float) and value is not True else math.nan
-        except ValueError:
-            number = math.nan
-        if math.isfinite(number) and number >= least:
-            return number
-        self.problems.append(f"{name}: must be a number of seconds{' above 0' if least else ''}, got {value!r}")
-        return 0.0
 
 
 def is_text(value: object) -> bool:
@@ -115,49 +83,65 @@ def parse_line(fields: Mapping[str, object], folder: Path) -> Line:
     Raises:
         ValueError: The line is wrong; the message lists everything that is.
     """
-    known = _Fields(fields)
-    audio = known.text("audio")
-    if audio is None and not known.problems:
-        known.problems.append(f"must have one of the fields {', '.join(FIELDS['audio'])}")
-    start = known.seconds("start", least=0.0)
-    utterance = Utterance(
-        id=known.text("id") or _name(audio or "", start),
-        audio=folder / (audio or ""),
-        start=start,
-        duration=known.seconds("duration", least=1e-3),
-        text=known.text("text"),
-        phones=known.text("phones"),
-        speaker=known.text("speaker"),
-        language=known.text("language"),
-        licence=known.text("licence"),
-        labels=_labels(known),
-        task_splits=_task_splits(known),
-    )
-    split = known.text("split") or "train"
-    if known.problems:
-        raise ValueError("; ".join(known.problems))
-    return Line(split, utterance)
+    layout = _layout(tuple(fields))
+    problems: list[str] = []
+    known: dict[str, Any] = {}
+    for field, name in layout.texts:
+        value = fields[name]
+        if isinstance(value, str):
+            if value:
+                known[field] = value
+        elif is_text(value):
+            known[field] = str(value)
+        elif value is not None:
+            problems.append(f"{name}: must be text, got {value!r}")
+    for field, name, least in layout.seconds:
+        known[field] = _seconds(name, fields[name], least, problems)
+    if layout.labels:
+        known["labels"] = _labels(layout, fields)
+    if layout.task_splits:
+        known["task_splits"] = _task_splits(layout, fields, problems)
+    audio = known.pop("audio", None)
+    if audio is None and not problems:
+        problems.append(f"must have one of the fields {', '.join(FIELDS['audio'])}")
+    if problems:
+        raise ValueError("; ".join(problems))
+    split = known.pop("split", "train")
+    name = known.pop("id", None) or _name(audio, known.get("start", 0.0))
+    return Line(split, Utterance(name, folder / audio, **known))
+
+
+def _seconds(name: str, value: object, least: float, problems: list[str]) -> float:
+    """Returns a time [s] above or at `least`, 0 when absent."""
+    if value is None or value == "":
+        return 0.0
+    try:
+        number = float(value) if isinstance(value, str | int | float) and value is not True else math.nan
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number) and number >= least:
+        return number
+    problems.append(f"{name}: must be a number of seconds{' above 0' if least else ''}, got {value!r}")
+    return 0.0
 
 
 def _name(audio: str, start: float) -> str:
-    name = os.path.splitext(os.path.normpath(audio))[0] if audio else ""  # noqa: PTH122  # a Path costs five times as much
+    name = os.path.splitext(os.path.normpath(audio))[0]  # noqa: PTH122  # a Path costs five times as much
     return f"{name}@{start:g}" if start else name
 
 
-def _labels(known: _Fields) -> dict[str, str]:
-    if not known.layout.labels:
-        return {}
-    values = ((name, known.values[name]) for name in known.layout.labels)
+def _labels(layout: _Layout, fields: Mapping[str, object]) -> dict[str, str]:
+    values = ((name, fields[name]) for name in layout.labels)
     return {name: str(value) for name, value in values if value != "" and is_text(value)}
 
 
-def _task_splits(known: _Fields) -> dict[str, str]:
+def _task_splits(layout: _Layout, fields: Mapping[str, object], problems: list[str]) -> dict[str, str]:
     """Returns task → split; an empty field means that the task leaves the utterance out."""
     found = {}
-    for name in known.layout.task_splits:
-        value = known.values[name]
+    for name in layout.task_splits:
+        value = fields[name]
         if value is not None and value != "" and value not in SPLIT_NAMES:
-            known.problems.append(f"{name}: must be one of {', '.join(SPLIT_NAMES)}, or empty, got {value!r}")
+            problems.append(f"{name}: must be one of {', '.join(SPLIT_NAMES)}, or empty, got {value!r}")
         else:
             found[name.removeprefix(_TASK_SPLIT)] = SPLIT_NAMES.get(str(value), "")
     return found
