@@ -22,8 +22,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from speechft_cli.data.blocks import make_block
 from speechft_cli.data.columns import Row
-from speechft_cli.data.manifests import manifest_writer
+from speechft_cli.data.manifests import audio_inside, manifest_writer
 
 SAMPLE_RATE = 16_000
 #: Length of a recording [s].
@@ -41,6 +42,7 @@ def make_manifests(folder: Path, count: int) -> None:
     words = [WORDS[each] for each in random.integers(len(WORDS), size=2000)]
     spelt = [PHONES[each] for each in random.integers(len(PHONES), size=2000)]
     for split, size in (("train", count), ("dev", 10)):
+        rows: list[Row] = []
         with manifest_writer(folder, split) as add:
             for number in range(size):
                 seconds = float(np.round(random.uniform(2, 16), 3))
@@ -52,7 +54,10 @@ def make_manifests(folder: Path, count: int) -> None:
                 of = (text, None, phones, f"speaker{number % min(2000, -(-count // 10))}", "en", None, None, None)
                 name = f"{split}-{number:08}"
                 audio = str((folder / f"{number % 10}.wav").resolve())
-                add(Row(start, seconds, SAMPLE_RATE, 0, 0, name, audio, *of))
+                rows.append(Row(start, seconds, SAMPLE_RATE, 0, 0, name, audio, *of))
+                if len(rows) == 1024 or number == size - 1:
+                    add(make_block(split, rows, audio_inside(folder)))
+                    rows.clear()
 
 
 def start(data: Path, out: Path, task: str, workers: int, began: float) -> dict[str, float]:

@@ -12,13 +12,13 @@ import torch
 
 from speechft_cli.config.load import load_config
 from speechft_cli.config.schema import Config
-from speechft_cli.data.manifests import write_manifest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.encoders.s3prl import random_checkpoint
+from tests.manifest_files import write_manifest
 
 SAMPLE_RATE = 16_000
 WORDS = ("ONE", "TWO", "THREE", "FOUR")

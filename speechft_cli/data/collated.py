@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from speechft_cli.data.blocks import Sums
 from speechft_cli.data.inspection import Bad
 from speechft_cli.data.utterance import SPLITS, Seconds
 
@@ -20,6 +21,13 @@ class SplitFacts:
     sample_rates: set[int] = field(default_factory=set)
     rejected: int = 0
     beyond_hours: int = 0
+
+    def add(self, sums: Sums) -> None:
+        """Adds what was written."""
+        self.utterances += sums.utterances
+        self.seconds += sums.seconds
+        self.speakers |= sums.speakers
+        self.sample_rates |= sums.sample_rates
 
 
 @dataclass

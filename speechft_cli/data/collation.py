@@ -8,20 +8,21 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from speechft_cli.data.blocks import Sums
 from speechft_cli.data.collated import Collation
 from speechft_cli.data.columns import Row
 from speechft_cli.data.duplicates import Entry, Looks, find_duplicates
 from speechft_cli.data.external_sort import ExternalSort
 from speechft_cli.data.inspection import Bad, Beyond, unpack_verdicts
+from speechft_cli.data.look_alikes import LookAlikes
 from speechft_cli.data.spools import Rejections, Spool, parse_entry
 from speechft_cli.data.sweep import Fill
 
-#: Takes a row of a split; closing it makes the manifest.
-AddRow = Callable[[Row], None]
-#: Makes the writer of a split's manifest.
-OpenManifest = Callable[[str], contextlib.AbstractContextManager[AddRow]]
-
-
+#: Writes manifests from (split, verdicts), sorted by id, and yields what each of them adds to its split.
+WriteManifests = Callable[[Iterable[tuple[str, bytes]]], Iterable[tuple[str, Sums]]]
 #: Reads (split, row) of all utterances that are left, from the start.
 ReadRows = Callable[[], Iterator[tuple[str, Row]]]
 #: Says which split an utterance goes to, or why it can't be used: reason and detail.
@@ -37,7 +38,7 @@ def collate(
     hours: float | None,
     keep_duplicates: bool = False,
     checks: Iterable[Check] = (),
-    open_manifest: OpenManifest,
+    write: WriteManifests,
     rejected: Path,
 ) -> Collation:
     """Writes manifests sorted by id and the list of what was rejected, in corpus order.
@@ -48,7 +49,7 @@ def collate(
         hours: Most of each split [h], in corpus order; None for all.
         keep_duplicates: Whether utterances with the same audio stay.
         checks: Further checks, in order; each sees what the ones before it left.
-        open_manifest: Makes the writer of a split.
+        write: Writes the manifests.
         rejected: Where the list goes.
     """
     result = Collation()
@@ -62,11 +63,13 @@ def collate(
 
         bad = Rejections(result, sort())
         by_id, by_audio = sort(), sort()
-        _sort(verdicts, hours, result, bad, by_id, by_audio)
+        looks = LookAlikes(spool())
+        _sort(verdicts, hours, result, bad, by_id, looks)
         entries = Spool(spool())
         repeated = entries.write_unique(by_id)
+        _sort_alike(entries, looks.places(), repeated, by_audio)
         twins: dict[int, str] = {}  # place → the id of the one that stays
-        result.shared_recordings = find_duplicates(_looks(by_audio, repeated), parse_entry, twins)
+        result.shared_recordings = find_duplicates(_looks(by_audio), parse_entry, twins)
         result.duplicates = len(twins)
         if keep_duplicates:
             twins = {}
@@ -74,7 +77,8 @@ def collate(
             entries = _different(entries, repeated, twins, bad, Spool(spool()))
         for check in checks:
             entries = _judged(entries, check, bad, Spool(spool()))
-        _write(entries, result, open_manifest, stack)
+        for split, sums in write(entries.pieces()):
+            result.splits[split].add(sums)
         bad.write(rejected)
     return result
 
@@ -85,7 +89,7 @@ def _sort(
     result: Collation,
     bad: Rejections,
     by_id: ExternalSort,
-    by_audio: ExternalSort,
+    looks: LookAlikes,
 ) -> None:
     """Sorts the good utterances that are wanted; counts the others and lists the bad ones."""
     fill = Fill(hours)
@@ -99,16 +103,25 @@ def _sort(
                 bad.add(place, verdict)
             elif fill.takes(verdict.split, verdict.row.duration):
                 by_id.add((verdict.row.id, place), line)
-                row = verdict.row
-                by_audio.add((verdict.length, verdict.checksum, row.start, row.duration, place), line)
+                looks.add(place, verdict.length, verdict.checksum)
             else:
                 result.splits[verdict.split].beyond_hours += 1
 
 
-def _looks(by_audio: ExternalSort, repeated: Container[int]) -> Iterator[tuple[Looks, bytes]]:
-    for (*looks, place), line in by_audio.sorted():
-        if place not in repeated:
-            yield cast(Looks, tuple(looks)), f"{place}\t".encode() + line
+def _sort_alike(entries: Spool, is_alike: NDArray[np.bool_], repeated: Container[int], by_audio: ExternalSort) -> None:
+    """Sorts the utterances whose recordings look like another's, by what they look like."""
+    if not is_alike.any():
+        return
+    for line in entries.lines():
+        place = int(line[: line.index(b"\t")])
+        if is_alike[place] and place not in repeated:
+            entry = parse_entry(line)
+            by_audio.add((entry.length, entry.checksum, entry.row.start, entry.row.duration, place), line[:-1])
+
+
+def _looks(by_audio: ExternalSort) -> Iterator[tuple[Looks, bytes]]:
+    for (*looks, _), line in by_audio.sorted():
+        yield cast(Looks, tuple(looks)), line
 
 
 def _different(
@@ -140,17 +153,3 @@ def _judged(entries: Spool, check: Check, bad: Rejections, spool: Spool) -> Spoo
                 bad.add(entry.place, entry.rejected(*verdict))
 
     return spool.write(left())
-
-
-def _write(entries: Spool, result: Collation, open_manifest: OpenManifest, stack: contextlib.ExitStack) -> None:
-    writers: dict[str, AddRow] = {}
-    for entry in entries:
-        if entry.split not in writers:
-            writers[entry.split] = stack.enter_context(open_manifest(entry.split))
-        writers[entry.split](entry.row)
-        facts = result.splits[entry.split]
-        facts.utterances += 1
-        facts.seconds += entry.row.duration
-        facts.sample_rates.add(entry.row.sample_rate)
-        if entry.row.speaker is not None:
-            facts.speakers.add(entry.row.speaker)

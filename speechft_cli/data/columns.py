@@ -85,6 +85,20 @@ class Columns:
         return len(values) == len(ends) and bool((values == _ABSENT[0]).all())
 
 
+class Encoded(NamedTuple):
+    """Some rows as bytes.
+
+    Attributes:
+        length: How many rows.
+        values: Column → its values in a row.
+        sizes: Column of text → the length of each value [bytes], as int64.
+    """
+
+    length: int
+    values: Mapping[str, bytes]
+    sizes: Mapping[str, bytes]
+
+
 class ColumnsBuilder:
     """Collects rows and turns them into columns, in memory or through files."""
 
@@ -102,9 +116,13 @@ class ColumnsBuilder:
     def add(self, row: Row) -> None:
         """Adds one utterance."""
         self._rows.append(row)
-        self.length += 1
         if len(self._rows) == _ROWS:
             self._flush()
+
+    def append(self, encoded: Encoded) -> None:
+        """Adds what `encode_rows` made, after all that was added before."""
+        self._flush()
+        self._append(encoded)
 
     def columns(self) -> Columns:
         """Returns what was added, from memory."""
@@ -133,22 +151,39 @@ class ColumnsBuilder:
                 file.write(bytes(-file.tell() % 8))
 
     def _flush(self) -> None:
-        if not self._rows:
-            return
-        columns = dict(zip(Row._fields, zip(*self._rows, strict=True), strict=True))
-        self._rows = []
-        for name, kind in NUMBERS.items():
-            self._spools[name].write(np.array(columns[name], dtype=kind).tobytes())
-        for name in TEXTS:
-            column = columns[name]
-            if column.count(None) == len(column):  # as most columns of most corpora are
-                values = [_ABSENT] * len(column)
-            else:
-                values = [_ABSENT if value is None else cast(str, value).encode() for value in column]
-            self._spools[name].write(b"".join(values))
-            ends = np.cumsum([len(value) for value in values], dtype="<i8") + self._sizes[name]
+        if self._rows:
+            self._append(encode_rows(self._rows))
+            self._rows = []
+
+    def _append(self, encoded: Encoded) -> None:
+        self.length += encoded.length
+        for name, values in encoded.values.items():
+            self._spools[name].write(values)
+        for name, sizes in encoded.sizes.items():
+            ends = np.cumsum(np.frombuffer(sizes, dtype="<i8")) + self._sizes[name]
             self._ends[name].write(ends.astype("<i8").tobytes())
             self._sizes[name] = int(ends[-1])
+
+
+def encode_rows(rows: Sequence[Row]) -> Encoded:
+    """Returns some rows, at least one, as bytes, column by column."""
+    columns = dict(zip(Row._fields, zip(*rows, strict=True), strict=True))
+    values = {name: np.array(columns[name], dtype=kind).tobytes() for name, kind in NUMBERS.items()}
+    sizes = {}
+    for name in TEXTS:
+        values[name], lengths = _encode_texts(columns[name])
+        sizes[name] = np.array(lengths, dtype="<i8").tobytes()
+    return Encoded(len(rows), values, sizes)
+
+
+def _encode_texts(texts: Sequence[str | None]) -> tuple[bytes, Sequence[int]]:
+    """Returns the bytes of all texts in a row and the length of each."""
+    if texts.count(None) == len(texts):  # as most columns of most corpora are
+        return _ABSENT * len(texts), (1,) * len(texts)
+    if None not in texts and (joined := "".join(cast(Sequence[str], texts))).isascii():
+        return joined.encode(), list(map(len, cast(Sequence[str], texts)))
+    encoded = [_ABSENT if text is None else text.encode() for text in texts]
+    return b"".join(encoded), list(map(len, encoded))
 
 
 def read_columns(path: Path) -> Columns | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from speechft_cli.data.archives import Archive
 from speechft_cli.data.synthesis.recipe import Recipe
 from speechft_cli.data.utterance import Utterance
+
+if TYPE_CHECKING:  # a list of corpora needs no numpy
+    from speechft_cli.data.columns import Row
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Corpus:
     Attributes:
         read: Yields what lies under the request's root, lazily, in corpus order, and opens no audio. A wrong request
             raises RequestError before anything is written: the message says what is missing.
+        rows: The same as rows, for lists that may be so long that an object per utterance takes most of the time.
         needs_root: Whether the corpus must lie on disk already; False for one that is generated.
         language: Of all its utterances, as in ISO 639-1; None when they differ or it is not known.
         licence: Of the recordings; empty when it is not known.
@@ -80,6 +84,7 @@ class Corpus:
     """
 
     read: Callable[[CorpusRequest], Iterator[Found]]
+    rows: Callable[[CorpusRequest], Iterator[tuple[str, Row]]] | None = None
     needs_root: bool = True
     language: str | None = None
     licence: str = ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from speechft_cli.data.columns import ColumnsBuilder, Row
+from speechft_cli.data.columns import ColumnsBuilder, Encoded, Row
 from speechft_cli.data.cuts import cut_line
 from speechft_cli.io.atomic import atomic_path
 
@@ -42,6 +42,11 @@ class IndexWriter:
         """Adds an utterance and returns its line."""
         self._columns.add(row)
         return cut_line(row)
+
+    def append(self, columns: Encoded, lines: bytes) -> None:
+        """Adds utterances that became bytes elsewhere, and takes their lines."""
+        self._columns.append(columns)
+        self.hash(lines)
 
     def hash(self, lines: bytes) -> None:
         """Takes all lines once, in order."""

@@ -144,6 +144,11 @@ def unpack_verdicts(text: bytes) -> list[Verdict]:
     return verdicts
 
 
+def split_of(verdict: bytes) -> str:
+    """Returns the split of a verdict that `pack` wrote, without parsing the rest of it."""
+    return verdict[2 : verdict.index(b'"', 2)].decode()
+
+
 State = tuple[int, int] | str
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from speechft_cli.data.corpus import Found, Rejected
+from speechft_cli.data.inspection import Bad, Item
+from speechft_cli.data.utterances import row_target
 from speechft_cli.errors import RequestError
 
 Lexicon = Mapping[str, str]
@@ -50,14 +50,11 @@ def pronounce(text: str, lexicon: Lexicon) -> str | None:
     return " ".join(word for word in words if word) if words and all(words) else None
 
 
-def with_phones(found: Iterable[Found], lexicon: Lexicon) -> Iterator[Found]:
-    """Yields what a reader found, utterances with the phonemes of their text where all words are in the lexicon."""
-    for each in found:
-        if isinstance(each, Rejected) or each[1].text is None:
+def with_phones(items: Iterable[Item], lexicon: Lexicon) -> Iterator[Item]:
+    """Yields items, utterances with the phonemes of their text where all words are in the lexicon."""
+    for each in items:
+        if isinstance(each, Bad) or each[1].text is None:
             yield each
         else:
-            split, utterance = each
-            yield (
-                split,
-                replace(utterance, phones=pronounce(utterance.target("text") or "", lexicon) or utterance.phones),
-            )
+            split, row = each
+            yield split, row._replace(phones=pronounce(row_target(row, "text") or "", lexicon) or row.phones)

@@ -12,13 +12,14 @@ import hashlib
 import io
 import os
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
 import orjson
 import soundfile
 
+from speechft_cli.data.blocks import Sums, add_up, good_rows
 from speechft_cli.data.columns import Row
 from speechft_cli.data.cuts import parse_cut
 from speechft_cli.data.headers import close_recording, open_audio, open_recording
@@ -31,6 +32,28 @@ _EXACT = {"PCM_S8": "PCM_16", "PCM_U8": "PCM_16", "PCM_16": "PCM_16"}  # what FL
 def shard_folder(folder: Path, split: str) -> Path:
     """Returns where the Shar archives of `split` lie in `folder`."""
     return folder / f"shar-{split}"
+
+
+def write_shards(
+    pieces: Iterable[tuple[str, bytes]], folder: Path, *, per_shard: int, kept: Path
+) -> Iterator[tuple[str, Sums]]:
+    """Writes archives and yields what was written.
+
+    Args:
+        pieces: Split and verdicts of good utterances, in the order of their ids, with absolute paths.
+        folder: The manifest folder.
+        per_shard: Utterances per archive.
+        kept: As in `shard_writer`.
+    """
+    with contextlib.ExitStack() as stack:
+        writers: dict[str, Callable[[Row], None]] = {}
+        for split, verdicts in pieces:
+            if split not in writers:
+                writers[split] = stack.enter_context(shard_writer(folder, split, per_shard=per_shard, kept=kept))
+            rows = good_rows(verdicts)
+            for row in rows:
+                writers[split](row)
+            yield split, add_up(rows)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -12,7 +13,9 @@ from speechft_cli.data.collated import Collation
 from speechft_cli.data.columns import Row
 from speechft_cli.data.duplicates import Entry
 from speechft_cli.data.external_sort import ExternalSort
-from speechft_cli.data.inspection import Bad, Good, pack
+from speechft_cli.data.inspection import Bad, Good, pack, split_of
+
+_PIECE = 1024  # a block of a manifest; other blocks are other bytes
 
 
 class Rejections:
@@ -69,8 +72,25 @@ class Spool:
         return self
 
     def __iter__(self) -> Iterator[Entry]:
+        return map(parse_entry, self.lines())
+
+    def lines(self) -> Iterator[bytes]:
+        """Yields the line of each entry: its place, a tab, its verdict."""
         self._file.seek(0)
-        return map(parse_entry, self._file)
+        return iter(self._file)
+
+    def pieces(self) -> Iterator[tuple[str, bytes]]:
+        """Yields split and verdicts of a thousand neighbours in the split, until all have been."""
+        waiting: defaultdict[str, list[bytes]] = defaultdict(list)
+        for line in self.lines():
+            verdict = line[line.index(b"\t") + 1 :]
+            split = split_of(verdict)
+            there = waiting[split]
+            there.append(verdict)
+            if len(there) == _PIECE:
+                yield split, b"".join(there)
+                there.clear()
+        yield from ((split, b"".join(there)) for split, there in waiting.items() if there)
 
 
 def parse_entry(line: bytes) -> Entry:

@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from speechft_cli.data.corpus import Found, Rejected
 from speechft_cli.data.inspection import Bad, Good, Inspected, Item, Limits, Task, inspect, pack, unpack_verdicts
+from speechft_cli.data.inspectors import inspectors
 from speechft_cli.data.journal import Journal
 from speechft_cli.data.utterance import Seconds
-from speechft_cli.data.utterances import row_of
-from speechft_cli.data.workers import Workers
+from speechft_cli.data.workers import AHEAD, Workers
 
 _CHUNK = 512  # utterances in a task
 _STEP = 32  # utterances read before the workers are looked after again
-_AHEAD = 4  # tasks per worker that may be done before the first of them is
 
 #: Told how many utterances are done, and of how many once that is known.
 Tell = Callable[[int, int | None], None]
@@ -65,7 +63,7 @@ class Sweep:
     ) -> None:
         """
         Args:
-            found: What a corpus reader yields, by `as_item`.
+            found: What a corpus reader yields.
             journal: Where the verdicts go; None with `limits` None.
             scratch: Folder for nameless files; the system's own by default.
             limits: What utterances must keep to; None to learn only whether anything changed.
@@ -92,14 +90,14 @@ class Sweep:
                 for number in range(len(backlog)):
                     yield commit(number, inspect(commit.task(number)))
             else:
-                pool = stack.enter_context(Workers(self._workers))
-                yield from _run(backlog, commit, pool, ahead=_AHEAD * self._workers)
+                pool = stack.enter_context(inspectors(self._workers))
+                yield from _run(backlog, commit, pool, ahead=AHEAD * self._workers)
         if self._journal is not None:
             self._journal.cut(len(backlog))
         self.listing = commit.digest.hexdigest()
 
 
-def _run(backlog: _Backlog, commit: _Commit, pool: Workers, *, ahead: int) -> Iterator[bytes]:
+def _run(backlog: _Backlog, commit: _Commit, pool: Workers[Task, Inspected], *, ahead: int) -> Iterator[bytes]:
     begun = committed = 0
     done: dict[int, Inspected] = {}
     while not backlog.is_complete or committed < len(backlog):
@@ -204,22 +202,6 @@ def _chunks(found: Iterable[Item]) -> Iterator[tuple[bytes, int] | None]:
             yield None
     if items:
         yield _pack(items), len(items)
-
-
-def as_item(found: Found) -> Item:
-    """Returns what a reader found in the form that travels; paths become absolute."""
-    audio = _absolute((found if isinstance(found, Rejected) else found[1]).audio)
-    if isinstance(found, Rejected):
-        return Bad(found.split, found.id, audio, found.reason, found.detail, found.by_rule)
-    split, utterance = found
-    return split, row_of(utterance, audio)
-
-
-def _absolute(path: Path) -> str:
-    text = str(path)
-    if path.is_absolute() and ".." not in text:
-        return text  # a Path has no `.` and no empty part, and nothing else would change
-    return os.path.abspath(text)  # noqa: PTH100  # Path.absolute keeps `..`
 
 
 def _pack(items: list[Item]) -> bytes:

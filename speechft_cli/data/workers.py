@@ -1,4 +1,4 @@
-"""Processes that inspect; they end with this one, however it ends, and one that a recording kills takes nothing along.
+"""Processes that do tasks; they end with this one, however it ends, and one that a task kills takes nothing along.
 
 The pools of the standard library leave their processes behind when the parent is killed, and give up when a child is.
 """
@@ -6,42 +6,48 @@ The pools of the standard library leave their processes behind when the parent i
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import signal
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Generic, TypeVar
 
-from speechft_cli.data.inspection import (
-    Bad,
-    Inspected,
-    Item,
-    Task,
-    Verdict,
-    inspect,
-    pack,
-    unpack_items,
-    unpack_verdicts,
-)
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Tasks per worker that may be done before the first of them is.
+AHEAD = 4
+#: Imported once for all processes.
+_PRELOADED = ["speechft_cli.data.inspection", "speechft_cli.data.blocks"]
 
 
 @dataclass
-class _Worker:
+class _Worker(Generic[T]):
     process: BaseProcess
     connection: Connection
     number: int | None = None  # of the task it is at
-    task: Task | None = None
+    task: T | None = None
 
 
-class Workers:
+class Workers(Generic[T, R]):
     """Does tasks side by side; results come with the number of their task, in any order."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, work: Callable[[T], R], count: int, *, bury: Callable[[T], R] | None = None) -> None:
+        """
+        Args:
+            work: Does a task; a function of a module.
+            count: How many processes.
+            bury: Does a task that killed its process; `work` in this one by default.
+        """
+        self._work = work
         self._count = count
-        self._workers: list[_Worker] = []
+        self._bury = work if bury is None else bury
+        self._workers: list[_Worker[T]] = []
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> Workers[T, R]:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -56,15 +62,17 @@ class Workers:
         """Whether one of them has nothing to do."""
         return len(self._workers) < self._count or any(worker.number is None for worker in self._workers)
 
-    def begin(self, number: int, task: Task) -> None:
+    def begin(self, number: int, task: T) -> None:
         """Gives a task to an idle worker."""
         worker = next((each for each in self._workers if each.number is None), None)
         if worker is None:
-            worker = _start()
+            worker = _Worker(*start_process(self._work))
             self._workers.append(worker)
-        _send(worker, number, task)
+        worker.number, worker.task = number, task
+        with contextlib.suppress(ConnectionError):  # it died idle: `results` sees that
+            worker.connection.send(task)
 
-    def results(self, *, timeout: float | None) -> Iterator[tuple[int, Inspected]]:
+    def results(self, *, timeout: float | None) -> Iterator[tuple[int, R]]:
         """Yields what is done, waiting at most `timeout` [s] for the first of it."""
         busy = {worker.connection: worker for worker in self._workers if worker.number is not None}
         for connection in wait(list(busy), timeout):
@@ -76,58 +84,51 @@ class Workers:
                 yield number, worker.connection.recv()
                 worker.number = worker.task = None
             except (EOFError, ConnectionError):
-                self._bury(worker)
-                yield number, _one_by_one(task)
-
-    def _bury(self, worker: _Worker) -> None:
-        worker.connection.close()
-        worker.process.join()
-        self._workers.remove(worker)
+                worker.connection.close()
+                worker.process.join()
+                self._workers.remove(worker)
+                yield number, self._bury(task)
 
 
-def _start() -> _Worker:
+def in_order(work: Callable[[T], R], tasks: Iterable[T], *, workers: int) -> Iterator[R]:
+    """Yields the results of tasks in their order; a single task is not worth a process."""
+    tasks = iter(tasks)
+    first = list(itertools.islice(tasks, 2))
+    if len(first) < 2:
+        yield from map(work, first)
+        return
+    left = enumerate(itertools.chain(first, tasks))
+    done: dict[int, R] = {}
+    begun = committed = 0
+    is_complete = False
+    with Workers(work, workers) as pool:
+        while not is_complete or committed < begun:
+            while not is_complete and pool.is_idle and begun < committed + AHEAD * workers:
+                if (each := next(left, None)) is None:
+                    is_complete = True
+                else:
+                    pool.begin(*each)
+                    begun += 1
+            if committed in done:
+                yield done.pop(committed)
+                committed += 1
+            else:
+                done |= dict(pool.results(timeout=None))
+
+
+def start_process(work: Callable[[T], R]) -> tuple[BaseProcess, Connection]:
+    """Starts a process that answers tasks as long as it is asked; returns it and where to ask."""
     context = multiprocessing.get_context("forkserver")  # a fork takes threads' locks along
-    context.set_forkserver_preload(["speechft_cli.data.inspection"])
+    context.set_forkserver_preload(_PRELOADED)
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs,), daemon=True)
+    process = context.Process(target=_answer, args=(work, theirs), daemon=True)
     process.start()
     theirs.close()  # so that the death of either side is the end of the conversation
-    return _Worker(process, ours)
+    return process, ours
 
 
-def _send(worker: _Worker, number: int, task: Task) -> None:
-    worker.number, worker.task = number, task
-    with contextlib.suppress(ConnectionError):  # it died idle: `results` sees that
-        worker.connection.send(task)
-
-
-def _work(connection: Connection) -> None:
+def _answer(work: Callable[[T], R], connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this one
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
-            connection.send(inspect(connection.recv()))
-
-
-def _one_by_one(task: Task) -> Inspected:
-    """Does a task that killed a worker, each item in a process that may die of it."""
-    verdicts: list[Verdict] = []
-    for item in unpack_items(task.items):
-        alone = replace(task, items=pack([item]), known=b"")
-        worker = _start()
-        try:
-            worker.connection.send(alone)
-            inspected: Inspected = worker.connection.recv()
-        except (EOFError, ConnectionError):
-            inspected = inspect(replace(alone, items=pack([_killer(item)])))
-        finally:
-            worker.connection.close()
-            worker.process.join()
-        verdicts += unpack_verdicts(inspected.verdicts or b"")
-    return Inspected(inspect(replace(task, limits=None)).state, pack(verdicts))
-
-
-def _killer(item: Item) -> Bad:
-    if isinstance(item, Bad):
-        return item
-    split, row = item
-    return Bad(split, row.id, row.audio, "can't be decoded", "the decoder dies of it")
+            connection.send(work(connection.recv()))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from speechft_cli.data.corpora.layout import SUFFIXES
 from speechft_cli.data.inspection import Bad, Good, Limits, Task, inspect, pack, unpack_verdicts
+from speechft_cli.data.items import as_item
 from speechft_cli.data.manifests import available_splits, read_manifest
-from speechft_cli.data.sweep import as_item
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report

@@ -21,7 +21,7 @@ from speechft_cli.data.corpus import Corpus, CorpusRequest
 from speechft_cli.data.division import division
 from speechft_cli.data.inspection import Item, Limits
 from speechft_cli.data.journal import Journal
-from speechft_cli.data.manifests import manifest_writer
+from speechft_cli.data.manifests import write_manifests
 from speechft_cli.data.prepared import (
     REJECTED,
     WORK,
@@ -31,9 +31,9 @@ from speechft_cli.data.prepared import (
     request_hash,
     staging,
 )
-from speechft_cli.data.shards import shard_writer
+from speechft_cli.data.shards import write_shards
 from speechft_cli.data.source import read_corpus
-from speechft_cli.data.sweep import Sweep, as_item
+from speechft_cli.data.sweep import Sweep
 from speechft_cli.engines.prepare_checks import vocabulary_check
 from speechft_cli.engines.prepare_report import prepared_result, progress, rejections, tell_result
 from speechft_cli.engines.prepare_request import (
@@ -146,10 +146,10 @@ def _prepare(
             hours=hours,
             keep_duplicates=section.keep_duplicates,
             checks=checks,
-            open_manifest=lambda split: (
-                shard_writer(unfinished, split, per_shard=section.shard_size, kept=work / "shards")
+            write=lambda pieces: (
+                write_shards(pieces, unfinished, per_shard=section.shard_size, kept=work / "shards")
                 if section.shards
-                else manifest_writer(unfinished, split, home=out)
+                else write_manifests(pieces, unfinished, home=out, workers=workers)
             ),
             rejected=unfinished / REJECTED,
         )
@@ -206,8 +206,7 @@ def _work_folder(out: Path) -> Iterator[Path]:
 
 def _found(corpus: Corpus, request: CorpusRequest) -> Iterator[Item]:
     try:
-        for found in read_corpus(corpus, request):
-            yield as_item(found)
+        yield from read_corpus(corpus, request)
     except OSError as error:
         raise RequestError(f"{request.root}: can't be read: {error}") from error
 

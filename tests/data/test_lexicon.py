@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.data.corpus import Rejected
+from speechft_cli.data.items import as_item
 from speechft_cli.data.lexicon import pronounce, read_lexicon, with_phones
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
@@ -35,8 +36,8 @@ def test_utterances_get_phonemes_where_they_can_and_keep_their_own_where_not(tmp
         ("train", Utterance("c", tmp_path)),
         rejected,
     ]
-    (_, a), (_, b), (_, c), last = with_phones(found, {"YES": "Y EH S"})  # type: ignore[misc]
-    assert (a.phones, b.phones, c.phones, last) == ("Y EH S", "old", None, rejected)
+    (_, a), (_, b), (_, c), last = with_phones(map(as_item, found), {"YES": "Y EH S"})  # type: ignore[misc]
+    assert (a.phones, b.phones, c.phones, last) == ("Y EH S", "old", None, as_item(rejected))
 
 
 def test_a_line_without_phonemes_and_a_missing_file_are_named(tmp_path: Path) -> None:

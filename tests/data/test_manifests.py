@@ -13,11 +13,11 @@ from speechft_cli.data.manifests import (
     manifest_hash,
     manifest_path,
     read_manifest,
-    write_manifest,
 )
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
 from tests.data.conftest import WriteWave
+from tests.manifest_files import write_manifest
 
 SPARSE = Utterance("b", Path("/corpus/b.wav"), duration=0.5, sample_rate=8_000)
 FULL = Utterance(

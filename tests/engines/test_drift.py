@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from speechft_cli.config.schema import Config
-from speechft_cli.data.manifests import read_manifest, write_manifest
+from speechft_cli.data.manifests import read_manifest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.engines import evaluate, merge
@@ -19,6 +19,7 @@ from speechft_cli.errors import RequestError
 from speechft_cli.events import Event, Started, Table, ignore
 from speechft_cli.reporting.drift import Drift, by_encoder, mean_drift, read_drift
 from tests.conftest import make_config
+from tests.manifest_files import write_manifest
 
 
 def noisy(tiny: EncoderCheckpoint, amount: float) -> EncoderCheckpoint:

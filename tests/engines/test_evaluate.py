@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.config.schema import Config
-from speechft_cli.data.manifests import read_manifest, write_manifest
+from speechft_cli.data.manifests import read_manifest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.engines import evaluate, merge
@@ -22,6 +22,7 @@ from speechft_cli.events import Advanced, Event, Finished, Note, Started, Table,
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.reporting.scores import Score, read_scores
 from tests.conftest import make_config
+from tests.manifest_files import write_manifest
 
 STEPS = {"sid": 20, "pr": 6}
 

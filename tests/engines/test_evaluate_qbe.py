@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import torch
 
-from speechft_cli.data.manifests import read_manifest, write_manifest
+from speechft_cli.data.manifests import read_manifest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
@@ -22,6 +22,7 @@ from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import ignore
 from speechft_cli.reporting.scores import read_scores
 from tests.conftest import make_config
+from tests.manifest_files import write_manifest
 
 NAMES = ("do", "re", "mi", "fa", "so")
 #: Words are pieces of noise, 0.2 s each, that every speaker says alike.

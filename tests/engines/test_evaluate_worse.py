@@ -12,7 +12,6 @@ import pytest
 import soundfile
 import torch
 
-from speechft_cli.data.manifests import write_manifest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
@@ -21,6 +20,7 @@ from speechft_cli.events import ignore
 from speechft_cli.reporting.drift import mean_drift, read_drift
 from speechft_cli.reporting.scores import read_scores
 from tests.conftest import make_config
+from tests.manifest_files import write_manifest
 
 TONES = {"A": 300.0, "B": 900.0, "C": 2400.0}
 #: Every task that the pitch and the tones of these recordings can be told by, of both kinds.

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from speechft_cli.data.manifests import read_manifest, write_manifest
+from speechft_cli.data.manifests import read_manifest
 from speechft_cli.engines import evaluate, finetune
 from speechft_cli.events import ignore
 from speechft_cli.reporting.scores import read_scores
 from speechft_cli.tasks import TASKS
 from tests.conftest import make_config
+from tests.manifest_files import write_manifest
 
 #: `hubert` makes its own targets, and is fine-tuned only; `qbe` is evaluated only.
 LABELLED = [name for name in TASKS if name not in ("hubert", "qbe")]

@@ -14,7 +14,7 @@ import yaml
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.finetune import FinetuneSection
-from speechft_cli.data.manifests import read_manifest, write_manifest
+from speechft_cli.data.manifests import read_manifest
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.engines import finetune
@@ -23,6 +23,7 @@ from speechft_cli.errors import InterruptedRunError, RequestError
 from speechft_cli.events import Event, Table, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run, write_run
 from tests.conftest import make_config
+from tests.manifest_files import write_manifest
 
 
 def config_for(manifests: Path, out: Path, **flags: object) -> Config:

@@ -17,10 +17,10 @@ import soundfile
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data.inspection import Bad, Good, Limits, Task, pack, unpack_verdicts
+from speechft_cli.data.inspectors import inspectors
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import row_of
-from speechft_cli.data.workers import Workers
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Event, Note, ignore
@@ -163,10 +163,10 @@ def test_what_changed_since_the_kill_is_looked_at_again(corpus: Path, tmp_path: 
 def test_when_the_parent_dies_the_workers_do(tmp_path: Path) -> None:
     script = (
         "import multiprocessing, os, signal\n"
-        "from speechft_cli.data.workers import Workers\n"
+        "from speechft_cli.data.inspectors import inspectors\n"
         "from speechft_cli.data.inspection import Limits, Task, pack, Bad\n"
         "if __name__ == '__main__':\n"
-        "    with Workers(1) as workers:\n"
+        "    with inspectors(1) as workers:\n"
         "        workers.begin(0, Task(pack([Bad('train', 'a', '/a', 'r', '')]), Limits(0.1, 1.0)))\n"
         "        list(workers.results(timeout=None))\n"
         "        print(workers._workers[0].process.pid, flush=True)\n"
@@ -190,7 +190,7 @@ def test_a_worker_that_dies_of_its_task_takes_nothing_along(tmp_path: Path) -> N
     soundfile.write(tmp_path / "a.wav", samples, 16_000)
     rows = [("dev", row_of(Utterance(name, tmp_path / "a.wav"), str(tmp_path / f"{name}.wav"))) for name in "ab"]
     task = Task(pack([*rows, Bad("dev", "c", "/c", "audio without transcript", "")]), Limits(0.1, 2.0, decode=True))
-    with Workers(1) as workers:
+    with inspectors(1) as workers:
         workers.begin(7, task)
         os.kill(workers._workers[0].process.pid or 0, signal.SIGKILL)
         ((number, inspected),) = workers.results(timeout=None)

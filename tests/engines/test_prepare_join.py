@@ -11,11 +11,12 @@ import soundfile
 
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.prepare import PrepareSection
-from speechft_cli.data.manifests import available_splits, read_manifest, write_manifest
+from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import RequestError
 from speechft_cli.events import ignore
+from tests.manifest_files import write_manifest
 
 SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
 

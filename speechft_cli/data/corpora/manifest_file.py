@@ -9,9 +9,11 @@ from pathlib import Path
 
 import orjson
 
-from speechft_cli.data.corpora.manifest_line import Line, parse_line
+from speechft_cli.data.columns import Row
+from speechft_cli.data.corpora.manifest_line import parse_line
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
 from speechft_cli.data.utterance import SPLIT_NAMES
+from speechft_cli.data.utterances import utterance_of
 from speechft_cli.errors import RequestError
 
 _LISTED = 10  # problems named one by one; the rest is counted
@@ -19,6 +21,11 @@ _NAMES = ("manifest.jsonl", "manifest.csv")
 
 
 def read(request: CorpusRequest) -> Iterator[Found]:
+    """Yields what `rows` does as utterances."""
+    yield from ((split, utterance_of(row, request.root)) for split, row in rows(request))
+
+
+def rows(request: CorpusRequest) -> Iterator[tuple[str, Row]]:
     """Reads a list of recordings, a line at a time; `manifest_line` says which fields it knows.
 
     Raises:
@@ -28,10 +35,10 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     splits = request.splits
     names = {value: split for split, values in splits.items() for value in values} or SPLIT_NAMES
     there: set[str] = set()
-    for line in _parse(path, may_have_any_split=bool(splits)):
-        there.add(line.split)
-        if line.split in names:
-            yield names[line.split], line.utterance
+    for split, row in _parse(path, may_have_any_split=bool(splits)):
+        there.add(split)
+        if split in names:
+            yield names[split], row
     if not there:
         raise RequestError(f"{path}: must list at least one recording, is empty", "docs/corpora.md shows a list")
     if missing := [value for value in names if splits and value not in there]:
@@ -41,7 +48,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
         )
 
 
-MANIFEST_FILE = Corpus(read)
+MANIFEST_FILE = Corpus(read, rows)
 
 
 def _find_list(root: Path) -> Path:
@@ -56,7 +63,7 @@ def _find_list(root: Path) -> Path:
     )
 
 
-def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[Line]:
+def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[tuple[str, Row]]:
     """Yields the lines of a list; from the first wrong one on it only looks for others.
 
     Raises:
@@ -64,15 +71,15 @@ def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[Line]:
     """
     problems: list[str] = []
     more = 0
-    folder = path.parent
+    folder = str(path.parent.absolute())
     try:
         for number, row in _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path):
             try:
                 if isinstance(row, str):
                     raise ValueError(row)
-                line = parse_line(row, folder)
-                if line.split not in SPLIT_NAMES and not may_have_any_split:
-                    raise ValueError(f"split: must be one of {', '.join(SPLIT_NAMES)}, got {line.split!r}")
+                split, parsed = parse_line(row, folder)
+                if split not in SPLIT_NAMES and not may_have_any_split:
+                    raise ValueError(f"split: must be one of {', '.join(SPLIT_NAMES)}, got {split!r}")
             except ValueError as error:
                 if len(problems) < _LISTED:
                     problems.append(f"{path}:{number}: {error}")
@@ -80,7 +87,7 @@ def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[Line]:
                     more += 1
                 continue
             if not problems:
-                yield line
+                yield split, parsed
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = "is something else" if isinstance(error, UnicodeDecodeError) else error
         raise RequestError(

@@ -7,10 +7,11 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from speechft_cli.data.utterance import SPLIT_NAMES, Utterance
+from speechft_cli.data.columns import Row
+from speechft_cli.data.items import join_path
+from speechft_cli.data.utterance import SPLIT_NAMES
+from speechft_cli.data.utterances import labels_text
 
 #: Our field → the names it may have; the first one present counts, the others are labels like any other field.
 FIELDS = {
@@ -31,26 +32,20 @@ _TASK_SPLIT = "split_"
 
 
 @dataclass(frozen=True)
-class Line:
-    """What a line says; `split` is its own word for it, `train` when it has none."""
-
-    split: str
-    utterance: Utterance
-
-
-@dataclass(frozen=True)
 class _Layout:
     """What the fields of a line are; the lines of a list have few different layouts.
 
     Attributes:
         texts: (our field, its name here) of the fields of text that are there.
-        seconds: (our field, its name here, its least value) of the times that are there.
+        start: Name and least value of the time it begins, if that is there.
+        duration: The same of its length.
         labels: Names of the labels.
         task_splits: Names of the fields that hold a task's split.
     """
 
     texts: tuple[tuple[str, str], ...]
-    seconds: tuple[tuple[str, str, float], ...]
+    start: tuple[tuple[str, float], ...]
+    duration: tuple[tuple[str, float], ...]
     labels: tuple[str, ...]
     task_splits: tuple[str, ...]
 
@@ -60,9 +55,14 @@ def _layout(fields: tuple[str, ...]) -> _Layout:
     there = {ours: [name for name in theirs if name in fields] for ours, theirs in FIELDS.items()}
     names = {ours: theirs[0] for ours, theirs in there.items() if theirs}
     others = [name for name in fields if name not in names.values()]
+
+    def time(field: str) -> tuple[tuple[str, float], ...]:
+        return ((names[field], _LEAST[field]),) if field in names else ()
+
     return _Layout(
         tuple((ours, name) for ours, name in names.items() if ours not in _LEAST),
-        tuple((ours, names[ours], least) for ours, least in _LEAST.items() if ours in names),
+        time("start"),
+        time("duration"),
         tuple(name for name in others if not name.startswith(_TASK_SPLIT)),
         tuple(name for name in others if name.startswith(_TASK_SPLIT)),
     )
@@ -73,42 +73,59 @@ def is_text(value: object) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-def parse_line(fields: Mapping[str, object], folder: Path) -> Line:
-    """Returns what a line says.
+def parse_line(fields: Mapping[str, object], folder: str) -> tuple[str, Row]:
+    """Returns what a line says: its own word for the split, `train` when it has none, and the utterance.
 
     Args:
         fields: Name → value, as JSON or CSV has it; None and "" mean absent.
-        folder: What the audio path is relative to.
+        folder: What the audio path is relative to, absolute.
 
     Raises:
         ValueError: The line is wrong; the message lists everything that is.
     """
     layout = _layout(tuple(fields))
     problems: list[str] = []
-    known: dict[str, Any] = {}
+    texts: dict[str, str] = {}
     for field, name in layout.texts:
         value = fields[name]
         if isinstance(value, str):
             if value:
-                known[field] = value
+                texts[field] = value
         elif is_text(value):
-            known[field] = str(value)
+            texts[field] = str(value)
         elif value is not None:
             problems.append(f"{name}: must be text, got {value!r}")
-    for field, name, least in layout.seconds:
-        known[field] = _seconds(name, fields[name], least, problems)
-    if layout.labels:
-        known["labels"] = _labels(layout, fields)
-    if layout.task_splits:
-        known["task_splits"] = _task_splits(layout, fields, problems)
-    audio = known.pop("audio", None)
+    start = duration = 0.0
+    for name, least in layout.start:
+        start = _seconds(name, fields[name], least, problems)
+    for name, least in layout.duration:
+        duration = _seconds(name, fields[name], least, problems)
+    labels = _labels(layout, fields) if layout.labels else {}
+    task_splits = _task_splits(layout, fields, problems) if layout.task_splits else {}
+    audio = texts.get("audio")
     if audio is None and not problems:
         problems.append(f"must have one of the fields {', '.join(FIELDS['audio'])}")
-    if problems:
+    if problems or audio is None:
         raise ValueError("; ".join(problems))
-    split = known.pop("split", "train")
-    name = known.pop("id", None) or _name(audio, known.get("start", 0.0))
-    return Line(split, Utterance(name, folder / audio, **known))
+    known = texts.get
+    row = Row(
+        start,
+        duration,
+        0,
+        0,
+        0,
+        known("id") or _name(audio, start),
+        join_path(folder, audio),
+        known("text"),
+        None,
+        known("phones"),
+        known("speaker"),
+        known("language"),
+        known("licence"),
+        labels_text(labels),
+        labels_text(task_splits),
+    )
+    return known("split") or "train", row
 
 
 def _seconds(name: str, value: object, least: float, problems: list[str]) -> float:
