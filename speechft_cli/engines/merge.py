@@ -110,6 +110,10 @@ def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> 
         raise RequestError(
             "merge.greedy: must have at least two tuned models to choose from, got 1", "--tuned PATH names another"
         )
+    if section.greedy is not None and len(section.data) > 1:
+        raise RequestError(
+            f"merge.data: must be one folder for merge.greedy, got {len(section.data)}", "give --data once"
+        )
     problems = []
     for name in section.formats:
         try:
@@ -137,7 +141,8 @@ def _plan(
     measured = sum(each.size(sources) for each in asked.values())
     require_space(config.merge_dir, measured + size * len(missing))
     for name, each in asked.items():
-        speech = f"at most {each.record['utterances']} utterances of {each.record['split']} in {each.data}"
+        folders = " and ".join(dict.fromkeys(map(str, each.data)))
+        speech = f"at most {each.record['utterances']} utterances of {each.record['split']} in {folders}"
         room = f"at most {size_text(each.size(sources))} on disk"
         text = f"{name} measures {each.statistic.summary} of every tuned model, on {speech}: {room}"
         report(Note(text, important=True))

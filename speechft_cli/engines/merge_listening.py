@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -54,20 +53,20 @@ def listen(
     """
     encoder = build_encoder(model, device=choose_device(device))
     if wanted.heads:
-        return _fisher(encoder, wanted, wanted.heads[number], names, label, report)
+        return _fisher(encoder, wanted, number, names, label, report)
     matrices = [name for name in names if model.weights[name].ndim == 2]
-    utterances = _utterances(wanted)
+    utterances = _utterances(wanted, number)
     usable, flaws = usable_by_length(utterances, **_lengths(wanted))
-    chosen = _drawn(wanted, usable, flaws, label, "utterances of a fitting length", report)
+    chosen = _drawn(wanted, number, usable, flaws, label, "utterances of a fitting length", report)
     waveforms = (waveform for _, waveform in _heard(encoder, chosen, f"inputs of {label}", report))
     return input_products(encoder, waveforms, matrices), {"utterances": str(len(chosen))}
 
 
 def _fisher(
-    encoder: Encoder, wanted: Measurement, folder: Path, names: Sequence[str], label: str, report: Report
+    encoder: Encoder, wanted: Measurement, number: int, names: Sequence[str], label: str, report: Report
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The sum over the head's tasks, each of norm 1, again of norm 1."""
-    parameters = dict(encoder.model.named_parameters())
+    folder, parameters = wanted.heads[number], dict(encoder.model.named_parameters())
     names = [name for name in names if name in parameters]
     whole: dict[str, Tensor] = {}
     facts: dict[str, str] = {}
@@ -75,9 +74,11 @@ def _fisher(
         task = trained_task(name, key=str(folder / "heads.json"))
         head = read_head(folder, task, len(vocabulary), width=encoder.width).to(encoder.device)
         usable, flaws = usable_for_training(
-            _utterances(wanted), task, vocabulary, frame_counts=encoder.family.frame_counts, **_lengths(wanted)
+            _utterances(wanted, number), task, vocabulary, frame_counts=encoder.family.frame_counts, **_lengths(wanted)
         )
-        chosen = _drawn(wanted, usable, flaws, label, f"{task.needs} of the classes that the head knows", report)
+        chosen = _drawn(
+            wanted, number, usable, flaws, label, f"{task.needs} of the classes that the head knows", report
+        )
         examples = (
             (each.id, waveform, task.encode(task.normalise(each.target(task.needs) or ""), vocabulary))
             for each, waveform in _heard(encoder, chosen, f"{name} gradients of {label}", report)
@@ -90,22 +91,27 @@ def _fisher(
     return unit_norm(whole)[0], facts
 
 
-def _utterances(wanted: Measurement) -> Utterances:
-    return read_manifest(wanted.data, str(wanted.record["split"]))
+def _utterances(wanted: Measurement, number: int) -> Utterances:
+    return read_manifest(wanted.data[number], str(wanted.record["split"]))
 
 
 def _lengths(wanted: Measurement) -> dict[str, float]:
-    shortest, longest = cast("list[float]", wanted.record["seconds"])
-    return {"min_seconds": shortest, "max_seconds": longest}
+    return {name: cast("float", wanted.record[name]) for name in ("min_seconds", "max_seconds")}
 
 
 def _drawn(
-    wanted: Measurement, usable: Utterances, flaws: Sequence[LeftOut], label: str, what: str, report: Report
+    wanted: Measurement,
+    number: int,
+    usable: Utterances,
+    flaws: Sequence[LeftOut],
+    label: str,
+    what: str,
+    report: Report,
 ) -> Utterances:
     """As many of the usable utterances as are asked for, in their order."""
     said = [f"{each.count} utterances left out: {each.reason}, for example {each.utterance_id}" for each in flaws]
     if not usable:
-        raise RequestError("\n  ".join([f"{wanted.data}: must have {what}, for {label}, has none", *said]))
+        raise RequestError("\n  ".join([f"{wanted.data[number]}: must have {what}, for {label}, has none", *said]))
     for each in said:
         report(Note(f"{label}: {each}"))
     most = min(len(usable), cast("int", wanted.record["utterances"]))

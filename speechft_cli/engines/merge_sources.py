@@ -122,9 +122,34 @@ def read_sources(config: Config, report: Report, *, trust: bool = False) -> Sour
 
 
 def manifest_folder(config: Config) -> Path:
-    """Returns the folder of the manifests that a merge scores or measures on."""
-    asked = (config.merge and config.merge.data) or (config.evaluate and config.evaluate.data)
+    """Returns the folder of the manifests that a merge uses where nothing better is known."""
+    given = config.merge.data if config.merge is not None else []
+    asked = given[0] if given else config.evaluate and config.evaluate.data
     return asked or config.data_dir
+
+
+def manifest_folders(config: Config, sources: Sources) -> list[Path]:
+    """Returns for each tuned model the folder of the manifests that it is measured on.
+
+    Raises:
+        RequestError: There are several, but not one for each.
+    """
+    given, count = config.merge.data if config.merge is not None else [], len(sources.tuned)
+    if len(given) not in (0, 1, count):
+        raise RequestError(f"merge.data: must be one folder, or one per tuned model ({count}), got {len(given)}")
+    if len(given) == count:
+        return list(given)
+    return [(None if given else _own_manifests(each)) or manifest_folder(config) for each in sources.tuned]
+
+
+def _own_manifests(tuned: EncoderCheckpoint) -> Path | None:
+    """The manifests that a run of ours was fine-tuned on, while they are there."""
+    assert tuned.path is not None  # it was read from there
+    for folder in (tuned.path.parent, tuned.path.parent.parent):
+        data = read_run(folder).get("data") if (folder / "run.json").is_file() else None
+        if isinstance(data, dict) and Path(str(data.get("path"))).is_dir():
+            return Path(str(data["path"]))
+    return None
 
 
 def _is_absent(name: str, base: EncoderCheckpoint, tuned: Sequence[EncoderCheckpoint]) -> bool:

@@ -7,13 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders.formats.safetensors import read_tensors, write_tensors
-from speechft_cli.engines.merge_sources import Sources, manifest_folder
+from speechft_cli.engines.merge_sources import Sources, manifest_folders
 from speechft_cli.engines.merge_variants import Variant
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Report
@@ -32,13 +31,14 @@ class Measurement:
 
     Attributes:
         statistic: Which kind.
-        data: Folder of the manifests.
-        record: What merge.json says of it: all that decides what comes out, besides the models' weights.
+        data: Of each tuned model the folder of the manifests.
+        record: What merge.json says of it: all that decides what comes out, besides the models' weights. A list has
+            something for each tuned model.
         heads: Of each tuned model the folder with its head; empty when no labels are needed.
     """
 
     statistic: Statistic
-    data: Path
+    data: Sequence[Path]
     record: Mapping[str, object]
     heads: Sequence[Path]
 
@@ -48,9 +48,8 @@ class Measurement:
 
     def key(self, number: int, weights_hash: str, with_cnn: bool) -> str:
         """Returns what names the statistics of one tuned model."""
-        record = {**self.record, "weights_sha256": weights_hash, "with_cnn": with_cnn}
-        if self.heads:
-            record["heads_sha256"] = cast("list[str]", self.record["heads_sha256"])[number]
+        lists = {name: each[number] for name, each in self.record.items() if isinstance(each, list)}
+        record = {**self.record, **lists, "weights_sha256": weights_hash, "with_cnn": with_cnn}
         return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
@@ -75,7 +74,7 @@ def measurement(config: Config, sources: Sources, ways: Sequence[Variant]) -> di
     """
     section = config.merge or MergeSection()
     wanted = {way.method.name: way.method.statistic for way in ways if way.method.statistic is not None}
-    if section.data is not None and not wanted and section.greedy is None:
+    if section.data and not wanted and section.greedy is None:
         raise RequestError(
             "merge.data: is for merge.greedy and for methods that measure (fisher, regmean), which are absent",
             "leave out --data",
@@ -85,13 +84,15 @@ def measurement(config: Config, sources: Sources, ways: Sequence[Variant]) -> di
     from speechft_cli.data.manifests import read_manifest
     from speechft_cli.data.prepared import data_hash
 
-    data, lengths = manifest_folder(config), config.finetune or FinetuneSection()
-    read_manifest(data, section.statistics.split)  # says what is missing and how to make it
+    data, lengths = manifest_folders(config, sources), config.finetune or FinetuneSection()
+    for each in dict.fromkeys(data):
+        read_manifest(each, section.statistics.split)  # says what is missing and how to make it
     record = {
-        "data_sha256": data_hash(data),
+        "data_sha256": [data_hash(each) for each in data],
         "split": section.statistics.split,
         "utterances": section.statistics.utterances,
-        "seconds": [lengths.min_seconds, lengths.max_seconds],
+        "min_seconds": lengths.min_seconds,
+        "max_seconds": lengths.max_seconds,
         "seed": config.seed,
     }
     found = {}
@@ -158,5 +159,5 @@ def measure(
                 write_tensors({name: to_array(tensor) for name, tensor in made.items()}, unfinished, facts)
         found, facts = read_tensors(place)
         arrays.append(found)
-        records.append({"path": str(each.path), "file": str(place), **facts})
+        records.append({"path": str(each.path), "data": str(wanted.data[number]), "file": str(place), **facts})
     return Measured(arrays, records)

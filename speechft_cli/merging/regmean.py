@@ -13,16 +13,13 @@ from speechft_cli.merging.base import Curve, Spot
 from speechft_cli.merging.statistics import GRAM, MeasuredMethod, Statistic
 from speechft_cli.merging.task_vectors import line, weighted_sum
 
-#: Directions of the inputs that are shorter than this, relative to the longest, are rounding errors of fp32.
-_NOISE = 1e-6
-
 
 class RegMean(MeasuredMethod):
     """θ0 + α [Σ_k (θ'_k − θ0) w_k G_k] [Σ_k w_k G_k]⁻¹ for matrices of linear layers, G_k = E[x xᵀ] of their inputs x.
 
     At alpha 1 this is the paper's merge: of all matrices the one whose outputs are nearest to those of each model on
     that model's inputs, in the least squares. All else (biases, norms, convolutions) is the weighted mean of the task
-    vectors; so are the columns of inputs that never were anything but 0.
+    vectors. A small ridge, which the paper has not, keeps inputs that hardly ever speak near that mean too.
 
     Source: Jin et al. 2023, "Dataless knowledge fusion by merging weights of language models", arXiv 2212.09849,
         eq. 2 and section 4.2.
@@ -34,6 +31,9 @@ class RegMean(MeasuredMethod):
     off_diagonal: Annotated[float, Field(ge=0, le=1)] = 0.9
     """The paper's α: what the G_k are multiplied by off their diagonals. 1 solves the least squares as they are, 0
     weighs the inputs one by one."""
+    ridge: Annotated[float, Field(gt=0)] = 0.001
+    """Added to the diagonals, where their mean is 1: how much an input that hardly ever speaks is left to the mean of
+    the task vectors. Without it such an input gets weights that no tuned model has."""
 
     def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · what the least squares add, or the mean of the task vectors."""
@@ -46,14 +46,7 @@ class RegMean(MeasuredMethod):
             part = self._softened(gram, size)
             right += vector @ part
             left += part
-        silent = np.diagonal(left) == 0
-        if silent.any():
-            left[silent, silent] = 1.0
-            right[:, silent] = weighted_sum([vector[:, silent] for vector in vectors], sizes)
-        if self.off_diagonal < 1:
-            step = np.linalg.solve(left, right.T).T  # the softened sum has an inverse
-        else:
-            step = right @ np.linalg.pinv(left, rcond=_NOISE, hermitian=True)
+        step = np.linalg.solve(left, right.T).T
         return line(base, step.astype(base.dtype))
 
     def _softened(self, gram: Array, size: float) -> Array:
@@ -61,5 +54,6 @@ class RegMean(MeasuredMethod):
         part = gram.astype(np.float64)
         diagonal = np.diagonal(part).copy()
         part *= size * self.off_diagonal
-        np.fill_diagonal(part, size * diagonal)
+        floor = self.ridge * diagonal.mean() or 1.0  # a layer that heard nothing but zeros takes the mean
+        np.fill_diagonal(part, size * (diagonal + floor))
         return part

@@ -36,7 +36,7 @@ def test_show_says_where_every_value_comes_from(speechft, tmp_path: Path) -> Non
         "  parameters: {}  # default\n"
         "  weights: []  # default\n"
         "  greedy: null  # default\n"
-        "  data: null  # default\n"
+        "  data: []  # default\n"
         "  statistics:  # default\n"
         "    split: train\n"
         "    utterances: 1000\n"

@@ -119,7 +119,9 @@ def test_regmean_measures_once_and_needs_no_labels(store: Path, manifests: Path,
     ]
     record = json.loads((out / "alpha-1" / "merge.json").read_text())
     grams = [read_tensors(Path(each["file"]))[0][MATRIX].astype(np.float64) for each in record["measured"]]
-    first, second = (0.9 * gram + 0.1 * np.diag(np.diag(gram)) for gram in grams)
+    first, second = (
+        0.9 * gram + 0.1 * np.diag(np.diag(gram)) + 0.001 * np.diag(gram).mean() * np.eye(len(gram)) for gram in grams
+    )
     one, other = (read_encoder(each).arrays[MATRIX] for each in (store / "asr", bare))
     expected = (one @ first + other @ second) @ np.linalg.inv(first + second)
     np.testing.assert_allclose(read_encoder(out / "alpha-1").arrays[MATRIX], expected, rtol=0, atol=1e-5)
@@ -133,10 +135,32 @@ def test_regmean_measures_once_and_needs_no_labels(store: Path, manifests: Path,
                             statistics__utterances=2), ignore)  # fmt: skip
 
 
+def test_each_model_is_measured_on_its_own_manifests_unless_others_are_named(
+    store: Path, manifests: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(manifests, other)
+
+    def said(data: list[Path]) -> str:
+        events: list[Event] = []
+        evaluate = {"evaluate__data": other}
+        config = config_of(store, manifests, tmp_path / "out", "regmean", data=data).model_copy(
+            update={"evaluate": make_config(**evaluate).evaluate}
+        )
+        merge.run(config, events.append, plan_only=True)
+        return next(each.text for each in events if isinstance(each, Note) and "measures" in each.text)
+
+    assert f"train in {manifests} and {other}:" in said([])  # of `sid` nobody knows what it was tuned on
+    assert f"train in {other}:" in said([other])
+    assert f"train in {other} and {manifests}:" in said([other, manifests])
+    with pytest.raises(RequestError, match=r"must be one folder, or one per tuned model \(2\), got 3"):
+        said([other] * 3)
+
+
 def test_a_plan_says_what_will_be_measured_and_reads_headers_only(store: Path, manifests: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     events: list[Event] = []
-    linear = merge.run(config_of(store, manifests, out, "linear", data=None), ignore, plan_only=True)
+    linear = merge.run(config_of(store, manifests, out, "linear", data=[]), ignore, plan_only=True)
     result = merge.run(config_of(store, manifests, out, "regmean"), events.append, plan_only=True)
     (said,) = [each.text for each in events if isinstance(each, Note) and "measures" in each.text]
     assert "inner products of the inputs" in said

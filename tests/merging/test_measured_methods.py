@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Spot
@@ -39,7 +40,7 @@ def test_regmean_is_the_least_squares_solution() -> None:
     base, one, other = (numbers(seed, 3, 4) for seed in range(3))
     inputs = [numbers(3, 50, 4), numbers(4, 50, 4) * [1, 2, 3, 4]]
     grams = tuple(each.T @ each / 50 for each in inputs)
-    merged = RegMean(off_diagonal=1.0).curve(base, [one, other], Spot("a", statistics=grams))(1.0)
+    merged = RegMean(off_diagonal=1.0, ridge=1e-15).curve(base, [one, other], Spot("a", statistics=grams))(1.0)
     outputs = np.concatenate([inputs[0] @ one.T, inputs[1] @ other.T])
     solved = np.linalg.lstsq(np.concatenate(inputs), outputs, rcond=None)[0].T
     np.testing.assert_allclose(merged, solved, rtol=0, atol=1e-12)
@@ -50,32 +51,42 @@ def test_regmean_softens_what_lies_off_the_diagonal() -> None:
     grams = tuple(each.T @ each for each in (numbers(3, 50, 4), numbers(4, 50, 4)))
     first, second = (0.9 * gram + 0.1 * np.diag(np.diag(gram)) for gram in grams)
     expected = (one @ first + other @ second) @ np.linalg.inv(first + second)
-    curve = RegMean().curve(base, [one, other], Spot("a", statistics=grams))
+    curve = RegMean(ridge=1e-15).curve(base, [one, other], Spot("a", statistics=grams))
     np.testing.assert_allclose(curve(1.0), expected, rtol=0, atol=1e-12)
     np.testing.assert_allclose(curve(0.25), base + 0.25 * (expected - base), rtol=0, atol=1e-12)
     # with nothing off the diagonal each input is weighed alone
     shares = np.diag(grams[0]) / (np.diag(grams[0]) + np.diag(grams[1]))
-    alone = RegMean(off_diagonal=0.0).curve(base, [one, other], Spot("a", statistics=grams))(1.0)
+    alone = RegMean(off_diagonal=0.0, ridge=1e-15).curve(base, [one, other], Spot("a", statistics=grams))(1.0)
     np.testing.assert_allclose(alone, shares * one + (1 - shares) * other, rtol=0, atol=1e-12)
 
 
 def test_inputs_that_are_silent_in_all_models_take_the_mean() -> None:
-    inputs = numbers(3, 50, 4) * [1, 1, 0, 1]
-    gram = inputs.T @ inputs
     base, one, other = (numbers(seed, 3, 4) for seed in range(3))
-    for share in (0.0, 0.9, 1.0):
-        merged = RegMean(off_diagonal=share).curve(base, [one, other], Spot("a", statistics=(gram, gram)))(1.0)
-        np.testing.assert_allclose(merged, (one + other) / 2, rtol=0, atol=1e-12)
+    grams = []
+    for seed in (3, 4):
+        inputs = numbers(seed, 50, 4) * [1, 1, 0, 1]
+        grams.append(inputs.T @ inputs)
+    merged = RegMean().curve(base, [one, other], Spot("a", statistics=tuple(grams)))(1.0)
+    assert merged[:, 2] != pytest.approx(one[:, 2])
+    # the ridge of a model is a thousandth of its mean square, so the one that is louder elsewhere has more to say
+    first, second = (np.trace(gram) for gram in grams)
+    mean = (first * one + second * other) / (first + second)
+    np.testing.assert_allclose(merged[:, 2], mean[:, 2], rtol=0, atol=1e-12)
+    nothing = (np.zeros((4, 4)), np.zeros((4, 4)))
+    merged = RegMean().curve(base, [one, other], Spot("a", statistics=nothing))(1.0)
+    np.testing.assert_allclose(merged, (one + other) / 2, rtol=0, atol=1e-12)
 
 
-def test_fewer_frames_than_inputs_still_have_a_least_squares_solution() -> None:
-    inputs = numbers(3, 2, 4)
-    gram = (inputs.T @ inputs).astype(np.float32)
-    base, one, other = (numbers(seed, 3, 4) for seed in range(3))
-    merged = RegMean(off_diagonal=1.0).curve(base, [one, other], Spot("a", statistics=(gram, gram)))(1.0)
-    np.testing.assert_allclose(inputs @ merged.T, inputs @ (one + other).T / 2, rtol=0, atol=1e-5)
-    unheard = np.linalg.svd(inputs)[2][2:]  # along these directions no input lies, so the base stays
-    np.testing.assert_allclose(merged @ unheard.T, base @ unheard.T, rtol=0, atol=1e-5)
+def test_the_ridge_keeps_an_input_that_hardly_speaks_from_answering_for_the_others() -> None:
+    """It would get weights of a thousand times the tuned models' for what a loud input has to say."""
+    base, one, other = (numbers(seed, 3, 2) for seed in range(3))
+    inputs = [numbers(3, 50, 2) * [1, 1e-5] + [[0, 1e-5]] for _ in range(2)]
+    inputs[1][:, 1] += 1e-5 * inputs[1][:, 0]
+    spot = Spot("a", statistics=tuple(each.T @ each for each in inputs))
+    far = RegMean(ridge=1e-15).curve(base, [one, other], spot)(1.0)
+    near = RegMean().curve(base, [one, other], spot)(1.0)
+    assert np.abs(far[:, 1]).max() > 1000
+    assert np.abs(near[:, 1] - (one + other)[:, 1] / 2).max() < 0.05
 
 
 def test_a_weight_must_be_above_zero() -> None:

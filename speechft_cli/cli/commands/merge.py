@@ -57,11 +57,12 @@ def merge(
         ),
     ] = None,
     data: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--data",
             metavar="DIR",
-            help="Manifests for --greedy and for the methods fisher and regmean; default: the experiment's.",
+            help="Manifests that fisher and regmean measure on; repeatable, one per tuned model; default: those of its "
+            "run. For --greedy, those to score on.",
         ),
     ] = None,
     filters: Annotated[
@@ -125,7 +126,7 @@ def merge(
             **read_parameters(parameters or []),
             "merge.weights": read_weights(weights or []) or None,
             "merge.greedy": greedy,
-            "merge.data": data,
+            "merge.data": data or None,
             "merge.filters": read_filters(filters or []) or None,
             "merge.formats": formats or None,
             "merge.weight_norm": weight_norm,

@@ -34,6 +34,8 @@ Gradient = Annotated[
     list[float], BeforeValidator(_list, json_schema_input_type=float | list[float]), Field(min_length=1)
 ]
 
+Folders = Annotated[list[Path], BeforeValidator(_list, json_schema_input_type=str | list[str])]
+
 
 class FilterSection(Section):
     """What is special about some tensors."""
@@ -74,9 +76,10 @@ class MergeSection(Section):
     greedy: str | None = None
     """A task: of the tuned models only those are merged that make a greedy soup by its score on dev, which probes find
     as the `evaluate` section says. Default: all are merged."""
-    data: Path | None = None
-    """Manifests that `greedy` scores on, and that the methods `fisher` and `regmean` measure on; default:
-    `evaluate.data`, else where `prepare` puts them."""
+    data: Folders = Field(default_factory=list)
+    """Manifests that the methods `fisher` and `regmean` measure on: one folder for all tuned models, or one for each;
+    default: those that each was fine-tuned on. Also what `greedy` scores on: one folder. Default of all else:
+    `evaluate.data`, or where `prepare` puts them."""
     statistics: StatisticsSection = Field(default_factory=StatisticsSection)
     filters: list[FilterSection] = Field(default_factory=list)
     """Tensors with an alpha or parameters of their own; the first filter that matches a tensor counts."""
