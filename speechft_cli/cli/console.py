@@ -85,7 +85,8 @@ class Talk:
             self.document({"output": result.output, **result.data})
             return
         line = f"{result.summary} → {nearby(result.output)}"
-        self.print(f"{line}; next: {result.next_command}" if result.next_command else line)
+        command = result.next_command.replace(f"{Path.cwd()}/", "")  # short enough to be typed
+        self.print(f"{line}; next: {command}" if command else line)
 
     def _labelled(self, label: str, text: str, style: str) -> None:
         self._message((f"{label}: ", style), (text, ""))

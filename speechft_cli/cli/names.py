@@ -16,6 +16,7 @@ GROUPS = {
     "prepare.task": "tasks",
     "finetune.task": "tasks",
     "finetune.tasks": "tasks",
+    "finetune.labels": "tasks",
     "finetune.strategy": "strategies",
     "merge.method": "methods",
     "merge.formats": "formats",

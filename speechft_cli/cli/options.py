@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from speechft_cli.errors import RequestError
 
 ConfigFile = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="The YAML file to read.")]
 Sets = Annotated[
@@ -15,5 +18,26 @@ Sets = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder to write into.")]
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of the manifests.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--label", metavar="TASK=FIELD", help="Field of the manifests that holds the task's target; repeatable."
+    ),
+]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
 Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
+
+
+def read_labels(flags: Sequence[str]) -> dict[str, str]:
+    """Reads `ks=label` as task and field.
+
+    Raises:
+        RequestError: One is something else.
+    """
+    found = {}
+    for flag in flags:
+        task, _, field = flag.partition("=")
+        if not task or not field:
+            raise RequestError(f"--label: must be TASK=FIELD, got {flag!r}", "for example --label ks=label")
+        found[task] = field
+    return found

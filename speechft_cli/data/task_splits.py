@@ -168,5 +168,6 @@ def _check_not_empty(
     counts = ", ".join(f"{len(utterances)} in {split}" for split, utterances in labelled.items())
     raise RequestError(
         f"task {task}: must have utterances with {field!r} in train, dev and test, has {counts}",
-        f"fields of these manifests: {', '.join(present) or 'none'}; docs/tasks.md says what each task needs",
+        f"docs/tasks.md says what each task needs; --label {task}=FIELD takes another field, here there is "
+        f"{', '.join(present) or 'none'}",
     )

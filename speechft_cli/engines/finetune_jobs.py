@@ -16,6 +16,7 @@ from speechft_cli.errors import RequestError
 from speechft_cli.tasks import trained_task
 from speechft_cli.tasks.base import Task
 from speechft_cli.tasks.hubert import HUBERT, unit_vocabulary
+from speechft_cli.tasks.labels import with_label
 from speechft_cli.tasks.masking import Masking
 from speechft_cli.training.job import Job
 from speechft_cli.training.usable import LeftOut, usable_by_length, usable_for_scoring, usable_for_training
@@ -47,7 +48,7 @@ def check_jobs(section: FinetuneSection, data: Path, base: EncoderCheckpoint) ->
     return [
         _masked_job(section, data, base, weight)
         if name == HUBERT.name
-        else _labelled_job(section, data, base, trained_task(name, key="finetune.task"), weight)
+        else _labelled_job(section, data, base, _task(section, name), weight)
         for name, weight in section.weighted_tasks.items()
     ]
 
@@ -86,6 +87,11 @@ def _speakers(utterances: Utterances) -> set[str]:
     return {speaker for speaker in utterances.targets("speaker") if speaker is not None}
 
 
+def _task(section: FinetuneSection, name: str) -> Task:
+    task = with_label(trained_task(name, key="finetune.task"), section.labels.get(name), key=f"finetune.labels.{name}")
+    return cast("Task", task)
+
+
 def _labelled_job(
     section: FinetuneSection, data: Path, base: EncoderCheckpoint, task: Task, weight: float
 ) -> CheckedJob:
@@ -94,8 +100,8 @@ def _labelled_job(
         fields = sorted({name for labels in utterances.labels() for name in labels} | {"text", "phones", "speaker"})
         raise RequestError(
             f"{data}: no training utterance has {task.needs!r}, which task {task.name} needs",
-            f"fields there may be: {', '.join(fields)}; docs/tasks.md says what each task needs, "
-            "docs/corpora.md where a list of recordings has it",
+            f"docs/tasks.md says what each task needs; --label {task.name}=FIELD takes another field, here there may "
+            f"be {', '.join(fields)}",
         )
     if section.crop_seconds is not None and not task.is_pooled:
         raise RequestError(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import cast
 
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import FORMATS
+from speechft_cli.encoders.local import name_of
 from speechft_cli.engines.merge_sources import Sources, read_sources
 from speechft_cli.engines.merge_statistics import Measurement, measure, measurement
 from speechft_cli.engines.merge_survey import survey
@@ -20,7 +22,7 @@ from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
 from speechft_cli.io.ahead import in_order
 from speechft_cli.io.merge_folder import RECORD, is_done, read_merge, remove_leftovers
-from speechft_cli.io.run_folder import locked
+from speechft_cli.io.run_folder import locked, read_run
 from speechft_cli.io.space import require_space, size_text
 
 #: More models than this make no command that anybody would paste.
@@ -212,6 +214,11 @@ def _next_command(config: Config, sources: Sources, wanted: Sequence[Target]) ->
         target.folder if (name := next(iter(target.files.values()))) == "encoder.pt" else target.folder / name
         for target in wanted
     ]
-    models = [part for path in (f"base={sources.base.path}", *merged) for part in ("--model", str(path))]
+    base = name_of(Path(str(sources.base.path))) or sources.base.path
+    models = [part for path in (f"base={base}", *merged) for part in ("--model", str(path))]
+    run = next(iter(sources.recorded_bases), None)
+    trained_on = None if run is None else read_run(run).get("data")
     data = str(config.data_dir) if config.data_dir.is_dir() else "MANIFESTS"
+    if isinstance(trained_on, dict) and Path(str(trained_on.get("path"))).is_dir():
+        data = str(trained_on["path"])
     return shlex.join(["speechft", "evaluate", *models, "--data", data, "--task", "sid"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data.collated import Collation
 from speechft_cli.data.prepared import REJECTED
+from speechft_cli.encoders.names import SMALL
 from speechft_cli.engines.prepare_request import corpus_name
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
 
@@ -91,7 +92,7 @@ def prepared_result(record: Mapping[str, object], out: Path, section: PrepareSec
     return Result(
         summary=f"{corpus_name(section)}: {'already prepared, skipped' if is_skipped else 'prepared'}: {sizes}",
         output=str(out),
-        next_command=shlex.join(["speechft", "finetune", "--data", str(out), "--encoder", "CHECKPOINT"]),
+        next_command=_next_command(section, out),
         data={
             "corpus": corpus_name(section),
             "skipped": is_skipped,
@@ -101,3 +102,10 @@ def prepared_result(record: Mapping[str, object], out: Path, section: PrepareSec
             "manifest_hash": record["manifest_hash"],
         },
     )
+
+
+def _next_command(section: PrepareSection, out: Path) -> str:
+    # the classes of a folder are nobody's words or speakers by themselves; keyword spotting takes any classes
+    task = ["--task", "ks", "--label", "ks=label"] if corpus_name(section) == "folder" else []
+    command = ["speechft", "finetune", "--encoder", SMALL, "--data", str(out), *task, "--out", "run"]
+    return shlex.join(command)

@@ -98,7 +98,9 @@ def test_a_task_without_targets_is_refused_with_the_fields_there_are() -> None:
         split_for_task(manifests, task="pr", field="phones", is_closed_set=False)
     assert caught.value.exit_code == 2
     assert "'phones'" in caught.value.message
-    assert caught.value.hint == "fields of these manifests: speaker, keyword; docs/tasks.md says what each task needs"
+    assert caught.value.hint == (
+        "docs/tasks.md says what each task needs; --label pr=FIELD takes another field, here there is speaker, keyword"
+    )
 
 
 def test_several_fields_make_one_target() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
-from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Out, Seed, Sets
+from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
 from speechft_cli.errors import RequestError
 
 
@@ -44,6 +44,7 @@ def evaluate(
         list[str] | None,
         typer.Option("--task", metavar="NAME", help="See `speechft list tasks`; repeatable."),
     ] = None,
+    label: Labels = None,
     preset: Annotated[
         str | None, typer.Option("--preset", metavar="NAME", help="How probes train; see `speechft list presets`.")
     ] = None,
@@ -87,6 +88,7 @@ def evaluate(
             "evaluate.interpolate": True if is_grid else None,
             "evaluate.models": label_models(model) if model else None,
             "evaluate.tasks": task or None,
+            "evaluate.labels": read_labels(label or []) or None,
             "evaluate.preset": preset,
             "evaluate.language_model": language_model,
             "evaluate.data": data,

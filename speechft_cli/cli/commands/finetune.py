@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
-from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Out, Seed, Sets
+from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
 
 if TYPE_CHECKING:
     from speechft_cli.events import Report, Result
@@ -42,6 +42,7 @@ def finetune(
         list[str] | None,
         typer.Option("--task", metavar="NAME", help="See `speechft list tasks`; several share the updates."),
     ] = None,
+    label: Labels = None,
     out: Out = None,
     strategy: Annotated[
         str | None, typer.Option("--strategy", metavar="NAME", help="See `speechft list strategies`.")
@@ -76,6 +77,7 @@ def finetune(
         flags={
             "finetune.data": data,
             **_tasks(task or []),
+            "finetune.labels": read_labels(label or []) or None,
             "finetune.out": out,
             "finetune.strategy": strategy,
             "finetune.steps": steps,

@@ -37,6 +37,9 @@ class FinetuneSection(Section):
     tasks: dict[str, Positive] = Field(default_factory=dict)
     """Several tasks on one encoder instead of `task`: task → its share of the updates, relative to the others. The
     first one's dev scores select the checkpoint."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Task → the field of the manifests that holds its target, where it has another name than the task's own, for
+    example `ks: label` for the classes of a folder."""
     strategy: str = "stable"
     """Which parameters train, and what holds them back; `speechft list strategies` shows them."""
     steps: PositiveInt = 50_000
