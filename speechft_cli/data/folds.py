@@ -73,7 +73,9 @@ def folds_for_task(
             counts = ", ".join(f"{len(members)} in {split}" for split, members in splits.items())
             raise RequestError(
                 f"task {task}: must have utterances in train, dev and test of every fold by {fold_field}, "
-                f"fold {name} has {counts}"
+                f"fold {name} has {counts}",
+                f"evaluate.folds: {{{task}: null}} takes the manifests' splits"
+                + (f"; every fold must share its {field}s with others" if is_closed_set else ""),
             )
         folds[name] = TaskSplits(
             "folds",
