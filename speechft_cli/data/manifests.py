@@ -111,6 +111,15 @@ def read_manifest(folder: Path, split: str) -> Utterances:
     return Utterances(_read(folder, split).columns, folder)
 
 
+def read_splits(folder: Path) -> dict[str, Utterances]:
+    """Reads every split that is there.
+
+    Raises:
+        RequestError: There is none, or one is damaged.
+    """
+    return {split: read_manifest(folder, split) for split in available_splits(folder) or ("train",)}
+
+
 def manifest_hash(folder: Path) -> str:
     """Returns the SHA-256 over the contents of all manifests of `folder`, as hex.
 

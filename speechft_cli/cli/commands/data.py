@@ -43,10 +43,10 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show some utterances with their texts and labels."""
-    from speechft_cli.engines import data_stats
+    from speechft_cli.engines import data_show
 
     conduct(
         context,
-        lambda report: data_stats.show(folder, ids=ids or (), count=count, seed=seed, png=png, report=report),
+        lambda report: data_show.show(folder, ids=ids or (), count=count, seed=seed, png=png, report=report),
         as_json=as_json,
     )
