@@ -64,12 +64,12 @@ METHODS: Registry[type[MergeMethod]] = Registry(
         ),
         "fisher": Entry(
             "speechft_cli.merging.fisher:Fisher",
-            "each weight listens to the models whose loss depends on it; needs --data",
+            "each weight listens to the models whose loss depends on it; measured on manifests",
             "Matena & Raffel 2022, arXiv 2111.09832",
         ),
         "regmean": Entry(
             "speechft_cli.merging.regmean:RegMean",
-            "linear layers answer to each model's inputs as that model would; needs --data",
+            "linear layers answer to each model's inputs as that model would; measured on manifests",
             "Jin et al. 2023, arXiv 2212.09849",
         ),
     },

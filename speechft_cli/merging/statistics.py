@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from speechft_cli.io.arrays import Array, is_float
-from speechft_cli.merging.base import WeightedMethod
+from speechft_cli.merging.base import Weight, WeightedMethod
 
 #: Bytes of a number of a statistic, which is kept in fp32.
 _BYTES = 4
@@ -59,6 +59,9 @@ class MeasuredMethod(WeightedMethod):
 
     statistic: ClassVar[Statistic | None]
     fewest: ClassVar[int] = 2
+
+    weight: Weight = (1.0,)
+    """What each model's statistics are multiplied by: one number for all tuned models, or one for each; above 0."""
 
     def sizes(self, count: int) -> tuple[float, ...]:
         """Returns what alpha 1 adds of each task vector where all models' statistics are the same."""
