@@ -78,6 +78,20 @@ def completer(group: str) -> Callable[[str], list[str]]:
     return complete
 
 
+def complete_encoder(incomplete: str) -> list[str]:
+    """Returns the encoders with a name that go on from what is typed; a shell completes paths by itself."""
+    from speechft_cli.encoders.names import checkpoints
+
+    return [name for name in checkpoints() if name.startswith(incomplete)]
+
+
+def complete_template(incomplete: str) -> list[str]:
+    """Returns the templates whose names go on from what is typed."""
+    from speechft_cli.config.templates import template_names
+
+    return [name for name in template_names() if name.startswith(incomplete)]
+
+
 def unknown_names(config: Config, origins: Mapping[str, object]) -> Iterator[str]:
     """Yields a problem for every value that must be a catalogue's name and is none."""
     for key, group in GROUPS.items():

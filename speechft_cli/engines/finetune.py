@@ -18,7 +18,7 @@ from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.finetune_jobs import left_out_notes, speaker_warnings
 from speechft_cli.engines.finetune_outcome import best_outputs, run_result
-from speechft_cli.engines.finetune_plan import plan_table, rate_warnings
+from speechft_cli.engines.finetune_plan import plan_data, plan_table, rate_warnings
 from speechft_cli.engines.finetune_ranks import run_on_ranks
 from speechft_cli.engines.finetune_record import Diary, now, run_record
 from speechft_cli.engines.finetune_request import FinetuneRequest, check_request, resolved
@@ -80,7 +80,12 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         if dry_run:
             state = _state(config, request, request.base, torch.device("cpu"))
             report(plan_table(request, state, with_activations=True))
-            return Result("planned; nothing was written", str(config.run_dir), "the same command without --dry-run")
+            return Result(
+                "planned; nothing was written",
+                str(config.run_dir),
+                "the same command without --dry-run",
+                {"plan": plan_data(request)},
+            )
         folder = config.run_dir
         ranks.wait()  # nobody writes before everybody has looked
         with locked(folder) if ranks.is_first else contextlib.nullcontext():

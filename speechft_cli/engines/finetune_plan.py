@@ -44,6 +44,27 @@ def plan_table(request: FinetuneRequest, state: TrainingState, *, with_activatio
     )
 
 
+def plan_data(request: FinetuneRequest) -> dict[str, object]:
+    """Returns the plan for programs: what `plan_table` says, in numbers."""
+    return {
+        "family": request.base.family.name,
+        "strategy": request.strategy.name,
+        "steps": request.section.steps,
+        "tasks": [
+            {
+                "task": each.job.task.name,
+                "train": len(each.job.train),
+                "hours": float(each.job.train.durations.sum()) / 3600,
+                "dev": len(each.job.dev),
+            }
+            for each in request.checked
+        ],
+        "stages": [
+            {"stage": stage, "first": first + 1, "last": end} for stage, first, end in request.schedule.stages()
+        ],
+    }
+
+
 def rate_warnings(request: FinetuneRequest) -> Iterator[str]:
     """Says what of the request is known to do harm."""
     rate = request.section.encoder_learning_rate or request.section.learning_rate

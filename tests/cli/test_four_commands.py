@@ -83,8 +83,9 @@ def test_the_whole_job_can_be_typed(speechft, tmp_path: Path) -> None:
     assert done("prepare", "synthetic", "--out", "data", "--hours", "0.005")["output"] == str(tmp_path / "data")
     sets = ["--set", "finetune.workers=0", "--set", "finetune.batch_seconds=10"]
     tune = ["finetune", "--data", "data", "--init", "random", "--size", "tiny", "--steps", "2", "--out", "run"]
-    plan = speechft(*tune, *sets, "--dry-run")
-    assert (plan.exit_code, (tmp_path / "run").exists()) == (0, False)
+    plan = done(*tune, *sets, "--dry-run")["plan"]
+    assert isinstance(plan, dict)
+    assert (plan["steps"], [each["task"] for each in plan["tasks"]], (tmp_path / "run").exists()) == (2, ["asr"], False)
     done(*tune, *sets)
     done("merge", "--base", "run/base/encoder.pt", "--tuned", "run", "--alphas", "0:1:1", "--out", "merge")
     probes = ["--set", "evaluate.steps={sid: 2}", "--set", "evaluate.learning_rates={sid: [1e-2]}"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from speechft_cli.cli.names import completer, registry
+from speechft_cli.cli.names import complete_encoder, complete_template, completer, registry
 from speechft_cli.config.templates import template_path
 from speechft_cli.encoders import FORMATS
 from speechft_cli.tasks import TASKS
@@ -96,6 +96,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(speechft) -> None:
 
 
 def test_the_shell_is_told_the_names_that_go_on_from_what_is_typed() -> None:
+    assert complete_encoder("hubert-s") == ["hubert-small"]
+    assert complete_template("dem") == ["demo"]
     assert completer("tasks")("as") == [name for name in TASKS if name.startswith("as")]
 
 

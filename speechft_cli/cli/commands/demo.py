@@ -33,14 +33,14 @@ def demo(
 
 
 def _run(out: Path, report: Report) -> Result:
+    from speechft_cli.cli.editors import write_config
     from speechft_cli.config.load import load_config
     from speechft_cli.config.templates import template_path
     from speechft_cli.events import Note, Result
-    from speechft_cli.io.atomic import write_text
 
     with fresh_folder(out):
         file = out / "speechft.yaml"
-        write_text(file, template_path("demo").read_text(encoding="utf-8"))
+        write_config(file, template_path("demo").read_text(encoding="utf-8"))
         config = load_config(file).config
         from speechft_cli.engines import evaluate, finetune, merge, prepare
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
+from speechft_cli.cli.names import complete_encoder, completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
 from speechft_cli.errors import RequestError
 
@@ -26,7 +27,10 @@ def evaluate(
         ),
     ] = None,
     base: Annotated[
-        Path | None, typer.Option("--base", metavar="PATH", help="Base of a grid that is merged in memory.")
+        Path | None,
+        typer.Option(
+            "--base", metavar="PATH", help="Base of a grid that is merged in memory.", autocompletion=complete_encoder
+        ),
     ] = None,
     tuned: Annotated[
         list[Path] | None, typer.Option("--tuned", metavar="PATH", help="Fine-tuned encoder of the grid; repeatable.")
@@ -42,11 +46,19 @@ def evaluate(
     ] = None,
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", metavar="NAME", help="See `speechft list tasks`; repeatable."),
+        typer.Option(
+            "--task", metavar="NAME", help="See `speechft list tasks`; repeatable.", autocompletion=completer("tasks")
+        ),
     ] = None,
     label: Labels = None,
     preset: Annotated[
-        str | None, typer.Option("--preset", metavar="NAME", help="How probes train; see `speechft list presets`.")
+        str | None,
+        typer.Option(
+            "--preset",
+            metavar="NAME",
+            help="How probes train; see `speechft list presets`.",
+            autocompletion=completer("presets"),
+        ),
     ] = None,
     language_model: Annotated[
         Path | None,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
+from speechft_cli.cli.names import complete_encoder, completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
 
 if TYPE_CHECKING:
@@ -40,17 +41,31 @@ def finetune(
     data: Data = None,
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", metavar="NAME", help="See `speechft list tasks`; several share the updates."),
+        typer.Option(
+            "--task",
+            metavar="NAME",
+            help="See `speechft list tasks`; several share the updates.",
+            autocompletion=completer("tasks"),
+        ),
     ] = None,
     label: Labels = None,
     out: Out = None,
     strategy: Annotated[
-        str | None, typer.Option("--strategy", metavar="NAME", help="See `speechft list strategies`.")
+        str | None,
+        typer.Option(
+            "--strategy", metavar="NAME", help="See `speechft list strategies`.", autocompletion=completer("strategies")
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="Optimizer updates in all.")] = None,
-    encoder: Annotated[Path | None, typer.Option("--encoder", metavar="PATH", help="Checkpoint to start from.")] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option("--encoder", metavar="PATH", help="Checkpoint to start from.", autocompletion=complete_encoder),
+    ] = None,
     family: Annotated[
-        str | None, typer.Option("--family", metavar="NAME", help="See `speechft list encoders`.")
+        str | None,
+        typer.Option(
+            "--family", metavar="NAME", help="See `speechft list encoders`.", autocompletion=completer("encoders")
+        ),
     ] = None,
     init: Annotated[
         Init | None, typer.Option("--init", help="Start from random weights instead of a checkpoint.")

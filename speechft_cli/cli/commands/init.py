@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechft_cli.cli.kinds import Kind
+from speechft_cli.cli.names import complete_template
 from speechft_cli.cli.options import AsJson
 from speechft_cli.errors import ConfigError, RequestError, SpeechftError
 
@@ -37,7 +38,12 @@ def init(
     ] = None,
     template: Annotated[
         str | None,
-        typer.Option("--template", metavar="NAME", help="Write a template; `speechft list templates`."),
+        typer.Option(
+            "--template",
+            metavar="NAME",
+            help="Write a template; `speechft list templates`.",
+            autocompletion=complete_template,
+        ),
     ] = None,
     defaults: Annotated[bool, typer.Option("--defaults", help="Ask nothing; take every default.")] = False,
     answers: Annotated[

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
+from speechft_cli.cli.names import completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Out, Seed, Sets
 from speechft_cli.errors import RequestError
 
@@ -15,7 +16,10 @@ from speechft_cli.errors import RequestError
 def prepare(
     context: typer.Context,
     corpus: Annotated[
-        str | None, typer.Argument(metavar="CORPUS", help="Corpus; `speechft list corpora` shows them.")
+        str | None,
+        typer.Argument(
+            metavar="CORPUS", help="Corpus; `speechft list corpora` shows them.", autocompletion=completer("corpora")
+        ),
     ] = None,
     config: ConfigFile = None,
     sets: Sets = None,
