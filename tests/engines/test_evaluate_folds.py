@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.config.schema import Config
-from speechft_cli.data.manifests import read_manifest, write_manifest
+from speechft_cli.data.manifests import read_manifest
 from speechft_cli.engines import evaluate
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Event, Note, ignore
 from speechft_cli.reporting.scores import read_scores
 from tests.conftest import make_config
+from tests.manifest_files import write_manifest
 
 SESSIONS = ("01", "02", "03")
 
