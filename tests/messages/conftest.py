@@ -23,6 +23,7 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.encoders.s3prl import random_checkpoint
+from tests.manifest_files import write_manifest
 
 
 class Stranger:
