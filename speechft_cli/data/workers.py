@@ -15,6 +15,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Generic, TypeVar
 
+from speechft_cli.errors import SpeechftError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -117,18 +119,31 @@ def in_order(work: Callable[[T], R], tasks: Iterable[T], *, workers: int) -> Ite
 
 
 def start_process(work: Callable[[T], R]) -> tuple[BaseProcess, Connection]:
-    """Starts a process that answers tasks as long as it is asked; returns it and where to ask."""
+    """Starts a process that answers tasks as long as it is asked; returns it and where to ask.
+
+    Raises:
+        SpeechftError: It ended before it could be asked.
+    """
     context = multiprocessing.get_context("forkserver")  # a fork takes threads' locks along
     context.set_forkserver_preload(_PRELOADED)
     ours, theirs = context.Pipe()
     process = context.Process(target=_answer, args=(work, theirs), daemon=True)
     process.start()
     theirs.close()  # so that the death of either side is the end of the conversation
+    try:
+        ours.recv()
+    except (EOFError, ConnectionError):
+        # without this one would be started after the other, each for the task that is thought to have killed the last
+        raise SpeechftError(
+            "worker processes end while they start",
+            'a script that calls speechft must do so below `if __name__ == "__main__":`, as each of them imports it',
+        ) from None
     return process, ours
 
 
 def _answer(work: Callable[[T], R], connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this one
     with contextlib.suppress(EOFError, ConnectionError):
+        connection.send(None)  # it is there
         while True:
             connection.send(work(connection.recv()))

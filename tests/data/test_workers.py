@@ -5,7 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from speechft_cli.data.workers import in_order
 
@@ -45,3 +48,14 @@ def test_one_task_needs_no_process() -> None:
 
 def test_a_task_that_kills_its_process_is_done_here() -> None:
     assert list(in_order(dies_of_seven, range(12), workers=2)) == [-number for number in range(12)]
+
+
+def test_a_script_that_every_process_would_run_again_is_told_so(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text("from speechft_cli.data.workers import in_order\nprint(list(in_order(abs, [1, 2], workers=1)))\n")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, check=False, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith("SpeechftError: worker processes end while they start")
