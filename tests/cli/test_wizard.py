@@ -464,6 +464,7 @@ def test_every_wrong_answer_is_told_with_its_place(speechft, tmp_path: Path) -> 
         "error: a.yaml:2: finetune.steps: must be greater than 0, got -1\n"
         "error: --set: merge.alphas: must be a number or START:STOP:STEP, got 'x'\n"
         "error: a.yaml:3: sede: unknown key; did you mean 'seed'?\n"
+        "hint: speechft config schema shows every key\n"
     )
     assert not (tmp_path / "speechft.yaml").exists()
 
@@ -472,7 +473,10 @@ def test_a_name_in_no_catalogue_is_refused(speechft, tmp_path: Path) -> None:
     result = speechft("init", "--defaults", "--set", "finetune.task=asrr")
     assert result.exit_code == 2
     names = ", ".join(sorted(TASKS))
-    assert result.stderr == f"error: --set: finetune.task: must be one of {names}, got 'asrr'; did you mean 'asr'?\n"
+    assert result.stderr == (
+        f"error: --set: finetune.task: must be one of {names}, got 'asrr'; did you mean 'asr'?\n"
+        "hint: speechft config schema shows every key\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

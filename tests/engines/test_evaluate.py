@@ -288,7 +288,7 @@ def spoil_tuned(folder: Path) -> dict[str, object]:
         (lambda _: {"evaluate__learning_rates": {"prr": [0.1]}}, r"evaluate\.learning_rates: .*'prr'"),
         (lambda folder: {"evaluate__score_file": folder / "none.yaml"}, r"none\.yaml"),
         (lambda folder: {"evaluate__models": {"mine": folder / "nothing.pt"}}, r"nothing\.pt"),
-        (lambda folder: {"evaluate__data": folder / "nowhere"}, "nowhere: must hold"),
+        (lambda folder: {"evaluate__data": folder / "nowhere"}, "nowhere: must be a folder of manifests"),
         (lambda _: {"evaluate__crop_seconds": 0.01}, r"evaluate\.crop_seconds"),
         (lambda _: {"evaluate__device": "cuda:7"}, "cuda:7"),
         (spoil_tuned, r"best/encoder\.pt"),
