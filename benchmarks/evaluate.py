@@ -23,6 +23,7 @@ from torch.nn.functional import cross_entropy
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
+from speechft_cli.encoders.cnn_outputs import CnnOutputs
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.merging.linear import Linear
@@ -77,18 +78,24 @@ def speech(folder: Path, *, per_speaker: dict[str, int], seconds: float) -> Spli
 
 
 def encode_once(
-    checkpoint: EncoderCheckpoint, splits: Splits, cache: Path, name: str, read: Waveforms
+    checkpoint: EncoderCheckpoint,
+    splits: Splits,
+    cache: Path,
+    name: str,
+    read: Waveforms,
+    heard: CnnOutputs | None = None,
 ) -> dict[str, PooledExamples]:
     """Builds an encoder, encodes all splits, and reads the pooled vectors back."""
+
+    def build() -> Encoder:
+        encoder = build_encoder(checkpoint, device=CPU, exact_padding=True)
+        if heard is not None:
+            encoder.share_cnn(heard)
+        return encoder
+
     utterances = [each for split in splits.values() for each in split]
     keeping = Keeping(cache, "benchmark", "exact", 0, 2**40, torch.float32)
-    features = Features(
-        lambda: build_encoder(checkpoint, device=CPU, exact_padding=True),
-        name,
-        Needs(utterances, []),
-        keeping,
-        read=read,
-    )
+    features = Features(build, name, Needs(utterances, []), keeping, read=read)
     features.encode(Share(), lambda _: None)
     return {
         split: PooledExamples(features.pooled(each)[None], [str(one.speaker) for one in each])
@@ -204,18 +211,20 @@ def grid(folder: Path) -> None:
     """21 alphas in memory against 21 encodings, tiny HuBERT."""
     splits = speech(folder / "audio", per_speaker={"train": 8, "dev": 2, "test": 2}, seconds=4.0)
     family = ENCODERS.get("hubert")
-    base, tuned = (random_checkpoint(family, "tiny", seed=seed) for seed in (0, 1))
+    base, other = (random_checkpoint(family, "tiny", seed=seed) for seed in (0, 1))
+    # fine-tuning leaves the CNN alone
+    tuned = base.with_weights(
+        Tensors({name: (base if family.is_cnn(name) else other).arrays[name] for name in base.arrays})
+    )
     clock = Clock()
     encode_once(base, splits, folder / "single", "base", Waveforms(budget=0))
     one = clock.seconds()
     clock = Clock()
     plan = plan_merge(base.arrays, [("tuned", tuned.arrays)], is_kept=family.is_kept)
     weights_at = draw(Linear(), base.arrays, [tuned.arrays], plan)
-    read = Waveforms(budget=2**30)
-    found = [
-        encode_once(base.with_weights(Tensors(weights_at(number / 20))), splits, folder / "all", f"{number}", read)
-        for number in range(21)
-    ]
+    read, heard = Waveforms(budget=2**30), CnnOutputs(budget=2**30)
+    merged = [base.with_weights(Tensors(weights_at(number / 20))) for number in range(21)]
+    found = [encode_once(each, splits, folder / "all", f"{number}", read, heard) for number, each in enumerate(merged)]
     encoding = clock.seconds()
     together = {
         split: PooledExamples(torch.cat([each[split].features for each in found]), found[0][split].targets)
