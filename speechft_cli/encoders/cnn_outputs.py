@@ -41,7 +41,8 @@ class CnnOutputs:
             What `run` returned for the same the first time (B, C, T); not to be changed.
         """
         if weights != self._weights:
-            self._weights, self._left, self._kept = weights, self._budget, {}
+            self.forget()
+            self._weights = weights
         digest = hashlib.sha256(f"{tuple(inputs.shape)} {inputs.dtype} {lengths}\n".encode())
         digest.update(array_bytes(to_array(inputs)))
         key = digest.digest()
@@ -53,3 +54,7 @@ class CnnOutputs:
             self._left -= output.nbytes
             self._kept[key] = output.detach().cpu()
         return output
+
+    def forget(self) -> None:
+        """Gives the memory back."""
+        self._left, self._kept = self._budget, {}

@@ -59,7 +59,7 @@ def do_work(
     """
     # what only one encoder hears is not worth its memory
     shared = request.keeping.memory // 4 if len(work) > 1 else 0
-    read, heard = Waveforms(budget=shared), CnnOutputs(budget=shared)
+    read, heard = Waveforms(budget=shared), CnnOutputs(budget=shared) if shared else None
     keeping = replace(request.keeping, memory=request.keeping.memory - 2 * shared)
     features: dict[str, Features] = {}
     for each in work:
@@ -74,6 +74,8 @@ def do_work(
             _probe_frames(each, mine, request, tell, report)
         mine.forget()
         evict(request.keeping.cache, most=request.keeping.disk, used=_stores(features))
+    if heard is not None:
+        heard.forget()  # probes want the memory
     meet()
     if share.rank > 0:
         return
@@ -192,7 +194,7 @@ def _needs(work: Work) -> Needs:
     return Needs(pooled, frames)
 
 
-def _builder(work: Work, request: Request, heard: CnnOutputs) -> Callable[[], FrozenEncoder]:
+def _builder(work: Work, request: Request, heard: CnnOutputs | None) -> Callable[[], FrozenEncoder]:
     def build() -> FrozenEncoder:
         encoder = build_candidate(
             work.candidate,
@@ -206,7 +208,7 @@ def _builder(work: Work, request: Request, heard: CnnOutputs) -> Callable[[], Fr
             raise RequestError(
                 f"{work.candidate.path}: has changed since this run began", "wait for it to be done, then rerun"
             )
-        if isinstance(encoder, Encoder):
+        if heard is not None and isinstance(encoder, Encoder):
             encoder.share_cnn(heard)
         return encoder
 

@@ -21,8 +21,10 @@ from speechft_cli.engines.merge_statistics import Measurement
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.tasks import trained_task
+from speechft_cli.tasks.base import Task
+from speechft_cli.tasks.labels import with_label
 from speechft_cli.training.fisher import squared_gradients, unit_norm
-from speechft_cli.training.state import head_classes, read_head
+from speechft_cli.training.state import kept_heads, read_head
 from speechft_cli.training.usable import LeftOut, usable_by_length, usable_for_training
 
 
@@ -70,8 +72,9 @@ def _fisher(
     names = [name for name in names if name in parameters]
     whole: dict[str, Tensor] = {}
     facts: dict[str, str] = {}
-    for name, vocabulary in head_classes(folder).items():
-        task = trained_task(name, key=str(folder / "heads.json"))
+    for name, kept in kept_heads(folder).items():
+        note, vocabulary = str(folder / "heads.json"), kept.vocabulary
+        task = cast("Task", with_label(trained_task(name, key=note), kept.needs, key=note))
         head = read_head(folder, task, len(vocabulary), width=encoder.width).to(encoder.device)
         usable, flaws = usable_for_training(
             _utterances(wanted, number), task, vocabulary, frame_counts=encoder.family.frame_counts, **_lengths(wanted)

@@ -105,17 +105,17 @@ def measurement(config: Config, sources: Sources, ways: Sequence[Variant]) -> di
 
 def _heads(method: str, sources: Sources) -> list[Path]:
     from speechft_cli.tasks.hubert import HUBERT
-    from speechft_cli.training.state import head_classes
+    from speechft_cli.training.state import kept_heads
 
     folders, problems = [], []
     for each in sources.tuned:
         assert each.path is not None  # it was read from there
-        classes = head_classes(each.path.parent)
-        if not classes:
+        kept = kept_heads(each.path.parent)
+        if not kept:
             problems.append(
                 f"{each.path}: must lie in a run folder of speechft with its head (heads.pt), has none beside"
             )
-        elif HUBERT.name in classes:
+        elif HUBERT.name in kept:
             problems.append(f"{each.path}: must be tuned on a task with labels in the manifests, was on {HUBERT.name}")
         folders.append(each.path.parent)
     if problems:

@@ -143,7 +143,11 @@ def save_best(
             {
                 "step": state.step,
                 "tasks": {
-                    job.task.name: {"vocabulary": list(job.vocabulary.symbols), "dev": dict(scores[job.task.name])}
+                    job.task.name: {
+                        "needs": job.task.needs,
+                        "vocabulary": list(job.vocabulary.symbols),
+                        "dev": dict(scores[job.task.name]),
+                    }
                     for job in jobs
                 },
             },
@@ -166,8 +170,21 @@ def restore(state: TrainingState, folder: Path) -> None:
         state.precision.steady.copy_(steady)
 
 
-def head_classes(folder: Path) -> dict[str, Vocabulary]:
-    """Returns task → classes of the heads that `save_best` kept, by what it noted; none where it kept none.
+@dataclass(frozen=True)
+class KeptHead:
+    """What `save_best` noted of a head.
+
+    Attributes:
+        needs: The field of the manifests that held its targets; None where that was not noted: the task's own.
+        vocabulary: Its classes.
+    """
+
+    needs: str | None
+    vocabulary: Vocabulary
+
+
+def kept_heads(folder: Path) -> dict[str, KeptHead]:
+    """Returns task → head of those that `save_best` kept, by what it noted; none where it kept none.
 
     Args:
         folder: Where `save_best` wrote, or any other.
@@ -180,9 +197,15 @@ def head_classes(folder: Path) -> dict[str, Vocabulary]:
         return {}
     try:
         tasks = json.loads(path.read_text(encoding="utf-8"))["tasks"]
-        return {name: Vocabulary(tuple(map(str, facts["vocabulary"]))) for name, facts in tasks.items()}
+        return {
+            name: KeptHead(facts.get("needs"), Vocabulary(tuple(map(str, facts["vocabulary"]))))
+            for name, facts in tasks.items()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RequestError(f"{path}: must say the classes of each head, can't be read: {error!r}") from error
+        raise RequestError(
+            f"{path}: must say the classes of each head, can't be read: {error!r}",
+            "fine-tune again, or take a copy of the run that is whole",
+        ) from error
 
 
 def read_head(folder: Path, task: Task, classes: int, *, width: int) -> nn.Module:

@@ -76,11 +76,16 @@ def test_nothing_is_kept_beyond_the_budget() -> None:
     batch = [0.1 * torch.randn(8000)]
     with torch.no_grad():
         size = encoder.model.get_submodule("feature_extractor")(torch.stack(batch)).nbytes
-    encoder.share_cnn(CnnOutputs(budget=size))
+    outputs = CnnOutputs(budget=size)
+    encoder.share_cnn(outputs)
     runs = count_runs(encoder)
     for heard in (batch, [2 * batch[0]], batch, [2 * batch[0]]):
         states(encoder, heard)
     assert len(runs) == 3  # the first was kept, the second had no room
+    outputs.forget()
+    for heard in ([2 * batch[0]], [2 * batch[0]]):
+        states(encoder, heard)
+    assert len(runs) == 4
 
 
 def test_an_encoder_without_a_cnn_is_left_alone() -> None:

@@ -193,6 +193,19 @@ def test_manifests_without_the_head_s_classes_are_refused(store: Path, manifests
     assert not list((tmp_path / "out").rglob("*.pt"))
 
 
+def test_targets_are_where_the_head_found_them(store: Path, manifests: Path, tmp_path: Path) -> None:
+    shutil.copytree(store / "sid", tmp_path / "sid")
+    note = tmp_path / "sid" / "best" / "heads.json"
+    facts = json.loads(note.read_text())
+    facts["tasks"]["sid"]["needs"] = "text"
+    note.write_text(json.dumps(facts))
+    with pytest.raises(RequestError, match="must have text of the classes that the head knows"):
+        merge.run(
+            config_of(store, manifests, tmp_path / "out", "fisher", tuned=[store / "asr", tmp_path / "sid"]), ignore
+        )
+    assert json.loads((store / "asr" / "best" / "heads.json").read_text())["tasks"]["asr"]["needs"] == "text"
+
+
 def test_manifests_that_nothing_needs_and_statistics_that_nobody_measures_are_refused(
     store: Path, manifests: Path, tmp_path: Path
 ) -> None:
