@@ -88,7 +88,9 @@ def _configured(
         method = kind.model_validate(own)
     except ValidationError as error:
         return None, _problems("merge.parameters", own, error)
-    return method, [f"merge.parameters.{problem}" for problem in method.problems(count)]
+    found = [f"merge.parameters.{problem}" for problem in method.problems(count)]
+    wrong = method.wrong_count(count)
+    return method, found if wrong is None else [f"merge.tuned: {wrong}", *found]
 
 
 def _unknown_parameters(section: MergeSection) -> list[str]:

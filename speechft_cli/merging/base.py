@@ -96,11 +96,16 @@ class MergeMethod(BaseModel):
         """Returns how much of each of `count` task vectors an alpha of 1 adds, before any normalisation."""
         return (1.0,) * count
 
+    def wrong_count(self, count: int) -> str | None:
+        """Says that the method can't merge `count` tuned models, None when it can."""
+        if self.fewest <= count and (self.most is None or count <= self.most):
+            return None
+        wanted = f"exactly {self.fewest}" if self.fewest == self.most else f"at least {self.fewest}"
+        return f"must be {wanted} for {self.name}, got {count}"
+
     def problems(self, count: int) -> list[str]:
-        """Says what stands against merging `count` tuned models so; each begins with the parameter's name."""
-        if count < self.fewest or (self.most is not None and count > self.most):
-            wanted = f"exactly {self.fewest}" if self.fewest == self.most else f"at least {self.fewest}"
-            return [f"method {self.name}: must have {wanted} tuned model{'s' * (self.fewest != 1)}, got {count}"]
+        """Says which parameters can't be so for `count` tuned models; each begins with the parameter's name."""
+        del count
         return []
 
 

@@ -168,7 +168,7 @@ def test_a_filter_that_matches_nothing_is_refused(store: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("flags", "problem"),
     [
-        ({"method": "slerp"}, r"method slerp: must have exactly 1 tuned model, got 2"),
+        ({"method": "slerp"}, r"merge\.tuned: must be exactly 1 for slerp, got 2"),
         ({"parameters": {"weight": [1, 2, 3]}}, r"weight: must be one number, or one per tuned model \(2\), got 3"),
         ({"weights": [[1]], "method": "model_stock"}, "merge.weights: must be absent, as model_stock weighs no models"),
         ({"parameters": {"weight": [1, -1], "normalize": True}}, "weight: must not sum to 0 when normalize is true"),

@@ -132,11 +132,12 @@ def test_a_weight_of_each_model_follows_its_model(method: MergeMethod) -> None:
 
 def test_a_wrong_number_of_models_is_a_problem(method: MergeMethod) -> None:
     enough = max(1, method.fewest)
+    assert method.wrong_count(enough) is None
     assert method.problems(enough) == []
     if method.fewest > 1:
-        assert "must have at least" in method.problems(method.fewest - 1)[0]
+        assert "must be at least" in str(method.wrong_count(method.fewest - 1))
     if method.most is not None:
-        assert "must have exactly" in method.problems(method.most + 1)[0]
+        assert "must be exactly" in str(method.wrong_count(method.most + 1))
 
 
 def test_sizes_say_how_far_alpha_one_goes_when_all_models_agree(method: MergeMethod) -> None:
