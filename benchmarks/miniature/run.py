@@ -1,6 +1,6 @@
 """The paper in miniature: does an encoder that is fine-tuned and interpolated keep what it knew, and gain?
 
-    python benchmarks/miniature/run.py --recordings FOLDER --out FOLDER [--seeds 3] [--processes 2]
+    python benchmarks/miniature/run.py --recordings FOLDER --out FOLDER [--seeds 3] [--processes 2] [--device cpu]
 
 Fine-tunes `hubert-small` on ASR, speaker identification and emotion recognition in every way that the paper compares,
 merges what stable and regular fine-tuning give with the base over a grid of alphas, probes all of them on phonemes,
@@ -51,13 +51,12 @@ TUNED_ON = {"asr": "read", "sid": "words", "er": "emotions"}
 #: The same updates of as much audio for all tasks; transcripts of half a minute would cost most and teach no more.
 FINETUNING: dict[str, object] = {
     "steps": 250,
-    "batch_seconds": 10,
+    "batch_seconds": 20,
     "learning_rate": 5e-4,
     "evaluate_every": 125,
     "min_seconds": 0.3,
-    "max_seconds": 10,
+    "max_seconds": 13,
     "workers": 0,
-    "device": "cpu",
 }
 #: Corpus → the probes on it.
 PROBES: dict[str, dict[str, object]] = {
@@ -97,20 +96,21 @@ def prepare_corpora(packages: Path, out: Path) -> None:
         prepare.run(_config(out, prepare=section | {"out": out / "data" / name}), ignore)
 
 
-def tune(out: Path, run: Run) -> None:
+def tune(out: Path, run: Run, device: str) -> None:
     """Fine-tunes the base; merges what came out with it where that is asked for."""
     folder = out / "runs" / run.name
     asked = {"task": run.task, "strategy": run.strategy, "data": out / "data" / TUNED_ON[run.task], "out": folder}
-    config = _config(out, seed=run.seed, encoder={"checkpoint": BASE}, finetune=FINETUNING | asked)
+    section = FINETUNING | asked | {"device": device}
+    config = _config(out, seed=run.seed, encoder={"checkpoint": BASE}, finetune=section)
     finetune.run(config, ignore, resume=(folder / "run.json").is_file())
     if run.strategy in MERGED:
-        section = {"base": BASE, "tuned": [folder], "alphas": ALPHAS, "out": out / "merged" / run.name}
-        merge.run(_config(out, merge=section), ignore)
+        merging = {"base": BASE, "tuned": [folder], "alphas": ALPHAS, "out": out / "merged" / run.name}
+        merge.run(_config(out, merge=merging), ignore)
     print(f"tuned {run.name}", flush=True)
 
 
-def probe(out: Path, corpus: str, runs: Sequence[Run]) -> None:
-    """Probes the base and everything made of it on one corpus."""
+def probe(out: Path, corpus: str, group: str, runs: Sequence[Run], device: str) -> None:
+    """Probes the base and everything made of it by some runs on one corpus."""
     models: dict[str, Path | str] = {"base": BASE}
     for run in runs:
         models[f"{run.name}-1"] = out / "runs" / run.name
@@ -119,12 +119,12 @@ def probe(out: Path, corpus: str, runs: Sequence[Run]) -> None:
     section = PROBES[corpus] | {
         "models": models,
         "data": out / "data" / corpus,
-        "out": out / "probes" / corpus,
+        "out": out / "probes" / corpus / group,
         "cache_gib": 50,
-        "device": "cpu",
+        "device": device,
     }
     evaluate.run(_config(out, evaluate=section), ignore)
-    print(f"probed {corpus}", flush=True)
+    print(f"probed {corpus} {group}", flush=True)
 
 
 def _config(out: Path, *, seed: int = 1337, **sections: object) -> Config:
@@ -144,6 +144,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="of all processes")
     asked = parser.parse_args()
     out = asked.out.absolute()
     prepare_corpora(asked.recordings.absolute(), out)
@@ -151,8 +152,14 @@ def main() -> None:
     # one thread each: so small a network gains nothing from more
     os.environ["OMP_NUM_THREADS"] = "1"
     with multiprocessing.get_context("spawn").Pool(asked.processes, initializer=_one_thread) as pool:
-        pool.starmap(tune, [(out, run) for run in runs], chunksize=1)
-        pool.starmap(probe, [(out, corpus, runs) for corpus in PROBES], chunksize=1)
+        pool.starmap(tune, [(out, run, asked.device) for run in runs], chunksize=1)
+        # what is probed together shares the base, and is as much as one process should have to do
+        groups = {
+            f"{task}-{seed}": [run for run in runs if (run.task, run.seed) == (task, seed)]
+            for task, seed in dict.fromkeys((run.task, run.seed) for run in runs)
+        }
+        probed = [(out, corpus, name, of_group, asked.device) for corpus in PROBES for name, of_group in groups.items()]
+        pool.starmap(probe, probed, chunksize=1)
     write_tables(out, PROBES)
 
 

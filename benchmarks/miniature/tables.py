@@ -21,7 +21,7 @@ Gains = Mapping[Way, Sequence[float]]
 
 def write_tables(out: Path, corpora: Iterable[str]) -> None:
     """Writes `tables.md` into the folder and prints it."""
-    folders = [out / "probes" / corpus for corpus in corpora]
+    folders = [folder for corpus in corpora for folder in sorted((out / "probes" / corpus).iterdir())]
     scores = [score for folder in folders for score in first_metrics(folder)]
     base = {(score.split, score.task): score for score in scores if score.label == "base"}
     grids = {split: _grid(score for score in scores if score.split == split) for split in ("dev", "test")}
