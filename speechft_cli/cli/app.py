@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, MutableMapping
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from speechft_cli import __version__
@@ -16,51 +15,21 @@ from speechft_cli.cli.usage import UsageError, as_request_error, is_help
 from speechft_cli.errors import SpeechftError
 
 
-class OnFirstUse(MutableMapping[str, Any]):
-    """The commands, each imported when it is asked for: whoever runs one does not wait for the others."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, object] = dict.fromkeys(COMMANDS)
-
-    def __getitem__(self, name: str) -> object:
-        if self._known[name] is None:
-            module, attribute = COMMANDS[name].split(":")
-            found = getattr(importlib.import_module(f"speechft_cli.cli.commands.{module}"), attribute)
-            if not isinstance(found, typer.Typer):
-                alone = _app()
-                alone.command(name)(found)
-                found = alone
-            command = get_command(found)
-            command.name = name
-            self._known[name] = command
-        return self._known[name]
-
-    def __setitem__(self, name: str, command: object) -> None:
-        self._known[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._known[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
-
-
 class Boundary(TyperGroup):
     """The command group; what a command raises ends here, but for our own bugs, which keep their traceback."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        added = self.commands
-        self.commands = OnFirstUse()
-        self.commands.update(added)
+        # names and summaries, enough for help and completion; see `resolve_command`
+        for name, (_, summary) in COMMANDS.items():
+            self.add_command(TyperCommand(name, short_help=summary))
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer hides the class
-        """Returns the names, in the order of help, without importing what they name."""
-        del ctx
-        return list(self.commands)
+    def resolve_command(  # type: ignore[override]  # typer hides the class
+        self, ctx: typer.Context, args: list[str]
+    ) -> tuple[Any, Any, list[str]]:
+        """Imports the command that was typed: whoever runs one does not wait for the others."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, imported_command(name) if name is not None and name in COMMANDS else command, rest
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]  # typer hides it
         """Reads the options before the command's name, whose errors read like all others."""
@@ -101,6 +70,19 @@ def _app(**settings: Any) -> typer.Typer:
         pretty_exceptions_show_locals=False,  # tensors would bury the error
         **{"add_completion": False, **settings},
     )
+
+
+def imported_command(name: str) -> Any:
+    """Returns the command called `name`, as Typer makes it."""
+    module, attribute = COMMANDS[name][0].split(":")
+    found = getattr(importlib.import_module(f"speechft_cli.cli.commands.{module}"), attribute)
+    if not isinstance(found, typer.Typer):
+        alone = _app()
+        alone.command(name)(found)
+        found = alone
+    command = get_command(found)
+    command.name = name
+    return command
 
 
 app = _app(cls=Boundary, add_completion=True, no_args_is_help=True)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from speechft_cli.errors import InterruptedRunError, SpeechftError
-from speechft_cli.events import Result
 
 if TYPE_CHECKING:
     import typer
     from rich.console import Console, RenderableType
+
+    from speechft_cli.events import Result
 
 # Libraries that log or warn about themselves while they work for us.
 _LIBRARIES = ("s3prl", "torch", "torchaudio", "lhotse", "matplotlib", "fairseq", "numba", "PIL", "root")

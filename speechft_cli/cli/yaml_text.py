@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.base import docstrings
 from speechft_cli.config.source import YamlLoader
 
 
@@ -100,7 +101,7 @@ def describe(key: str) -> str:
         if field is None:
             return ""
     section = _section(field) if field is not None else None
-    text = section.__doc__ if section is not None else field.description if field is not None else ""
+    text = section.__doc__ if section is not None else docstrings(model).get(part, "")
     return " ".join((text or "").split())
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
-from typer.main import get_command
 
-from speechft_cli.cli.app import app
+from speechft_cli.cli.app import imported_command
+from speechft_cli.cli.commands import COMMANDS
 from tests.cli.documents import SCHEMAS, check_document
 
 PAGE = SCHEMAS.with_suffix(".md")
@@ -18,8 +18,8 @@ PAGE = SCHEMAS.with_suffix(".md")
 
 def _documented() -> Iterator[str]:
     """The commands that have --json, as schemas are named."""
-    group = get_command(app)
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name in COMMANDS:
+        command = imported_command(name)
         for inner, each in getattr(command, "commands", {"": command}).items():
             if any("--json" in parameter.opts for parameter in each.params):
                 yield f"{name}-{inner}" if inner else name

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-COMMANDS: Mapping[str, str] = {
-    "init": "init:init",
-    "import-s3prl": "import_s3prl:import_s3prl",
-    "prepare": "prepare:prepare",
-    "finetune": "finetune:finetune",
-    "merge": "merge:merge",
-    "evaluate": "evaluate:evaluate",
-    "convert": "convert:convert",
-    "extract": "extract:extract",
-    "demo": "demo:demo",
-    "doctor": "doctor:doctor",
-    "list": "list:list_names",
-    "data": "data:app",
-    "config": "config:app",
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "init": ("init:init", "Ask a few questions and write a commented YAML file."),
+    "import-s3prl": ("import_s3prl:import_s3prl", "Turn a config of s3prl into a commented YAML file."),
+    "prepare": ("prepare:prepare", "Turn a corpus on disk into manifests."),
+    "finetune": ("finetune:finetune", "Fine-tune an encoder stably on one task, or on several."),
+    "merge": ("merge:merge", "Interpolate a fine-tuned encoder back toward its base."),
+    "evaluate": ("evaluate:evaluate", "Score frozen encoders on tasks and write a report."),
+    "convert": ("convert:convert", "Write an encoder in other formats, its features compared."),
+    "extract": ("extract:extract", "Write an encoder's features of every layer."),
+    "demo": ("demo:demo", "Run the whole job in minutes, on synthetic speech."),
+    "doctor": ("doctor:doctor", "Say what works on this machine and how to mend the rest."),
+    "list": ("list:list_names", "Show the names a config may use, or all there is of one."),
+    "data": ("data:app", "Look at manifests."),
+    "config": ("config:app", "Show, check and describe config files."),
 }
-"""Name as it is typed → `module:attribute` in this package; a function is one command, an app a group of them."""
+"""Name as it is typed → `module:attribute` in this package, and the first sentence of the command's help, for
+`speechft --help`. The attribute is a function, which is one command, or an app, which is a group of them."""

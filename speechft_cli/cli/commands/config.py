@@ -13,7 +13,9 @@ from speechft_cli.errors import ConfigError
 if TYPE_CHECKING:
     from speechft_cli.config.load import LoadedConfig
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show, check and describe config files.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="Show, check and describe config files."
+)
 
 
 @app.command()

@@ -10,7 +10,7 @@ import typer
 from speechft_cli.cli.conduct import conduct
 from speechft_cli.cli.options import AsJson
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at manifests.")
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, add_completion=False, help="Look at manifests.")
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder that `prepare` wrote.")]
 
