@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from speechft_cli.data.subset import Most, subset
-from speechft_cli.data.task_splits import TaskSplits, counted, without_unknown_classes
-from speechft_cli.data.utterance import SPLITS, Utterance
+from speechft_cli.data.task_splits import (
+    TaskSplits,
+    counted,
+    number_classes,
+    rows_of,
+    sorted_splits,
+    together,
+    without_unknown_classes,
+)
+from speechft_cli.data.utterance import SPLITS
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import RequestError
 
 #: Share of the utterances that a fold does not test on which choose its probes; SUPERB's for IEMOCAP.
@@ -15,7 +25,7 @@ DEV_SHARE = 0.2
 
 
 def folds_for_task(
-    manifests: Mapping[str, Sequence[Utterance]],
+    manifests: Mapping[str, Utterances],
     *,
     task: str,
     field: str,
@@ -41,36 +51,39 @@ def folds_for_task(
     Raises:
         RequestError: A fold has no utterance in one of train, dev and test.
     """
-    everything = [each for split in SPLITS for each in manifests.get(split, ())]
-    labelled = [each for each in everything if normalise(each.target(field) or "")]
-    usable = [each for each in labelled if each.target(fold_field)]
-    missing = counted(f"no {field}", len(everything) - len(labelled))
-    missing |= counted(f"no {fold_field}", len(labelled) - len(usable))
-    names = sorted({each.target(fold_field) or "" for each in usable})
+    everything, own = together(manifests)
+    classes = number_classes(everything.targets(field), normalise, is_closed_set=is_closed_set)
+    values = list(everything.targets(fold_field))
+    names = sorted({value for value, its in zip(values, classes, strict=True) if value and its >= 0})
     if len(names) < 2:
         return {}
-    trained_on = {each.id for each in manifests.get("train", ())}
+    number = {name: place for place, name in enumerate(names)}
+    fold_of = np.array([number.get(value or "", -1) for value in values], dtype=np.int64)
+    fold_of[classes < 0] = -1
+    missing = counted(f"no {field}", int((classes < 0).sum()))
+    missing |= counted(f"no {fold_field}", int(((classes >= 0) & (fold_of < 0)).sum()))
     # a hash instead of a draw: one more utterance in the corpus moves few others
-    in_order = sorted(usable, key=lambda each: hashlib.sha256(each.id.encode()).digest())
+    by_hash = everything.order_by_hash()
+    in_order = by_hash[fold_of[by_hash] >= 0]
     folds = {}
-    for name in names:
-        rest = [each for each in in_order if each.target(fold_field) != name]
+    for place, name in enumerate(names):
+        rest = in_order[fold_of[in_order] != place]
         held_out = max(1, round(DEV_SHARE * len(rest)))
-        splits: Mapping[str, list[Utterance]] = {
-            "train": rest[held_out:],
-            "dev": rest[:held_out],
-            "test": [each for each in in_order if each.target(fold_field) == name],
-        }
+        chosen = np.full(len(everything), -1)
+        chosen[in_order] = SPLITS.index("test")
+        chosen[rest[:held_out]] = SPLITS.index("dev")
+        chosen[rest[held_out:]] = SPLITS.index("train")
         left_out = dict(missing)
         if is_closed_set:
-            splits, unknown = without_unknown_classes(splits, field)
+            chosen, unknown = without_unknown_classes(chosen, classes)
             left_out |= counted(f"{field} never in train", unknown)
-        if most is not None and all(splits.values()):
-            before = sum(map(len, splits.values()))
-            splits = subset(splits, most, field=field, is_closed_set=is_closed_set)
-            left_out |= counted("beyond the preset's subset", before - sum(map(len, splits.values())))
-        if not all(splits.values()):
-            counts = ", ".join(f"{len(members)} in {split}" for split, members in splits.items())
+        rows = rows_of(chosen)
+        if most is not None and all(map(len, rows.values())):
+            before = sum(map(len, rows.values()))
+            rows = subset(everything, rows, most, field=field, is_closed_set=is_closed_set)
+            left_out |= counted("beyond the preset's subset", before - sum(map(len, rows.values())))
+        if not all(map(len, rows.values())):
+            counts = ", ".join(f"{len(members)} in {split}" for split, members in rows.items())
             raise RequestError(
                 f"task {task}: must have utterances in train, dev and test of every fold by {fold_field}, "
                 f"fold {name} has {counts}",
@@ -78,9 +91,6 @@ def folds_for_task(
                 + (f"; every fold must share its {field}s with others" if is_closed_set else ""),
             )
         folds[name] = TaskSplits(
-            "folds",
-            {split: tuple(sorted(members, key=lambda each: each.id)) for split, members in splits.items()},
-            left_out,
-            sum(each.id in trained_on for each in splits["test"]),
+            "folds", sorted_splits(everything, rows), left_out, int((own[rows["test"]] == 0).sum())
         )
     return folds

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from speechft_cli.data.utterance import Utterance
+import numpy as np
+from numpy.typing import NDArray
+
+from speechft_cli.data.utterances import Utterances
 
 #: Training utterances that a class of a closed set should have on average, so that it can be learnt at all.
 _PER_CLASS = 5
@@ -20,37 +23,40 @@ class Most(NamedTuple):
 
 
 def subset(
-    splits: Mapping[str, Sequence[Utterance]], most: Most, *, field: str, is_closed_set: bool
-) -> dict[str, list[Utterance]]:
+    utterances: Utterances, rows: Mapping[str, NDArray[np.int64]], most: Most, *, field: str, is_closed_set: bool
+) -> dict[str, NDArray[np.int64]]:
     """Returns at most so many utterances of each split, chosen by a hash of their ids.
 
     Of a closed set only so many classes are kept that each can have several training utterances; dev and test keep
     no class that train has lost.
 
     Args:
-        splits: All there is.
+        utterances: All there are.
+        rows: Split → which of them it has.
         most: How many.
         field: The field that holds the target.
         is_closed_set: Whether every class of dev and test must occur in train.
     """
+    bounds = {split: most.train if split == "train" else most.others for split in rows}
     if not is_closed_set:
-        return {
-            split: _few(members, most.train if split == "train" else most.others) for split, members in splits.items()
-        }
-    classes = sorted({each.target(field) or "" for each in splits["train"]}, key=_draw)
-    kept = set(classes[: max(2, most.train // _PER_CLASS)])
-    train = _few([each for each in splits["train"] if each.target(field) in kept], most.train)
-    known = {each.target(field) for each in train}
-    rest = {
-        split: _few([each for each in members if each.target(field) in known], most.others)
-        for split, members in splits.items()
-        if split != "train"
-    }
-    return {"train": train, **rest}
+        return {split: _few(utterances, members, bounds[split]) for split, members in rows.items()}
+    classes = sorted(_targets(utterances, rows["train"], field), key=_draw)
+    known = set(classes[: max(2, most.train // _PER_CLASS)])
+    kept = {}
+    for split in ("train", *(each for each in rows if each != "train")):
+        is_known = [each in known for each in utterances.select(rows[split]).targets(field)]
+        kept[split] = _few(utterances, rows[split][np.array(is_known, dtype=bool)], bounds[split])
+        if split == "train":
+            known = _targets(utterances, kept[split], field)
+    return kept
 
 
-def _few(utterances: Sequence[Utterance], most: int) -> list[Utterance]:
-    return sorted(utterances, key=lambda each: _draw(each.id))[:most]
+def _targets(utterances: Utterances, rows: NDArray[np.int64], field: str) -> set[str]:
+    return {each or "" for each in utterances.select(rows).targets(field)}
+
+
+def _few(utterances: Utterances, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    return rows[utterances.select(rows).order_by_hash()[:most]]
 
 
 def _draw(name: str) -> bytes:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from speechft_cli.data.subset import Most, subset
-from speechft_cli.data.utterance import SPLITS, Seconds, Utterance
+from speechft_cli.data.utterance import SPLITS, Seconds
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import RequestError
 
 Rule = Literal["manifest", "assigned", "derived", "folds"]
@@ -23,6 +26,8 @@ RULES: Mapping[Rule, str] = {
 
 #: A class needs one utterance for each of train, dev and test.
 _LEAST_PER_CLASS = len(SPLITS)
+#: In place of a split's place: the utterance says nothing of the task.
+_UNSAID = -2
 
 
 @dataclass(frozen=True)
@@ -38,23 +43,23 @@ class TaskSplits:
     """
 
     rule: Rule
-    splits: Mapping[str, tuple[Utterance, ...]]
+    splits: Mapping[str, Utterances]
     left_out: Mapping[str, int]
     from_train: int = 0
 
     def duration(self, split: str) -> Seconds:
         """Returns how much audio a split has [s]."""
-        return sum(utterance.duration for utterance in self.splits[split])
+        return float(self.splits[split].durations.sum())
 
 
 def split_for_task(
-    manifests: Mapping[str, Sequence[Utterance]],
+    manifests: Mapping[str, Utterances],
     *,
     task: str,
     field: str,
     is_closed_set: bool,
     normalise: Callable[[str], str] = str.strip,
-    is_of: Callable[[str, str], bool] = lambda *_: True,
+    is_of: Callable[[str, str], bool] | None = None,
     most: Most | None = None,
 ) -> TaskSplits:
     """Chooses the utterances of a task.
@@ -76,39 +81,79 @@ def split_for_task(
     Raises:
         RequestError: One of train, dev and test has no utterance with the field.
     """
-    labelled = {
-        split: [each for each in manifests.get(split, ()) if normalise(each.target(field) or "")] for split in SPLITS
-    }
-    everything = [each for split in SPLITS for each in labelled[split]]
-    without = sum(map(len, manifests.values())) - len(everything)
-    left_out = {f"no {field}": without} if without else {}
+    everything, own = together(manifests)
+    classes = number_classes(everything.targets(field), normalise, is_closed_set=is_closed_set)
+    left_out = counted(f"no {field}", int((classes < 0).sum()))
+    chosen = np.where(classes < 0, -1, own)
+    assigned = np.fromiter(map(_place, everything.task_splits(task)), dtype=np.int64, count=len(everything))
     rule: Rule = "manifest"
-    if any(task in each.task_splits for each in everything):
+    if (assigned[classes >= 0] != _UNSAID).any():
         rule = "assigned"
-        labelled = {split: [each for each in everything if each.task_splits.get(task) == split] for split in SPLITS}
-        left_out |= counted(f"no split for {task}", len(everything) - sum(map(len, labelled.values())))
+        before = int((chosen >= 0).sum())
+        chosen = np.where(classes < 0, -1, np.maximum(assigned, -1))
+        left_out |= counted(f"no split for {task}", before - int((chosen >= 0).sum()))
         if is_closed_set:
-            labelled, unknown = without_unknown_classes(labelled, field)
+            chosen, unknown = without_unknown_classes(chosen, classes)
             left_out |= counted(f"{field} never in train", unknown)
-    elif is_closed_set and not _is_closed(labelled, field):
+    elif is_closed_set and not _is_closed(chosen, classes):
         rule = "derived"
-        labelled, rare = _derive(everything, field)
+        chosen = _derive(classes, everything.order_by_hash())
+        rare = int((classes >= 0).sum() - (chosen >= 0).sum())
         left_out |= counted(f"{field} with fewer than {_LEAST_PER_CLASS} utterances", rare)
-    usable = {
-        split: [each for each in labelled[split] if is_of(split, normalise(each.target(field) or ""))]
-        for split in SPLITS
-    }
-    left_out |= counted("not what that split needs", sum(len(labelled[split]) - len(usable[split]) for split in SPLITS))
-    labelled = usable
-    _check_not_empty(manifests, labelled, task=task, field=field)
+    rows = rows_of(chosen)
+    if is_of is not None:
+        before = sum(map(len, rows.values()))
+        for split, members in rows.items():
+            targets = everything.select(members).targets(field)
+            rows[split] = members[np.array([is_of(split, normalise(each or "")) for each in targets], dtype=bool)]
+        left_out |= counted("not what that split needs", before - sum(map(len, rows.values())))
+    _check_not_empty(everything, rows, task=task, field=field)
     if most is not None:
-        few = subset(labelled, most, field=field, is_closed_set=is_closed_set)
-        gone = sum(map(len, labelled.values())) - sum(map(len, few.values()))
-        left_out |= counted("beyond the preset's subset", gone)
-        labelled = few
-    splits = {split: tuple(sorted(labelled[split], key=lambda each: each.id)) for split in SPLITS}
-    trained_on = {each.id for each in manifests.get("train", ())}
-    return TaskSplits(rule, splits, left_out, sum(each.id in trained_on for each in splits["test"]))
+        before = sum(map(len, rows.values()))
+        rows = subset(everything, rows, most, field=field, is_closed_set=is_closed_set)
+        left_out |= counted("beyond the preset's subset", before - sum(map(len, rows.values())))
+    return TaskSplits(rule, sorted_splits(everything, rows), left_out, int((own[rows["test"]] == 0).sum()))
+
+
+def together(manifests: Mapping[str, Utterances]) -> tuple[Utterances, NDArray[np.int64]]:
+    """Returns the utterances of all manifests, and for each the place of its manifest's split in `SPLITS`."""
+    there = [(place, manifests[split]) for place, split in enumerate(SPLITS) if split in manifests]
+    own = np.concatenate([np.full(len(members), place) for place, members in there])
+    return Utterances.joined([members for _, members in there]), own
+
+
+def number_classes(
+    targets: Iterable[str | None], normalise: Callable[[str], str], *, is_closed_set: bool = True
+) -> NDArray[np.int64]:
+    """Returns a number for each target, equal ones for equal targets, -1 where nothing is left of it (targets,).
+
+    Of an open set, which has as many targets as utterances, all that are there get 0.
+    """
+    numbers: dict[str, int] = {}
+
+    def number(target: str | None) -> int:
+        if target is None:
+            return -1
+        known = numbers.get(target)
+        if known is None:
+            known = len(numbers) if normalise(target) else -1
+            numbers[target] = known
+        return known
+
+    if not is_closed_set:
+        return np.array([0 if each is not None and normalise(each) else -1 for each in targets], dtype=np.int64)
+    return np.array([number(each) for each in targets], dtype=np.int64)
+
+
+def rows_of(chosen: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:
+    """Returns which utterances each split has, given the place of each utterance's split."""
+    return {split: np.flatnonzero(chosen == place) for place, split in enumerate(SPLITS)}
+
+
+def sorted_splits(everything: Utterances, rows: Mapping[str, NDArray[np.int64]]) -> dict[str, Utterances]:
+    """Returns the utterances of each split, sorted by id."""
+    splits = {split: everything.select(members) for split, members in rows.items()}
+    return {split: members.select(members.order_by_id()) for split, members in splits.items()}
 
 
 def counted(reason: str, count: int) -> dict[str, int]:
@@ -116,56 +161,42 @@ def counted(reason: str, count: int) -> dict[str, int]:
     return {reason: count} if count else {}
 
 
-def _classes(utterances: Sequence[Utterance], field: str) -> set[str | None]:
-    return {each.target(field) for each in utterances}
+def without_unknown_classes(chosen: NDArray[np.int64], classes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+    """Returns the place of each utterance's split, -1 for classes that train lacks, and how many of these there are."""
+    is_unknown = (chosen >= 0) & ~np.isin(classes, classes[chosen == 0])
+    return np.where(is_unknown, -1, chosen), int(is_unknown.sum())
 
 
-def _is_closed(labelled: Mapping[str, Sequence[Utterance]], field: str) -> bool:
-    heard = _classes([*labelled["dev"], *labelled["test"]], field)
-    return all(labelled.values()) and heard <= _classes(labelled["train"], field)
+def _place(split: str | None) -> int:
+    """Returns the place of a split that an utterance carries for a task; -1 when the task leaves it out."""
+    if split is None:
+        return _UNSAID
+    return SPLITS.index(split) if split in SPLITS else -1
 
 
-def without_unknown_classes(
-    labelled: Mapping[str, list[Utterance]], field: str
-) -> tuple[dict[str, list[Utterance]], int]:
-    """Returns the splits without the classes that train lacks, and how many utterances that were."""
-    known = _classes(labelled["train"], field)
-    kept = {split: [each for each in labelled[split] if each.target(field) in known] for split in SPLITS}
-    return kept, sum(map(len, labelled.values())) - sum(map(len, kept.values()))
+def _is_closed(chosen: NDArray[np.int64], classes: NDArray[np.int64]) -> bool:
+    there = [classes[chosen == place] for place in range(len(SPLITS))]
+    return all(map(len, there)) and without_unknown_classes(chosen, classes)[1] == 0
 
 
-def _derive(utterances: Sequence[Utterance], field: str) -> tuple[dict[str, list[Utterance]], int]:
+def _derive(classes: NDArray[np.int64], by_hash: NDArray[np.int64]) -> NDArray[np.int64]:
     """Gives dev and test a tenth of each class, at least one utterance; train has the rest."""
-    classes: dict[str, list[Utterance]] = {}
-    # a hash instead of a shuffle: one more utterance in the corpus moves few others
-    for each in sorted(utterances, key=lambda each: hashlib.sha256(each.id.encode()).digest()):
-        classes.setdefault(each.target(field) or "", []).append(each)
-    splits: dict[str, list[Utterance]] = {split: [] for split in SPLITS}
-    rare = 0
-    for members in classes.values():
-        if len(members) < _LEAST_PER_CLASS:
-            rare += len(members)
-            continue
-        tenth = max(1, round(len(members) / 10))
-        splits["dev"] += members[:tenth]
-        splits["test"] += members[tenth : 2 * tenth]
-        splits["train"] += members[2 * tenth :]
-    return splits, rare
+    grouped = by_hash[np.argsort(classes[by_hash], kind="stable")]
+    _, begins, group_of, sizes = np.unique(classes[grouped], return_index=True, return_inverse=True, return_counts=True)
+    place = np.arange(len(grouped)) - begins[group_of]  # of an utterance in its class
+    tenth = np.maximum(1, np.rint(sizes / 10))[group_of]
+    split = np.select([place < tenth, place < 2 * tenth], [SPLITS.index("dev"), SPLITS.index("test")], 0)
+    chosen = np.full(len(classes), -1)
+    chosen[grouped] = np.where((classes[grouped] < 0) | (sizes[group_of] < _LEAST_PER_CLASS), -1, split)
+    return chosen
 
 
-def _check_not_empty(
-    manifests: Mapping[str, Sequence[Utterance]],
-    labelled: Mapping[str, Sequence[Utterance]],
-    *,
-    task: str,
-    field: str,
-) -> None:
-    if all(labelled.values()):
+def _check_not_empty(everything: Utterances, rows: Mapping[str, NDArray[np.int64]], *, task: str, field: str) -> None:
+    if all(map(len, rows.values())):
         return
-    everything = [each for utterances in manifests.values() for each in utterances]
-    names = ("text", "phones", "speaker", *sorted({name for each in everything for name in each.labels}))
-    present = [name for name in names if any(each.target(name) for each in everything)]
-    counts = ", ".join(f"{len(utterances)} in {split}" for split, utterances in labelled.items())
+    names = ("text", "phones", "speaker", *sorted({name for labels in everything.labels() for name in labels}))
+    present = [name for name in names if any(everything.targets(name))]
+    counts = ", ".join(f"{len(members)} in {split}" for split, members in rows.items())
     raise RequestError(
         f"task {task}: must have utterances with {field!r} in train, dev and test, has {counts}",
         f"docs/tasks.md says what each task needs; --label {task}=FIELD takes another field, here there is "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self, overload
@@ -11,6 +12,7 @@ import orjson
 from numpy.typing import NDArray
 
 from speechft_cli.data.columns import NUMBERS, TEXTS, Columns, ColumnsBuilder, Row, parse_labels, slices
+from speechft_cli.data.stacked import StackedColumns
 from speechft_cli.data.utterance import TARGETS, Utterance, duration_text, join_targets
 
 
@@ -20,7 +22,7 @@ class Utterances(Sequence[Utterance]):
     `durations` and `targets` answer for all rows without making an object of each.
     """
 
-    def __init__(self, columns: Columns, folder: Path, rows: NDArray[np.int64] | None = None) -> None:
+    def __init__(self, columns: Columns | StackedColumns, folder: Path, rows: NDArray[np.int64] | None = None) -> None:
         """
         Args:
             columns: What is known.
@@ -38,6 +40,15 @@ class Utterances(Sequence[Utterance]):
         for each in utterances:
             builder.add(row_of(each, str(each.audio)))
         return cls(builder.columns(), Path())
+
+    @classmethod
+    def joined(cls, parts: Sequence[Utterances]) -> Self:
+        """Returns the utterances of some parts of a manifest folder, one part after the other."""
+        (folder,) = {part._folder for part in parts}
+        columns = [part._columns for part in parts]
+        begins = np.cumsum([0, *(each.length for each in columns)])
+        rows = [part._rows + begin for part, begin in zip(parts, begins[:-1], strict=True)]
+        return cls(StackedColumns(columns), folder, np.concatenate(rows))
 
     @property
     def durations(self) -> NDArray[np.float64]:
@@ -75,6 +86,16 @@ class Utterances(Sequence[Utterance]):
             return
         for splits in self._texts("task_splits"):
             yield None if splits is None else parse_labels(splits).get(task)
+
+    def order_by_id(self) -> NDArray[np.int64]:
+        """Returns the places of this sequence in the order of their ids."""
+        ids = [each or "" for each in self._texts("id")]
+        return np.array(sorted(range(len(ids)), key=ids.__getitem__), dtype=np.int64)
+
+    def order_by_hash(self) -> NDArray[np.int64]:
+        """Returns the places in the order of a hash of the ids: one more utterance in a corpus moves no other."""
+        hashes = b"".join(hashlib.sha256((each or "").encode()).digest()[:8] for each in self._texts("id"))
+        return np.argsort(np.frombuffer(hashes, dtype=">u8"), kind="stable")
 
     def select(self, rows: Sequence[int] | NDArray[np.int64]) -> Utterances:
         """Returns the utterances at some places of this sequence."""

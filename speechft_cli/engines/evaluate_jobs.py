@@ -12,7 +12,7 @@ from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import data_hash
 from speechft_cli.data.subset import Most
 from speechft_cli.data.task_splits import RULES, TaskSplits, split_for_task
-from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import file_hash
@@ -45,7 +45,7 @@ def probe_jobs(
         RequestError: The preset is unknown or has no plan for a task, the manifests lack what a task needs, or the
             n-gram can't be used.
     """
-    manifests = {split: list(read_manifest(data, split)) for split in available_splits(data)}
+    manifests = {split: read_manifest(data, split) for split in available_splits(data)}
     manifest = data_hash(data)
     preset = PRESETS.get(section.preset)
     if preset.name != "default":
@@ -86,7 +86,7 @@ def _folds(
     task: AnyTask,
     plan: ProbePlan,
     section: EvaluateSection,
-    manifests: Mapping[str, Sequence[Utterance]],
+    manifests: Mapping[str, Utterances],
     report: Report,
 ) -> tuple[str | None, Mapping[str, TaskSplits]]:
     """Returns the field whose values are folds, None for a single split; and the utterances of each fold.
@@ -127,7 +127,7 @@ def _folds(
         field=task.needs,
         is_closed_set=task.is_closed_set,
         normalise=task.normalise,
-        is_of=(lambda *_: True) if task.is_trained else task.is_of,
+        is_of=None if task.is_trained else task.is_of,
         most=most,
     )
     return None, {"": splits}

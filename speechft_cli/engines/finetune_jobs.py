@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from speechft_cli.training.usable import LeftOut, usable_by_length, usable_for_s
 
 #: HuBERT's longest stretch of an utterance [s]: 250 000 samples.
 _HUBERT_CROP = 15.625
+#: Targets whose normalisation is remembered: of classes there are few.
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,8 @@ def _labelled_job(
             "whole target",
             "leave out longer utterances instead: --set finetune.max_seconds=SECONDS",
         )
-    normalised = (task.normalise(target) for target in utterances.targets(task.needs) if target is not None)
+    normalise = functools.lru_cache(_REMEMBERED)(task.normalise)
+    normalised = (normalise(target) for target in utterances.targets(task.needs) if target is not None)
     vocabulary = task.vocabulary(filter(None, normalised))
     train, rejected = usable_for_training(
         utterances,
@@ -171,4 +175,4 @@ def _utterances(data: Path, task: Task) -> tuple[Utterances, Utterances]:
     splits = split_for_task(
         manifests, task=task.name, field=task.needs, is_closed_set=task.is_closed_set, normalise=task.normalise
     ).splits
-    return Utterances.of(splits["train"]), Utterances.of(splits["dev"])
+    return splits["train"], splits["dev"]

@@ -3,8 +3,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from speechft_cli.data.subset import Most, subset
-from speechft_cli.data.task_splits import split_for_task
+from speechft_cli.data.task_splits import rows_of, split_for_task, together
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
+
+
+def keep(splits: dict[str, list[Utterance]], most: Most, *, is_closed_set: bool) -> dict[str, list[Utterance]]:
+    everything, own = together({split: Utterances.of(members) for split, members in splits.items()})
+    rows = subset(everything, rows_of(own), most, field="speaker", is_closed_set=is_closed_set)
+    return {split: list(everything.select(members)) for split, members in rows.items()}
 
 
 def corpus(classes: int, each: int) -> dict[str, list[Utterance]]:
@@ -20,18 +27,18 @@ def corpus(classes: int, each: int) -> dict[str, list[Utterance]]:
 
 def test_a_subset_has_at_most_so_many_and_is_always_the_same() -> None:
     splits = corpus(10, 8)
-    few = subset(splits, Most(30, 7), field="speaker", is_closed_set=False)
+    few = keep(splits, Most(30, 7), is_closed_set=False)
 
     assert {split: len(members) for split, members in few.items()} == {"train": 30, "dev": 7, "test": 7}
-    assert few == subset(splits, Most(30, 7), field="speaker", is_closed_set=False)
+    assert few == keep(splits, Most(30, 7), is_closed_set=False)
     shorter = {split: members[:-1] for split, members in splits.items()}
     gone = {members[-1].id for members in splits.values()}
-    again = subset(shorter, Most(30, 7), field="speaker", is_closed_set=False)
+    again = keep(shorter, Most(30, 7), is_closed_set=False)
     assert {each.id for each in few["train"]} - gone <= {each.id for each in again["train"]}
 
 
 def test_classes_of_a_closed_set_are_dropped_before_they_are_too_thin() -> None:
-    few = subset(corpus(100, 8), Most(50, 20), field="speaker", is_closed_set=True)
+    few = keep(corpus(100, 8), Most(50, 20), is_closed_set=True)
 
     train = {each.speaker for each in few["train"]}
     assert len(few["train"]) == 50
@@ -42,9 +49,7 @@ def test_classes_of_a_closed_set_are_dropped_before_they_are_too_thin() -> None:
 def test_a_small_corpus_stays_whole() -> None:
     splits = corpus(3, 4)
 
-    assert {
-        split: len(each) for split, each in subset(splits, Most(500, 200), field="speaker", is_closed_set=True).items()
-    } == {
+    assert {split: len(each) for split, each in keep(splits, Most(500, 200), is_closed_set=True).items()} == {
         "train": 12,
         "dev": 6,
         "test": 6,
@@ -52,9 +57,8 @@ def test_a_small_corpus_stays_whole() -> None:
 
 
 def test_splits_of_a_task_may_be_subsets_and_say_how_many_are_gone() -> None:
-    splits = split_for_task(
-        corpus(4, 8), task="sid", field="speaker", is_closed_set=True, most=Most(train=10, others=3)
-    )
+    manifests = {split: Utterances.of(members) for split, members in corpus(4, 8).items()}
+    splits = split_for_task(manifests, task="sid", field="speaker", is_closed_set=True, most=Most(train=10, others=3))
 
     assert {split: len(members) for split, members in splits.splits.items()} == {"train": 10, "dev": 3, "test": 3}
     assert splits.left_out == {"beyond the preset's subset": 32 - 10 + 8 - 3 + 8 - 3}
