@@ -7,14 +7,11 @@ they need not lie in memory together; the file is the one that torch.save would 
 from __future__ import annotations
 
 import bisect
-import hashlib
 import mmap
-import os
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
@@ -22,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechft_cli.io.arrays import Array, array_bytes
+from speechft_cli.io.disk_file import DiskFile
 from speechft_cli.io.torch_pickle import Slot, dump, load
 
 Bytes: TypeAlias = NDArray[np.uint8]
@@ -33,8 +31,6 @@ _LOCAL_SIZE, _LOCAL_LENGTHS = 30, 26
 _PICKLE, _DATA = "/data.pkl", "/data/"
 #: torch lets numbers begin at multiples of this [bytes] and fills the gap with a field that readers skip.
 _ALIGNMENT, _PADDING = 64, b"FB"
-#: Bytes after which what was written is sent to the disk.
-_SYNCED = 64_000_000
 
 
 def read_archive(path: Path) -> object:
@@ -129,9 +125,8 @@ def save_archive(tree: Mapping[str, object], path: Path, arrays: Iterable[Array]
     """
     pickled, places = dump(tree)
     root, later = path.stem, iter(arrays)
-    with path.open("wb", buffering=0) as file, ThreadPoolExecutor(1) as disk:
-        target = _Target(file, disk)
-        with zipfile.ZipFile(target, "w") as archive:
+    with DiskFile(path) as target:
+        with zipfile.ZipFile(cast("BinaryIO", target), "w") as archive:
             # torch's order; the last one would be a number of its own for each file, here it is the same for all
             for name, content in (
                 ("data.pkl", pickled),
@@ -149,43 +144,10 @@ def save_archive(tree: Mapping[str, object], path: Path, arrays: Iterable[Array]
                 _add(archive, target, f"{root}{_DATA}{key}", array_bytes(array))
             _add(archive, target, f"{root}/version", memoryview(b"3\n"))
             _add(archive, target, f"{root}/.data/serialization_id", memoryview(b"0" * 40))
-        return target.hexdigest()
+        return target.finish()
 
 
-class _Target:
-    """A file that is hashed while it is written, and on its way to the disk while more is being computed."""
-
-    def __init__(self, file: BinaryIO, disk: ThreadPoolExecutor) -> None:
-        self._file = file
-        self._disk = disk
-        self._digest = hashlib.sha256()
-        self._waiting = 0
-        self.size = 0
-
-    def write(self, data: bytes | memoryview) -> int:
-        rest = memoryview(data)
-        while rest:  # an unbuffered file may take less than it is given
-            rest = rest[self._file.write(rest) :]
-        self._digest.update(data)
-        self.size += len(data)
-        self._waiting += len(data)
-        if self._waiting > _SYNCED:
-            self._waiting = 0
-            # what fails here fails again when the finished file is synced, and is reported then
-            self._disk.submit(os.fsync, self._file.fileno())
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing waits in here."""
-
-    def close(self) -> None:
-        """Whoever opened the file closes it."""
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
-
-
-def _add(archive: zipfile.ZipFile, target: _Target, name: str, content: memoryview) -> None:
+def _add(archive: zipfile.ZipFile, target: DiskFile, name: str, content: memoryview) -> None:
     info = zipfile.ZipInfo(name)
     info.file_size = len(content)
     before = target.size + _LOCAL_SIZE + len(name) + len(_PADDING) + 2
