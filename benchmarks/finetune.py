@@ -36,7 +36,7 @@ from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.tasks import TASKS
 from speechft_cli.training.freezing import freeze, release, trainable_names
 from speechft_cli.training.job import Job
-from speechft_cli.training.memory import compile_layers
+from speechft_cli.training.memory import compile_layers, keep_cnn_in_float32
 from speechft_cli.training.precision import Precision
 from speechft_cli.training.ranks import Ranks
 from speechft_cli.training.state import TrainingState, new_state
@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=0, help="processes that read audio, for the baseline too")
     parser.add_argument("--epochs", type=int, default=1, help="the first one of several is not counted")
+    parser.add_argument("--task", default="asr", choices=["asr", "pr"])
     parser.add_argument("--size", default="base")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", nargs="+", default=["fp32"])
@@ -69,7 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         utterances = make_speech(Path(folder), options.utterances)
         seconds = float(utterances.durations.sum())
-        job = make_job(utterances)
+        job = make_job(utterances, options.task)
         # as much audio per update as the baseline has on average
         batch_seconds = options.batch * seconds / len(utterances)
         state = partial(make_state, job, options.size, torch.device(options.device))
@@ -100,14 +101,16 @@ def make_speech(folder: Path, count: int) -> Utterances:
         path = folder / f"{index}.flac"
         soundfile.write(path, 0.1 * random.standard_normal(int(seconds * 16_000)), 16_000)
         text = "".join(random.choice(LETTERS, int(12 * seconds)))
-        utterances.append(Utterance(f"u{index}", path, duration=int(seconds * 16_000) / 16_000, text=text))
+        phones = " ".join(random.choice(LETTERS[:-1], int(12 * seconds)))
+        duration = int(seconds * 16_000) / 16_000
+        utterances.append(Utterance(f"u{index}", path, duration=duration, text=text, phones=phones))
     return Utterances.of(utterances)
 
 
-def make_job(utterances: Utterances) -> Job:
-    """Speech recognition on them."""
-    task, family = TASKS.get("asr"), ENCODERS.get("hubert")
-    vocabulary = task.vocabulary([])
+def make_job(utterances: Utterances, name: str) -> Job:
+    """A task on them."""
+    task, family = TASKS.get(name), ENCODERS.get("hubert")
+    vocabulary = task.vocabulary([each.target(task.needs) or "" for each in utterances])
     usable, _ = usable_for_training(
         utterances, task, vocabulary, frame_counts=family.frame_counts, min_seconds=0.1, max_seconds=60
     )
@@ -125,7 +128,7 @@ def make_state(
         encoder = build_encoder(base, device=device)
         state = new_state(
             encoder,
-            {"asr": job.task.head(encoder.width, len(job.vocabulary)).to(device)},
+            {job.task.name: job.task.head(encoder.width, len(job.vocabulary)).to(device)},
             strategy=STRATEGIES.get("stable")(StrategySettings()),
             trainable=trainable_names(encoder),
             base=base.weights,
@@ -161,7 +164,7 @@ def like_s3prl(make: Callable[[], TrainingState], job: Job, count: int, workers:
             waveforms = [wave.to(state.device) for _, wave in batch]
             audio += sum(map(len, waveforms)) / SAMPLE_RATE
             encoded = state.encoder(waveforms)
-            logits = state.heads["asr"](encoded.last, encoded.frame_counts)
+            logits = state.heads[job.task.name](encoded.last, encoded.frame_counts)
             loss = job.task.loss(logits, encoded.frame_counts, targets, job.vocabulary)
             loss.backward()
             predictions = job.task.predict(logits, encoded.frame_counts, job.vocabulary)
@@ -190,6 +193,7 @@ class _Read(Dataset[tuple[int, Tensor]]):
 def ours(make: Callable[[], TrainingState], job: Job, batch_seconds: float, workers: int, is_frozen: bool) -> Epoch:
     """One epoch the way the training loop trains."""
     state = make()
+    keep_cnn_in_float32(state.encoder)
     if is_frozen:
         freeze(state.encoder, with_dropout=True)
     else:

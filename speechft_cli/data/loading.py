@@ -23,7 +23,7 @@ class Batch:
 
     Attributes:
         pieces: Which.
-        waveforms: One (N_i,) each, 16 kHz.
+        waveforms: One (N_i,) each, 16 kHz, views of one tensor.
     """
 
     pieces: tuple[Piece, ...]
@@ -47,8 +47,9 @@ def load_updates(
     loader = DataLoader(
         _Waveforms([source.utterances for source in sources]),
         batch_sampler=_Batches(plan),  # an endless iterable of batches is enough for it
-        collate_fn=_as_it_is,
+        collate_fn=_end_to_end,
         num_workers=workers,
+        pin_memory=pin_memory,
         prefetch_factor=4 if workers else None,
         worker_init_fn=_leave_signals_to_the_main_process,
         generator=torch.Generator(),  # else the loader takes its seed from the global generator
@@ -57,8 +58,7 @@ def load_updates(
     try:
         for planned in plan():
             items = [next(read) for _ in planned.batches]
-            pairs = zip(planned.batches, items, strict=True)
-            yield planned, tuple(_batch(pieces, each, pin_memory) for pieces, each in pairs)
+            yield planned, tuple(_batch(pieces, each) for pieces, each in zip(planned.batches, items, strict=True))
     finally:
         del read  # ends the workers now: while an error's traceback holds this frame, the interpreter waits for them
 
@@ -90,17 +90,21 @@ class _Waveforms(Dataset[Tensor | SpeechftError]):
             return error  # raised in the main process: a worker would wrap it in its own traceback
 
 
-def _batch(pieces: tuple[Piece, ...], items: list[Tensor | SpeechftError], pin_memory: bool) -> Batch:
+def _end_to_end(items: list[Tensor | SpeechftError]) -> tuple[Tensor, list[int]] | SpeechftError:
+    """The waveforms as one tensor, with their lengths: each tensor that a worker hands over has a price."""
     waveforms = []
     for item in items:
         if isinstance(item, SpeechftError):
-            raise item
-        waveforms.append(item.pin_memory() if pin_memory else item)
-    return Batch(pieces, tuple(waveforms))
+            return item
+        waveforms.append(item)
+    return torch.cat(waveforms), [len(waveform) for waveform in waveforms]
 
 
-def _as_it_is(items: list[Tensor | SpeechftError]) -> list[Tensor | SpeechftError]:
-    return items
+def _batch(pieces: tuple[Piece, ...], read: tuple[Tensor, list[int]] | SpeechftError) -> Batch:
+    if isinstance(read, SpeechftError):
+        raise read
+    samples, lengths = read
+    return Batch(pieces, torch.split(samples, lengths))
 
 
 def _leave_signals_to_the_main_process(worker: int) -> None:

@@ -32,7 +32,7 @@ from speechft_cli.training.freezing import trainable_names
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
 from speechft_cli.training.loop import LoopSettings, train
-from speechft_cli.training.memory import checkpoint_layers, compile_layers
+from speechft_cli.training.memory import checkpoint_layers, compile_layers, keep_cnn_in_float32
 from speechft_cli.training.precision import Precision
 from speechft_cli.training.ranks import Ranks, is_joining, joined
 from speechft_cli.training.state import (
@@ -133,6 +133,7 @@ def _train(
     state = _state(config, request, start, device)
     if resume:
         restore(state, folder / "last")
+    keep_cnn_in_float32(state.encoder)
     if section.compile:
         compile_layers(state.encoder)
     if section.gradient_checkpointing:  # around what is compiled

@@ -76,7 +76,10 @@ def encode_batch(encoder: FrozenEncoder, batch: Sequence[Utterance], *, read: Re
     Raises:
         SpeechftError: A recording can't be read or is too short for a frame; the message names the utterance.
     """
-    result = encoder([_read(encoder, each, read).to(encoder.device) for each in batch])
+    waveforms = [_read(encoder, each, read).to(encoder.device) for each in batch]
+    # a GPU would round what the CNN multiplies to ten bits, by an algorithm that depends on the batch
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        result = encoder(waveforms)
     states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
     return [own[:, :count] for own, count in zip(states, result.frame_counts.tolist(), strict=True)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -12,13 +13,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from speechft_cli.data.audio import read_waveform
+from speechft_cli.data.manifests import read_manifest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines import evaluate, finetune
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Event, Report, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run
+from speechft_cli.probing.encoding import encode_batch
 from speechft_cli.reporting.scores import read_scores
+from speechft_cli.tasks.heads import BidirectionalLSTM
 from tests.conftest import make_config
 
 pytestmark = [
@@ -52,14 +57,15 @@ def tune(manifests: Path, out: Path, *, report: Report = ignore, resume: bool = 
     finetune.run(make_config(**{**settings, **flags}), report, resume=resume)
 
 
-def test_features_are_those_of_the_cpu(tiny: EncoderCheckpoint) -> None:
-    waves = [0.1 * torch.randn(length, generator=torch.Generator().manual_seed(length)) for length in (16_000, 9_000)]
-    with torch.no_grad():
-        here = build_encoder(tiny, device=torch.device("cpu"), exact_padding=True)(waves)
-        there = build_encoder(tiny, device=torch.device("cuda"), exact_padding=True)([wave.cuda() for wave in waves])
-    for ours, theirs in zip(here.hidden_states, there.hidden_states, strict=True):
-        for index, count in enumerate(here.frame_counts.tolist()):
-            torch.testing.assert_close(theirs[index, :count].cpu(), ours[index, :count], rtol=1e-4, atol=1e-4)
+def test_features_are_those_of_the_cpu(tiny: EncoderCheckpoint, manifests: Path) -> None:
+    batch = list(read_manifest(manifests, "train"))[:4]
+    here = encode_batch(build_encoder(tiny, device=torch.device("cpu"), exact_padding=True), batch, read=read_waveform)
+    encoder = build_encoder(tiny, device=torch.device("cuda"), exact_padding=True)
+    together = encode_batch(encoder, batch, read=read_waveform)
+    alone = [encode_batch(encoder, [each], read=read_waveform)[0] for each in batch]
+    for on_cpu, on_gpu, by_itself in zip(here, together, alone, strict=True):
+        torch.testing.assert_close(on_gpu.cpu(), on_cpu, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(on_gpu, by_itself, rtol=1e-5, atol=1e-5)
 
 
 def test_the_first_updates_are_those_of_the_cpu(manifests: Path, tmp_path: Path) -> None:
@@ -93,6 +99,12 @@ def test_every_kind_of_loss_computes(manifests: Path, tmp_path: Path, task: str)
     assert all(loss > 0 for loss in losses(manifests, tmp_path / "run", finetune__task=task, finetune__steps=3))
 
 
+@pytest.mark.parametrize("strategy", ["regular", "l2sp", "lora", "dora", "early"])
+def test_every_strategy_computes(manifests: Path, tmp_path: Path, strategy: str) -> None:
+    flags = {"finetune__strategy": strategy, "finetune__precision": "bf16"}
+    assert all(loss > 0 for loss in losses(manifests, tmp_path / "run", **flags))
+
+
 def test_an_interrupted_run_goes_on(manifests: Path, tmp_path: Path) -> None:
     flags = {"finetune__precision": "fp16", "finetune__workers": 2}
     whole = losses(manifests, tmp_path / "whole", **flags)
@@ -107,16 +119,37 @@ def test_an_interrupted_run_goes_on(manifests: Path, tmp_path: Path) -> None:
 
 
 def test_what_does_not_fit_is_said_before_the_first_update(manifests: Path, tmp_path: Path) -> None:
-    total = torch.cuda.get_device_properties(0).total_memory
+    flags = {"finetune__steps": 1, "finetune__batch_seconds": 100.0, "finetune__frozen_share": 0.0}
+    gc.collect()
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(40e6 / total)
+    torch.cuda.reset_peak_memory_stats()
+    tune(manifests, tmp_path / "fits", **flags)
+    gc.collect()
+    torch.cuda.empty_cache()
+    most = torch.cuda.memory_allocated() + (torch.cuda.max_memory_allocated() - torch.cuda.memory_allocated()) * 0.6
+    torch.cuda.set_per_process_memory_fraction(most / torch.cuda.get_device_properties(0).total_memory)
     try:
         with pytest.raises(SpeechftError) as caught:
-            tune(manifests, tmp_path / "run", finetune__batch_seconds=100.0)
+            tune(manifests, tmp_path / "run", **flags)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert "utterances of up to 1.3 s don't fit into memory while the encoder is" in caught.value.message
+    assert "utterances of up to 1.3 s don't fit into memory while the encoder is trained" in caught.value.message
     assert "lower finetune.batch_seconds: --set finetune.batch_seconds=50" in str(caught.value.hint)
+    assert not [line for line in read_metrics(tmp_path / "run" / "metrics.jsonl") if "loss" in line]
+
+
+def test_an_lstm_in_half_precision_computes_what_it_computes_in_float32() -> None:
+    torch.manual_seed(0)
+    lstm = BidirectionalLSTM(256, 256, layers=3, dropout=0.0).cuda()
+    counts = torch.tensor([200, 150, 7], device="cuda")
+    features = torch.randn(3, 200, 256, device="cuda", requires_grad=True)
+    exact = lstm(features, counts)
+    (expected,) = torch.autograd.grad(exact[0].sum() + exact[2, :7].sum(), features)
+    with torch.autocast("cuda", torch.bfloat16):
+        rounded = lstm(features, counts)
+    (found,) = torch.autograd.grad(rounded[0].float().sum() + rounded[2, :7].float().sum(), features)
+    torch.testing.assert_close(rounded[2, :7].float(), exact[2, :7], rtol=2e-2, atol=2e-2)
+    torch.testing.assert_close(found, expected, rtol=5e-2, atol=5e-2)
 
 
 def test_torchrun_gives_each_rank_a_gpu(manifests: Path, tmp_path: Path) -> None:
@@ -143,7 +176,7 @@ def test_torchrun_gives_each_rank_a_gpu(manifests: Path, tmp_path: Path) -> None
     assert read_run(tmp_path / "run")["status"] == "done"
 
 
-def test_probes_score_as_on_the_cpu(tiny_file: Path, manifests: Path, tmp_path: Path) -> None:
+def test_probes_are_trained_and_scored(tiny_file: Path, manifests: Path, tmp_path: Path) -> None:
     def scores(device: str) -> dict[tuple[str, str, str], float]:
         out = tmp_path / device
         config = make_config(
@@ -161,4 +194,5 @@ def test_probes_score_as_on_the_cpu(tiny_file: Path, manifests: Path, tmp_path: 
 
     here, there = scores("cpu"), scores("cuda")
     assert there.keys() == here.keys()
-    assert there == pytest.approx(here, abs=5.0)
+    # two speakers who are two pitches; after so few updates the other scores are those of chance
+    assert there["sid", "test", "accuracy"] == here["sid", "test", "accuracy"] == 100.0
