@@ -20,7 +20,7 @@ _EXAMPLES = {
     "tasks": "speechft finetune --encoder CHECKPOINT --data data --task {name} --out run",
     "strategies": "speechft finetune --encoder CHECKPOINT --data data --strategy {name} --out run",
     "corpora": "speechft prepare {name} --root FOLDER --out data",
-    "methods": "speechft merge --base BASE --tuned TUNED --method {name} --alphas 0:1:0.25 --out merged",
+    "methods": "speechft merge --base BASE {models} --method {name} --alphas 0:1:0.25 --out merged",
     "presets": "speechft evaluate -c speechft.yaml --preset {name}",
     "scores": "speechft evaluate -c speechft.yaml --set evaluate.score={name}",
 }
@@ -90,8 +90,19 @@ def _docstrings(group: str, documented: object, thing: object) -> str:
 
 
 def _example(group: str, name: str, thing: object) -> str:
-    example = _EXAMPLES[group if getattr(thing, "is_trained", True) else "probes"].format(name=name)
+    template = _EXAMPLES[group if getattr(thing, "is_trained", True) else "probes"]
+    example = template.format(name=name, models=_models(thing))
     return example if getattr(thing, "needs_root", True) else example.replace(" --root FOLDER", "")
+
+
+def _models(method: object) -> str:
+    """The options that name the tuned models that a merge method needs, and what they are measured on."""
+    statistic = getattr(method, "statistic", None)
+    # a run has kept its head, and knows its data
+    kind = "RUN" if statistic is not None and statistic.needs_labels else "TUNED"
+    count = getattr(method, "fewest", 1)
+    tuned = [f"--tuned {kind}{number}" for number in range(1, count + 1)] if count > 1 else [f"--tuned {kind}"]
+    return " ".join([*tuned, *(["--data data"] if statistic is not None and kind != "RUN" else [])])
 
 
 def _parameters(kind: type) -> dict[str, tuple[object, str]]:

@@ -15,14 +15,16 @@ from speechft_cli.encoders.formats.safetensors import read_tensors, write_tensor
 from speechft_cli.engines.merge_sources import Sources, manifest_folders
 from speechft_cli.engines.merge_variants import Variant
 from speechft_cli.errors import RequestError
-from speechft_cli.events import Report
+from speechft_cli.events import Note, Report
 from speechft_cli.io.arrays import Array, to_array
 from speechft_cli.io.atomic import atomic_path
-from speechft_cli.io.hashes import file_hash
+from speechft_cli.io.hashes import file_hash, weights_hash
 from speechft_cli.merging.statistics import Statistic
 
 #: Folder in the output folder that statistics lie in.
 FOLDER = "statistics"
+#: What a file of statistics calls the hash of its numbers.
+_NUMBERS = "numbers_sha256"
 
 
 @dataclass(frozen=True)
@@ -150,14 +152,31 @@ def measure(
     for number, (each, digest) in enumerate(zip(sources.tuned, hashes, strict=True)):
         key = wanted.key(number, digest, with_cnn)
         place = config.merge_dir / FOLDER / f"{wanted.statistic.name}-{key[:16]}.safetensors"
-        if not place.is_file():
+        kept = _kept(place, report)
+        if kept is None:
             from speechft_cli.engines.merge_listening import listen  # which needs torch; what is there does not
 
             model = sources.alone(each)
             made, facts = listen(model, wanted, number, names, str(each.path), device=section.device, report=report)
+            numbers = {name: to_array(tensor) for name, tensor in made.items()}
             with atomic_path(place) as unfinished:
-                write_tensors({name: to_array(tensor) for name, tensor in made.items()}, unfinished, facts)
-        found, facts = read_tensors(place)
+                write_tensors(numbers, unfinished, {**facts, _NUMBERS: weights_hash(numbers)})
+            kept = read_tensors(place)
+        found, facts = kept
         arrays.append(found)
         records.append({"path": str(each.path), "data": str(wanted.data[number]), "file": str(place), **facts})
     return Measured(arrays, records)
+
+
+def _kept(place: Path, report: Report) -> tuple[dict[str, Array], dict[str, str]] | None:
+    """Statistics that were measured before; None where there are none, or not the numbers that were written."""
+    if not place.exists():
+        return None
+    try:
+        arrays, facts = read_tensors(place)
+        if facts.get(_NUMBERS) == weights_hash(arrays):
+            return arrays, facts
+    except RequestError:
+        pass
+    report(Note(f"{place}: is not what was written, so it is measured again", important=True))
+    return None

@@ -121,23 +121,23 @@ class Writer:
         self._prepare(target.variant)
         base, facts = self._sources.base, _Facts()
         parts = facts.passing(in_order(lambda name: self._part(name, target), base.arrays, workers=os.cpu_count() or 1))
-        hashes: dict[str, str] = {}
+        hashes: dict[Path, str] = {}
         if list(target.files) == ["s3prl"]:
             (name,) = target.files.values()
             tree = base.tree_of({key: Slot.of(array) for key, array in base.arrays.items()})
-            hashes[name] = save_archive(tree, folder / name, (part.array for part in parts))
+            hashes[folder / name] = save_archive(tree, folder / name, (part.array for part in parts))
             check_finite(target.name, facts.broken)
             record = self._record(target, facts, more)
         else:
             merged = base.with_weights(Tensors({part.name: part.array for part in parts}))
             check_finite(target.name, facts.broken)
             record = self._record(target, facts, more)
-            _save(merged, folder, target.files, record)
+            hashes = _save(merged, folder, target.files, record)
         (folder / CARD).write_text(merge_card(record, target.files), encoding="utf-8")
         files = {
             str(path.relative_to(folder)): {
                 "bytes": path.stat().st_size,
-                "sha256": hashes.get(path.name) or file_hash(path),
+                "sha256": hashes.get(path) or file_hash(path),
             }
             for path in sorted(folder.rglob("*"))
             if path.is_file() and path.name != CARD
@@ -192,10 +192,14 @@ class Writer:
         return {**target.record, **own, **more, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
 
 
-def _save(merged: EncoderCheckpoint, folder: Path, files: Mapping[str, str], record: Mapping[str, object]) -> None:
+def _save(
+    merged: EncoderCheckpoint, folder: Path, files: Mapping[str, str], record: Mapping[str, object]
+) -> dict[Path, str]:
     metadata = {LINEAGE: json.dumps(record, ensure_ascii=False, default=str)}
+    hashes: dict[Path, str] = {}
     for name, file in files.items():
-        FORMATS.get(name).save(merged, folder / file, metadata)
+        hashes |= FORMATS.get(name).save(merged, folder / file, metadata)
+    return hashes
 
 
 def _moved(merged: Mapping[str, float], tuned: Sequence[Mapping[str, float]]) -> dict[str, float | None]:

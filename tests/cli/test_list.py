@@ -65,6 +65,19 @@ def test_every_name_of_every_catalogue_can_be_shown(speechft, group: str) -> Non
         assert f"{name}" in shown["example"]
 
 
+@pytest.mark.parametrize(
+    ("method", "models"),
+    [
+        ("linear", "--tuned TUNED --method linear"),
+        ("model_stock", "--tuned TUNED1 --tuned TUNED2 --method model_stock"),
+        ("regmean", "--tuned TUNED1 --tuned TUNED2 --data data --method regmean"),
+        ("fisher", "--tuned RUN1 --tuned RUN2 --method fisher"),
+    ],
+)
+def test_the_example_of_a_method_names_the_models_that_it_needs(speechft, method: str, models: str) -> None:
+    assert models in json.loads(speechft("list", "methods", method, "--json").stdout)["example"]
+
+
 def test_a_named_checkpoint_says_where_it_comes_from_and_whether_it_is_here(
     speechft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -126,10 +126,20 @@ def test_regmean_measures_once_and_needs_no_labels(store: Path, manifests: Path,
     expected = (one @ first + other @ second) @ np.linalg.inv(first + second)
     np.testing.assert_allclose(read_encoder(out / "alpha-1").arrays[MATRIX], expected, rtol=0, atol=1e-5)
 
-    shutil.rmtree(out / "alpha-1")
-    events.clear()
-    merge.run(config, events.append)
-    assert not [each for each in events if isinstance(each, Started) and each.what.startswith("inputs")]
+    def measured_again() -> list[str]:
+        shutil.rmtree(out / "alpha-1")
+        events.clear()
+        merge.run(config, events.append)
+        return [each.what for each in events if isinstance(each, Started) and each.what.startswith("inputs")]
+
+    assert measured_again() == []
+    file = Path(record["measured"][1]["file"])
+    content = file.read_bytes()
+    for damaged in (content[:-1], content[:-100] + b"?" * 100):
+        file.write_bytes(damaged)
+        assert measured_again() == [f"inputs of {bare}"]
+        assert Note(f"{file}: is not what was written, so it is measured again", important=True) in events
+        assert file.read_bytes() == content
     with pytest.raises(RequestError, match="holds another merge: statistics"):
         merge.run(config_of(store, manifests, out, "regmean", tuned=[store / "asr", bare], alphas="0.5,1",
                             statistics__utterances=2), ignore)  # fmt: skip

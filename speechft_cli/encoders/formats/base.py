@@ -13,8 +13,14 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 class Save(Protocol):
     """Writes a complete checkpoint to a path that nobody reads yet; may raise OSError."""
 
-    def __call__(self, checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None, /) -> None:
-        """Writes `checkpoint` to `path`, with `metadata` where the format has a place for it."""
+    def __call__(
+        self, checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None, /
+    ) -> dict[Path, str]:
+        """Writes `checkpoint` to `path`, with `metadata` where the format has a place for it.
+
+        Returns:
+            File → SHA-256 as hex, of those with weights.
+        """
 
 
 def require_nothing(checkpoint: EncoderCheckpoint) -> None:

@@ -107,7 +107,7 @@ def write(checkpoint: EncoderCheckpoint, path: Path) -> None:
         save(checkpoint, unfinished)
 
 
-def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None) -> dict[Path, str]:
     """Writes the checkpoint to a path that nobody reads yet.
 
     Args:
@@ -115,12 +115,15 @@ def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] 
         path: The file.
         metadata: Has no place in this format, whose readers know their keys.
 
+    Returns:
+        The file → its SHA-256 as hex.
+
     Raises:
         RequestError: The checkpoint has no configuration to write.
         OSError: The file can't be written.
     """
     del metadata
-    save_archive(checkpoint.tree(), path)
+    return {path: save_archive(checkpoint.tree(), path)}
 
 
 S3PRL = OutputFormat(".pt", save)

@@ -56,8 +56,11 @@ def require(checkpoint: EncoderCheckpoint) -> None:
     to_config(checkpoint.family, checkpoint.container)
 
 
-def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None) -> dict[Path, str]:
     """Writes the bare encoder into an empty folder that nobody reads yet.
+
+    Returns:
+        File → SHA-256 as hex, of those with weights.
 
     Raises:
         RequestError: transformers has no home for the family.
@@ -71,10 +74,14 @@ def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] 
     named = {name: encoder_name(name) for name in arrays}
     encoder = {theirs: arrays[name] for name, theirs in named.items() if theirs is not None}
     rest = {name: arrays[name] for name, theirs in named.items() if theirs is None}
-    safetensors.write_tensors(encoder, path / WEIGHTS, {**(metadata or {}), "format": "pt"})
-    safetensors.write_tensors(rest, path / REST, {**(metadata or {}), **safetensors.notes(checkpoint)})
+    parts = {WEIGHTS: (encoder, {"format": "pt"}), REST: (rest, safetensors.notes(checkpoint))}
+    hashes = {
+        path / name: safetensors.write_tensors(each, path / name, {**(metadata or {}), **own})
+        for name, (each, own) in parts.items()
+    }
     for name, content in ((CONFIG, config), (PREPROCESSOR, preprocessor(family, checkpoint.container))):
         (path / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return hashes
 
 
 def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:

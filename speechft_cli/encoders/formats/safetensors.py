@@ -23,6 +23,7 @@ from speechft_cli.encoders.formats.converted import check_convolutions
 from speechft_cli.encoders.recognition import recognise
 from speechft_cli.errors import RequestError
 from speechft_cli.io.arrays import DTYPES, Array, array_bytes, dtype_name
+from speechft_cli.io.disk_file import DiskFile
 
 #: Metadata keys: the family's name, and the rest of an s3prl checkpoint as JSON.
 FAMILY, CONTAINER = "family", "container"
@@ -38,7 +39,7 @@ _DTYPES = {theirs: DTYPES[name] for name, theirs in _NAMES.items()}
 _ALIGNMENT = 8
 
 
-def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None) -> None:
+def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] | None = None) -> dict[Path, str]:
     """Writes the checkpoint to a path that nobody reads yet.
 
     Args:
@@ -46,11 +47,14 @@ def save(checkpoint: EncoderCheckpoint, path: Path, metadata: Mapping[str, str] 
         path: The file.
         metadata: More of it, for example a merge's lineage.
 
+    Returns:
+        The file → its SHA-256 as hex.
+
     Raises:
         RequestError: The checkpoint has no configuration to write.
         OSError: The file can't be written.
     """
-    write_tensors(checkpoint.arrays, path, {**(metadata or {}), **notes(checkpoint)})
+    return {path: write_tensors(checkpoint.arrays, path, {**(metadata or {}), **notes(checkpoint)})}
 
 
 def notes(checkpoint: EncoderCheckpoint) -> dict[str, str]:
@@ -65,8 +69,11 @@ def notes(checkpoint: EncoderCheckpoint) -> dict[str, str]:
     return {"format": "pt", FAMILY: checkpoint.family.name, CONTAINER: text}
 
 
-def write_tensors(arrays: Mapping[str, Array], path: Path, metadata: Mapping[str, str]) -> None:
+def write_tensors(arrays: Mapping[str, Array], path: Path, metadata: Mapping[str, str]) -> str:
     """Writes a safetensors file.
+
+    Returns:
+        Its SHA-256 as hex.
 
     Raises:
         OSError: It can't be written.
@@ -81,10 +88,11 @@ def write_tensors(arrays: Mapping[str, Array], path: Path, metadata: Mapping[str
         described[name] = {"dtype": dtype, "shape": list(array.shape), "data_offsets": [begins, ends]}
     header = json.dumps({"__metadata__": dict(metadata), **described}, ensure_ascii=False).encode()
     header += b" " * (-len(header) % _ALIGNMENT)
-    with path.open("wb") as file:
+    with DiskFile(path) as file:
         file.write(struct.pack("<Q", len(header)) + header)
         for name in order:
             file.write(array_bytes(arrays[name]))
+        return file.finish()
 
 
 def read(path: Path, family: EncoderFamily | None) -> EncoderCheckpoint:
