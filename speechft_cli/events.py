@@ -48,6 +48,7 @@ class TrainingStep:
         audio_rate: Seconds of audio trained on per second of time.
         remaining: Estimated seconds until the end.
         score: Last dev score, for example `WER 41.20 %`; empty before the first evaluation.
+        best: Best dev score so far, for example `39.10 %`; empty before there is one.
         waiting: Share of the time in which no data was there to train on.
         skipped: Updates left out so far because their gradient was not finite.
     """
@@ -61,8 +62,17 @@ class TrainingStep:
     audio_rate: float
     remaining: float
     score: str = ""
+    best: str = ""
     waiting: float = 0.0
     skipped: int = 0
+
+
+@dataclass(frozen=True)
+class DeviceMemory:
+    """How much of a GPU's memory this process has held at most, and how much there is [bytes]."""
+
+    peak: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class Table:
     best: frozenset[tuple[int, int]] = field(default_factory=frozenset)
 
 
-Event = Started | Advanced | Finished | TrainingStep | Note | Table
+Event = Started | Advanced | Finished | TrainingStep | DeviceMemory | Note | Table
 Report = Callable[[Event], None]
 
 

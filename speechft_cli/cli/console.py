@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import sys
+import textwrap
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -23,35 +25,47 @@ if TYPE_CHECKING:
 # Libraries that log or warn about themselves while they work for us.
 _LIBRARIES = ("s3prl", "torch", "torchaudio", "lhotse", "matplotlib", "fairseq", "numba", "PIL", "root")
 #: Style → what a terminal is told. Lines need no rich, whose import costs as much as typer's.
-_STYLES = {"bold": "1", "dim": "2", "bold red": "1;31", "bold cyan": "1;36"}
+_STYLES = {"bold": "1", "dim": "2", "cyan": "36", "bold red": "1;31", "bold cyan": "1;36"}
 
 
 class Talk:
-    """The two consoles and how much is said on them."""
+    """How much is said on stdout and stderr, and how it looks.
+
+    Attributes:
+        above: Says a text above the region that is on the screen; None while there is none.
+        terminal: Descriptor of where messages go.
+    """
 
     def __init__(self, *, is_quiet: bool = False, is_verbose: bool = False, has_color: bool = True) -> None:
         self.is_quiet = is_quiet
         self.is_verbose = is_verbose
         self.has_color = has_color and not os.environ.get("NO_COLOR")
 
+        self.above: Callable[[str], None] | None = None
+        self.terminal = 2
+
     @cached_property
     def results(self) -> Console:
         """Where tables of results are drawn."""
-        return _console(stderr=False, has_color=self.has_color)
+        from rich.console import Console
+
+        # what we print holds names and paths of others: `[x]` and `:smile:` are no markup
+        return Console(
+            no_color=None if self.has_color else True, markup=False, highlight=False, emoji=False, soft_wrap=True
+        )
 
     @cached_property
-    def messages(self) -> Console:
-        """Where the live region is drawn; from then on every message goes through it."""
-        return _console(stderr=True, has_color=self.has_color)
-
-    @property
     def is_live(self) -> bool:
-        """Whether messages may be redrawn in place: only on a terminal somebody looks at."""
-        return _is_terminal(sys.stderr) and not os.environ.get("CI") and not self.is_quiet
+        """Whether messages may be redrawn in place: only on a terminal somebody looks at.
+
+        A cell of a notebook that begins with `!` has a terminal, which knows neither up nor down.
+        """
+        is_other = any(os.environ.get(name) for name in ("CI", "JPY_PARENT_PID"))
+        return _is_terminal(sys.stderr) and not is_other and not self.is_quiet
 
     def line(self, text: str, *, style: str = "") -> None:
-        """Says one line on stderr, whatever -q says."""
-        self._message((text, style))
+        """Says one line on stderr, whatever -q says; on a terminal it breaks between words."""
+        self._message((self._wrapped(text), style))
 
     def say(self, text: str) -> None:
         """Says one line on stderr, unless -q."""
@@ -65,14 +79,15 @@ class Talk:
             if line.startswith(" "):  # belongs to the line above
                 self.line(line)
             else:
-                self._labelled(label, line, style)
+                self._message((f"{label}: ", style), (self._wrapped(line, len(label) + 2), ""))
         if error.hint:
-            self._labelled("hint", error.hint, "bold cyan")
+            # not wrapped: it is there to be copied
+            self._message(("hint: ", "bold cyan"), (error.hint, ""))
 
     def print(self, result: RenderableType, *, style: str = "") -> None:
         """Prints a result on stdout; `style` is for a line of text."""
         if isinstance(result, str):
-            sys.stdout.write(f"{self._styled(result, style, sys.stdout)}\n")
+            sys.stdout.write(f"{self.paint(result, style) if _is_terminal(sys.stdout) else result}\n")
         else:
             self.results.print(result)
 
@@ -87,35 +102,37 @@ class Talk:
             return
         line = f"{result.summary} → {nearby(result.output)}"
         command = result.next_command.replace(f"{Path.cwd()}/", "")  # short enough to be typed
-        self.print(f"{line}; next: {command}" if command else line)
-
-    def _labelled(self, label: str, text: str, style: str) -> None:
-        self._message((f"{label}: ", style), (text, ""))
+        if not command:
+            self.print(line)
+        elif _is_terminal(sys.stdout) and len(line) + len(command) > shutil.get_terminal_size().columns - 8:
+            self.print(f"{line}\nnext: {command}")  # can be copied without what it would be wrapped into
+        else:
+            self.print(f"{line}; next: {command}")
 
     def _message(self, *parts: tuple[str, str]) -> None:
-        if "messages" in vars(self):  # a region may be on the screen, and a line belongs above it
-            for number, (text, style) in enumerate(parts, start=1):
-                self.messages.print(text, style=style, end="\n" if number == len(parts) else "")
+        if self.above is not None:
+            self.above("".join(self.paint(text, style) for text, style in parts))
             return
-        text = "".join(self._styled(text, style, sys.stderr) for text, style in parts)
-        sys.stderr.write(f"{text}\n")
+        has_style = _is_terminal(sys.stderr)
+        sys.stderr.write("".join(self.paint(text, style) if has_style else text for text, style in parts) + "\n")
         sys.stderr.flush()
 
-    def _styled(self, text: str, style: str, stream: TextIO) -> str:
-        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if style and self.has_color and _is_terminal(stream) else text
+    def _wrapped(self, text: str, before: int = 0) -> str:
+        """Breaks a line between words where a terminal would break it anywhere; `before` characters stand in front."""
+        if "\n" in text or (self.above is None and not _is_terminal(sys.stderr)):
+            return text
+        columns = os.get_terminal_size(self.terminal).columns
+        if len(text) + before <= columns:
+            return text
+        return textwrap.fill(f"{' ' * before}{text}", columns, break_long_words=False, break_on_hyphens=False)[before:]
+
+    def paint(self, text: str, style: str) -> str:
+        """Returns the text as a terminal shows it in a style; as it is where there is no colour."""
+        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if text and style and self.has_color else text
 
 
 def _is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
-
-
-def _console(*, stderr: bool, has_color: bool) -> Console:
-    from rich.console import Console
-
-    # what we print holds names and paths of others: `[x]` and `:smile:` are no markup
-    return Console(
-        stderr=stderr, no_color=None if has_color else True, markup=False, highlight=False, emoji=False, soft_wrap=True
-    )
 
 
 def talk_of(context: typer.Context) -> Talk:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from speechft_cli.errors import RequestError
+from speechft_cli.events import DeviceMemory, Event, Report
 
 
 def require_gpus(name: str, count: int) -> None:
@@ -43,3 +44,20 @@ def choose_device(name: str) -> torch.device:
             "speechft doctor shows what works here",
         )
     return device
+
+
+def with_memory(report: Report, device: torch.device) -> Report:
+    """Returns a Report that also hears how much of a GPU is in use, whenever that changes; of a CPU nothing."""
+    if device.type != "cuda":
+        return report
+    told = 0
+
+    def tell(event: Event) -> None:
+        nonlocal told
+        peak = torch.cuda.max_memory_reserved(device)
+        if peak != told:
+            told = peak
+            report(DeviceMemory(peak, torch.cuda.get_device_properties(device).total_memory))
+        report(event)
+
+    return tell

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from speechft_cli.config.schema import Config
+from speechft_cli.engines.device import with_memory
 from speechft_cli.engines.drift import DriftJob, measure_drift
 from speechft_cli.engines.evaluate_report import report_on
 from speechft_cli.engines.evaluate_request import Request, read_request
@@ -38,6 +39,7 @@ def run(config: Config, report: Report) -> Result:
         report = ignore  # the first process speaks for all
     with stoppable(_STOPPED), meeting(share) as meet:
         request = read_request(config, report)
+        report = with_memory(report, request.device)
         if share.rank > 0:
             book = ScoreBook(request, folder)
             do_work(_to_do(request, book), request, share=share, meet=meet, tell=book.add, report=report)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -41,8 +42,8 @@ class ScoreBook:
         """Whether an encoder has still to be probed on a task."""
         return (weights_hash, job.task.name) not in self._done
 
-    def add(self, weights_hash: str, job: ProbeJob, outcomes: Sequence[Outcome]) -> None:
-        """Takes what the probes of an encoder came to on each fold, and writes it.
+    def add(self, weights_hash: str, job: ProbeJob, outcomes: Sequence[Outcome]) -> str:
+        """Takes what the probes of an encoder came to on each fold, writes it, and says how the task stands on dev.
 
         Raises:
             SpeechftError: It can't be written.
@@ -51,6 +52,7 @@ class ScoreBook:
         name = f"{job.task.name}-{weights_hash[:16]}.jsonl"
         write_text(self._folder / "predictions" / name, "".join(_prediction_lines(job, outcomes)))
         self.write()
+        return self._standing(weights_hash, job)
 
     def scores(self) -> list[Score]:
         """Returns what is done, for every label: the same weights under two labels were scored once."""
@@ -72,6 +74,21 @@ class ScoreBook:
             SpeechftError: It can't be written.
         """
         write_scores(self.path, [*self.scores(), *self._kept])
+
+    def _standing(self, weights_hash: str, job: ProbeJob) -> str:
+        metric = job.task.metrics[0]
+        wanted = (job.task.name, "dev", metric.name)
+        scores = [each for each in self.scores() if (each.task, each.split, each.metric) == wanted]
+        last = next(each for each in scores if each.weights_hash == weights_hash)
+        best = last
+        for each in scores:
+            best = each if metric.is_better(each.value, best.value) or math.isnan(best.value) else best
+        return ", ".join(
+            (
+                f"{metric.title} dev of {last.label} {metric.format(last.value)}",
+                f"best {best.label} {metric.format(best.value)}",
+            )
+        )
 
 
 def settings_of(job: ProbeJob) -> dict[str, object]:

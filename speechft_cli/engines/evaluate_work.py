@@ -19,8 +19,8 @@ from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.probing.store import FeatureStore, evict
 from speechft_cli.probing.sweep import Swept
 
-#: Told what each pair of encoder (by the hash of its weights) and task came to, fold by fold.
-Tell = Callable[[str, ProbeJob, Sequence[Outcome]], None]
+#: Told what each pair of encoder (by the hash of its weights) and task came to, fold by fold; says how the task stands.
+Tell = Callable[[str, ProbeJob, Sequence[Outcome]], str]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,26 @@ class Work:
     candidate: Candidate
     weights_hash: str
     jobs: tuple[ProbeJob, ...]
+
+
+class _Course:
+    """How far an evaluation is: each encoder is a step, and each pair of encoder and task."""
+
+    def __init__(self, work: Sequence[Work], tell: Tell, report: Report) -> None:
+        self._tell = tell
+        self._report = report
+        self._done = 0
+        self._standing = ""
+        report(Started("evaluation", sum(1 + len(each.jobs) for each in work), "steps"))
+
+    def encoded(self) -> None:
+        self._done += 1
+        self._report(Advanced(self._done, self._standing))
+
+    def scored(self, weights_hash: str, job: ProbeJob, outcomes: Sequence[Outcome]) -> None:
+        self._standing = self._tell(weights_hash, job, outcomes)
+        self._done += 1
+        self._report(Advanced(self._done, self._standing))
 
 
 def do_work(
@@ -57,10 +77,14 @@ def do_work(
     Raises:
         SpeechftError: A recording can't be read, an encoder has changed, or the disk is full.
     """
+    if not work:
+        meet()
+        return
     # what only one encoder hears is not worth its memory
     shared = request.keeping.memory // 4 if len(work) > 1 else 0
     read, heard = Waveforms(budget=shared), CnnOutputs(budget=shared) if shared else None
     keeping = replace(request.keeping, memory=request.keeping.memory - 2 * shared)
+    course = _Course(work, tell, report)
     features: dict[str, Features] = {}
     for each in work:
         mine = Features(_builder(each, request, heard), each.weights_hash, _needs(each), keeping, read=read)
@@ -70,28 +94,31 @@ def do_work(
         report(Started(f"{label}: encoding", mine.count(share), "utterances"))
         mine.encode(share, lambda done: report(Advanced(done)))
         report(Finished())
+        course.encoded()
         if share.world == 1:
-            _probe_frames(each, mine, request, tell, report)
+            _probe_frames(each, mine, request, course, report)
         mine.forget()
         evict(request.keeping.cache, most=request.keeping.disk, used=_stores(features))
     if heard is not None:
         heard.forget()  # probes want the memory
     meet()
     if share.rank > 0:
+        report(Finished())
         return
     if share.world > 1:
         for each in work:
             mine = features[each.weights_hash]
             mine.reload()
-            _probe_frames(each, mine, request, tell, report)
+            _probe_frames(each, mine, request, course, report)
             mine.forget()
     for job in request.jobs:
         if job.task.is_pooled:
-            _probe_pooled(job, [each for each in work if job in each.jobs], features, request, tell, report)
+            _probe_pooled(job, [each for each in work if job in each.jobs], features, request, course, report)
+    report(Finished())
     evict(request.keeping.cache, most=request.keeping.disk)
 
 
-def _probe_frames(work: Work, features: Features, request: Request, tell: Tell, report: Report) -> None:
+def _probe_frames(work: Work, features: Features, request: Request, course: _Course, report: Report) -> None:
     for job in work.jobs:
         if job.task.is_pooled:
             continue
@@ -105,7 +132,7 @@ def _probe_frames(work: Work, features: Features, request: Request, tell: Tell, 
                     "again at each use"
                 )
             )
-        _probe(job, [work], {work.weights_hash: features}, request, tell, report)
+        _probe(job, [work], {work.weights_hash: features}, request, course, report)
 
 
 def _probe_pooled(
@@ -113,11 +140,11 @@ def _probe_pooled(
     work: Sequence[Work],
     features: Mapping[str, Features],
     request: Request,
-    tell: Tell,
+    course: _Course,
     report: Report,
 ) -> None:
     for group in _groups(job, work, features, most=request.keeping.memory):
-        _probe(job, group, features, request, tell, report)
+        _probe(job, group, features, request, course, report)
 
 
 def _probe(
@@ -125,14 +152,14 @@ def _probe(
     work: Sequence[Work],
     features: Mapping[str, Features],
     request: Request,
-    tell: Tell,
+    course: _Course,
     report: Report,
 ) -> None:
     encoders = {each.candidate.label: features[each.weights_hash] for each in work}
     per_fold = [evaluate(part, encoders, device=request.device, report=report) for part in job.per_fold()]
     for each, outcomes in zip(work, zip(*per_fold, strict=True), strict=True):
         _say(each.candidate.label, job, outcomes, report)
-        tell(each.weights_hash, job, outcomes)
+        course.scored(each.weights_hash, job, outcomes)
 
 
 def _say(label: str, job: ProbeJob, outcomes: Sequence[Outcome], report: Report) -> None:

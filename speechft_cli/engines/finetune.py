@@ -15,7 +15,7 @@ from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
-from speechft_cli.engines.device import choose_device
+from speechft_cli.engines.device import choose_device, with_memory
 from speechft_cli.engines.finetune_jobs import left_out_notes, speaker_warnings
 from speechft_cli.engines.finetune_outcome import best_outputs, run_result
 from speechft_cli.engines.finetune_plan import plan_data, plan_table, rate_warnings
@@ -24,7 +24,7 @@ from speechft_cli.engines.finetune_record import Diary, now, run_record
 from speechft_cli.engines.finetune_request import FinetuneRequest, check_request, resolved
 from speechft_cli.engines.finetune_units import UnitsRequest, label_frames, with_units
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
-from speechft_cli.events import Note, Report, Result, TrainingStep, ignore
+from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
 from speechft_cli.io.run_folder import locked, read_run, write_run
 from speechft_cli.io.space import require_space
@@ -120,6 +120,7 @@ def _train(
 ) -> Result:
     section, schedule, base = request.section, request.schedule, request.base
     device = choose_device(section.device)
+    report = with_memory(report, device)
     if ranks.is_first:
         for part in ("best", "last"):
             recover(folder / part)
@@ -203,6 +204,8 @@ def _loop(
             save_last(state, folder / "last", request.base)
             ranks.wait()
 
+        report(Started("training", request.schedule.end, "updates"))
+        report(Advanced(state.step))
         train(
             state,
             jobs=jobs,
@@ -214,6 +217,7 @@ def _loop(
             save=save,
             interruptible=interruptible,
         )
+        report(Finished())
 
 
 def _jobs(

@@ -40,7 +40,7 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None, tru
     job = in_order(lambda name: _compare(name, first.arrays, pair), plan.merged, workers=os.cpu_count() or 1)
     for count, (name, difference) in enumerate(zip(plan.merged, job, strict=True), start=1):
         groups.setdefault(group_of(name), []).append(difference)
-        report(Advanced(count, name))
+        report(Advanced(count))
     report(Finished())
     found = {group: summed(each) for group, each in groups.items()}
     found["all"] = summed([each for members in groups.values() for each in members])

@@ -95,7 +95,7 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
     job = in_order(lambda name: _look(name, weights, name in merged), names, workers=os.cpu_count() or 1)
     for count, (name, look) in enumerate(zip(names, job, strict=True), start=1):
         looks[name] = look
-        report(Advanced(count, name))
+        report(Advanced(count))
     report(Finished())
     for each_sum in sums:
         each_sum.result()  # a damaged file is damaged before its numbers mean anything

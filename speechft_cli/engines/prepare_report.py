@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -16,22 +15,16 @@ from speechft_cli.events import Advanced, Finished, Note, Report, Result, Starte
 
 
 def progress(report: Report) -> Callable[[int, int | None], None]:
-    """Tells how many utterances are checked, how fast, and, once their number is known, for how long still."""
-    begin = time.monotonic()
+    """Tells how many utterances are checked, and, once it is known, of how many."""
     is_known = False
 
     def tell(done: int, total: int | None) -> None:
         nonlocal is_known
-        rate = done / max(time.monotonic() - begin, 1e-3)
-        if total is None:
-            report(Advanced(done, f"{rate:.0f}/s"))
-            return
-        if not is_known:  # reading is over
+        if total is not None and not is_known:  # reading is over
             is_known = True
             report(Finished(f"{total} found"))
             report(Started("checking recordings", total, "utterances"))
-        left = f", {(total - done) / rate:.0f} s left" if done < total else ""
-        report(Advanced(done, f"{rate:.0f}/s{left}"))
+        report(Advanced(done))
 
     return tell
 

@@ -138,6 +138,7 @@ def train(
                         learning_rate=settings.learning_rate * share,
                         gradient_norm=norm,
                         score=score,
+                        best=_best_text(state, jobs),
                         skipped=state.skips.count,
                         world=ranks.world,
                     )
@@ -188,6 +189,11 @@ def _evaluate(
         )
         for job in jobs
     }
+
+
+def _best_text(state: TrainingState, jobs: Sequence[Job]) -> str:
+    metric = jobs[0].task.metrics[0]
+    return "" if state.best is None else metric.format(state.best[metric.name])
 
 
 def _set_modes(state: TrainingState, schedule: StableSchedule, settings: LoopSettings) -> None:

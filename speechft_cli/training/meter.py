@@ -21,6 +21,8 @@ class Meter:
         self._waited = 0.0
         self._since = time.perf_counter()
         self._seconds_per_update = 0.0
+        self._updates = 0
+        self._paused = 0.0
 
     def waited(self) -> None:
         """Counts the time since the last call of any method as waiting for data."""
@@ -35,8 +37,9 @@ class Meter:
         self._seconds, self._since = self._seconds + now - self._since, now
 
     def restart_clock(self) -> None:
-        """Leaves the time since the last update out: it went into an evaluation."""
-        self._since = time.perf_counter()
+        """Leaves the time since the last update out of the speed: it went into an evaluation."""
+        now = time.perf_counter()
+        self._paused, self._since = self._paused + now - self._since, now
 
     def read(
         self,
@@ -47,6 +50,7 @@ class Meter:
         learning_rate: float,
         gradient_norm: Tensor,
         score: str,
+        best: str,
         skipped: int,
         world: int,
     ) -> TrainingStep:
@@ -58,6 +62,8 @@ class Meter:
         # smoothed, so that the estimate does not jump with every long batch
         latest = self._seconds / len(self._losses)
         self._seconds_per_update = 0.7 * (self._seconds_per_update or latest) + 0.3 * latest
+        self._updates += len(self._losses)
+        seconds = self._seconds_per_update + self._paused / self._updates  # evaluations are still to come, too
         waiting = self._waited / self._seconds
         self._losses, self._audio, self._seconds, self._waited = [], 0.0, 0.0, 0.0
         return TrainingStep(
@@ -68,8 +74,9 @@ class Meter:
             learning_rate=learning_rate,
             gradient_norm=float(gradient_norm),
             audio_rate=audio_rate,
-            remaining=self._seconds_per_update * (steps - step),
+            remaining=seconds * (steps - step),
             score=score,
+            best=best,
             waiting=waiting,
             skipped=skipped,
         )

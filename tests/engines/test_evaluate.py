@@ -62,7 +62,7 @@ def config(folder: Path, **changed: object) -> Config:
 
 
 def started(events: list[Event]) -> list[str]:
-    return [event.what for event in events if isinstance(event, Started)]
+    return [event.what for event in events if isinstance(event, Started) and event.what != "evaluation"]
 
 
 def values(scores: list[Score], label: str) -> list[float]:
@@ -108,19 +108,22 @@ def test_every_piece_of_work_begins_advances_and_ends(experiment: Path) -> None:
     events: list[Event] = []
     evaluate.run(config(experiment), events.append)
     work = [event for event in events if isinstance(event, Started | Advanced | Finished)]
-    open_total: int | None = None
-    done = 0
+    begun: list[Started] = []
+    done: list[int] = []
     for event in work:
         match event:
             case Started():
-                assert open_total is None
-                open_total, done = event.total, 0
+                begun.append(event)
+                done.append(0)
             case Advanced():
-                assert event.done >= done
-                done = event.done
+                assert event.done >= done[-1]
+                done[-1] = event.done
             case Finished():
-                assert done == open_total
-                open_total = None
+                assert done.pop() == begun.pop().total
+    assert not begun
+    standing = [event.note for event in work if isinstance(event, Advanced) and event.note]
+    assert standing[-1].startswith("SID acc dev of alpha-0.5 ")
+    assert ", best " in standing[-1]
 
 
 def test_the_same_weights_under_two_labels_are_evaluated_once(experiment: Path) -> None:
