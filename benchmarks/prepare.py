@@ -1,6 +1,6 @@
 """How fast `prepare` is against opening the same files' headers, and how its memory grows.
 
-    python benchmarks/prepare.py [--files 100000] [--processes 2] [--utterances 10000 1000000]
+    python benchmarks/prepare.py [--files 100000] [--repeats 5] [--processes 2] [--utterances 10000 1000000]
 
 Makes short WAV files and lists in a temporary folder, and removes them. Every figure is taken in a process of its own.
 """
@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -105,6 +106,7 @@ def main() -> None:
     """Prints two tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--utterances", type=int, nargs="*", default=[10_000, 1_000_000])
     parser.add_argument("--action", nargs="+", help=argparse.SUPPRESS)
@@ -123,15 +125,16 @@ def main() -> None:
         if arguments.files:
             make_corpus(root, arguments.files)
             os.sync()
-            headers = [in_own_process("headers", root, processes)["seconds"]]
-            prepared = [in_own_process("prepare", root, Path(folder) / f"out-{run}", processes) for run in range(2)]
-            headers.append(in_own_process("headers", root, processes)["seconds"])
-            fastest = min(run["seconds"] for run in prepared)
+            headers, prepared = [], []
+            for run in range(arguments.repeats):  # in turn, so that both meet the same of what else the machine does
+                headers.append(in_own_process("headers", root, processes)["seconds"])
+                prepared.append(in_own_process("prepare", root, Path(folder) / f"out-{run}", processes)["seconds"])
+            opened, all_of_it = statistics.median(headers), statistics.median(prepared)
             print(f"| {arguments.files} files, {processes} processes | files/s | ratio |\n|---|---|---|")
-            print(f"| headers opened with soundfile | {arguments.files / min(headers):.0f} | 1.00 |")
-            print(
-                f"| `prepare manifest`, all of it | {arguments.files / fastest:.0f} | {min(headers) / fastest:.2f} |\n"
-            )
+            print(f"| headers opened with soundfile | {arguments.files / opened:.0f} | 1.00 |")
+            print(f"| `prepare manifest`, all of it | {arguments.files / all_of_it:.0f} | {opened / all_of_it:.2f} |")
+            each = ", ".join(f"{header / own:.2f}" for header, own in zip(headers, prepared, strict=True))
+            print(f"\nRatios, pair by pair: {each}\n", flush=True)
         print("| utterances | utterances/s | peak memory [MB] |\n|---|---|---|")
         for count in arguments.utterances:
             root = Path(folder) / f"stretches-{count}"

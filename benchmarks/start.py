@@ -25,7 +25,7 @@ import soundfile
 
 from speechft_cli.data.blocks import make_block
 from speechft_cli.data.columns import Row
-from speechft_cli.data.manifests import audio_inside, manifest_writer
+from speechft_cli.data.manifests import manifest_writer
 
 SAMPLE_RATE = 16_000
 #: Length of a recording [s].
@@ -54,10 +54,9 @@ def make_manifests(folder: Path, count: int) -> None:
                 phones = " ".join(spelt[first : first + int(seconds * 12)])
                 of = (text, None, phones, f"speaker{number % min(2000, -(-count // 10))}", "en", None, None, None)
                 name = f"{split}-{number:08}"
-                audio = str((folder / f"{number % 10}.wav").resolve())
-                rows.append(Row(start, seconds, SAMPLE_RATE, 0, 0, name, audio, *of))
+                rows.append(Row(start, seconds, SAMPLE_RATE, 0, 0, name, f"{number % 10}.wav", *of))
                 if len(rows) == 1024 or number == size - 1:
-                    add(make_block(split, rows, audio_inside(folder)))
+                    add(make_block(split, rows))
                     rows.clear()
 
 

@@ -14,8 +14,9 @@ from speechft_cli.data.utterances import row_of
 def write_manifest(folder: Path, split: str, utterances: Iterable[Utterance]) -> Path:
     """Writes one split sorted by id, and returns its path; the utterances have durations and sample rates."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [row_of(each, str(each.audio.absolute())) for each in utterances]
+    inside = audio_inside(folder)
+    rows = [row_of(each, str(each.audio.absolute()).removeprefix(inside)) for each in utterances]
     with manifest_writer(folder, split) as add:
         if rows:
-            add(make_block(split, sorted(rows, key=lambda row: row.id), audio_inside(folder)))
+            add(make_block(split, sorted(rows, key=lambda row: row.id)))
     return manifest_path(folder, split)

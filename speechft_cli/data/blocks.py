@@ -6,14 +6,18 @@ import zlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import orjson
+
 from speechft_cli.data.columns import Encoded, Row, encode_rows
 from speechft_cli.data.cuts import cut_line
-from speechft_cli.data.inspection import Good, unpack_verdicts
+from speechft_cli.data.inspection import Good
 from speechft_cli.data.utterance import Seconds
 
 #: gzip's beginning without name and time, which would make bytes differ, and the end of what `make_block` packs.
 GZIP_BEGIN = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff"
 GZIP_END = b"\x03\0"
+#: Places in a good verdict, and in its row.
+_ROW, _AUDIO = Good._fields.index("row"), Row._fields.index("audio")
 _LEVEL = 1  # takes a fifth of the time for a tenth more bytes
 
 
@@ -54,12 +58,11 @@ class BlockTask(NamedTuple):
 
 def do_block(task: BlockTask) -> Block:
     """Does a task."""
-    return make_block(task.split, good_rows(task.verdicts), task.inside)
+    return make_block(task.split, good_rows(task.verdicts, task.inside))
 
 
-def make_block(split: str, rows: Sequence[Row], inside: str) -> Block:
-    """Makes a block of rows, at least one; audio paths that begin with `inside` go on without it."""
-    rows = [_relative(row, inside) if row.audio.startswith(inside) else row for row in rows]
+def make_block(split: str, rows: Sequence[Row]) -> Block:
+    """Makes a block of rows, at least one."""
     lines = b"".join(map(cut_line, rows))
     deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     packed = deflate.compress(lines) + deflate.flush(zlib.Z_FULL_FLUSH)
@@ -76,10 +79,11 @@ def add_up(rows: Sequence[Row]) -> Sums:
     )
 
 
-def good_rows(verdicts: bytes) -> list[Row]:
-    """Returns the rows of verdicts that are all good."""
-    return [verdict.row for verdict in unpack_verdicts(verdicts) if isinstance(verdict, Good)]
-
-
-def _relative(row: Row, inside: str) -> Row:
-    return row._replace(audio=row.audio.removeprefix(inside))
+def good_rows(verdicts: bytes, inside: str = "") -> list[Row]:
+    """Returns the rows of verdicts that are all good; audio paths that begin with `inside` go on without it."""
+    rows = []
+    for verdict in map(orjson.loads, verdicts.splitlines()):
+        fields = verdict[_ROW]
+        fields[_AUDIO] = fields[_AUDIO].removeprefix(inside)
+        rows.append(Row._make(fields))
+    return rows

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, cast
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from speechft_cli.data.blocks import Sums
@@ -16,10 +18,13 @@ from speechft_cli.data.collated import Collation
 from speechft_cli.data.columns import Row
 from speechft_cli.data.duplicates import Entry, Looks, find_duplicates
 from speechft_cli.data.external_sort import ExternalSort
-from speechft_cli.data.inspection import Bad, Beyond, unpack_verdicts
+from speechft_cli.data.inspection import Bad, Good
 from speechft_cli.data.look_alikes import LookAlikes
 from speechft_cli.data.spools import Rejections, Spool, parse_entry
 from speechft_cli.data.sweep import Fill
+
+#: Places in a row.
+_DURATION, _ID = Row._fields.index("duration"), Row._fields.index("id")
 
 #: Writes manifests from (split, verdicts), sorted by id, and yields what each of them adds to its split.
 WriteManifests = Callable[[Iterable[tuple[str, bytes]]], Iterable[tuple[str, Sums]]]
@@ -93,19 +98,17 @@ def _sort(
 ) -> None:
     """Sorts the good utterances that are wanted; counts the others and lists the bad ones."""
     fill = Fill(hours)
-    place = 0
-    for text in verdicts:
-        for line, verdict in zip(text.splitlines(), unpack_verdicts(text), strict=True):
-            place += 1
-            if isinstance(verdict, Beyond) or verdict.split in fill.full:
-                result.splits[verdict.split].beyond_hours += 1
-            elif isinstance(verdict, Bad):
-                bad.add(place, verdict)
-            elif fill.takes(verdict.split, verdict.row.duration):
-                by_id.add((verdict.row.id, place), line)
-                looks.add(place, verdict.length, verdict.checksum)
-            else:
-                result.splits[verdict.split].beyond_hours += 1
+    lines = itertools.chain.from_iterable(map(bytes.splitlines, verdicts))
+    for place, line in enumerate(lines, start=1):
+        fields = orjson.loads(line)  # not a verdict: most of it would be made for nothing
+        split = fields[0]
+        if len(fields) == len(Bad._fields) and split not in fill.full:
+            bad.add(place, Bad._make(fields))
+        elif len(fields) == len(Good._fields) and fill.takes(split, fields[1][_DURATION]):
+            by_id.add((fields[1][_ID], place), line)
+            looks.add(place, *fields[2:])
+        else:
+            result.splits[split].beyond_hours += 1
 
 
 def _sort_alike(entries: Spool, is_alike: NDArray[np.bool_], repeated: Container[int], by_audio: ExternalSort) -> None:

@@ -143,7 +143,11 @@ def _seconds(name: str, value: object, least: float, problems: list[str]) -> flo
 
 
 def _name(audio: str, start: float) -> str:
-    name = os.path.splitext(os.path.normpath(audio))[0]  # noqa: PTH122  # a Path costs five times as much
+    if "//" in audio or "./" in audio or "/." in audio or audio.startswith(".") or audio.endswith("/"):
+        name = os.path.splitext(os.path.normpath(audio))[0]  # noqa: PTH122  # a Path costs five times as much
+    else:
+        stem, dot, ending = audio.rpartition(".")
+        name = stem if dot and "/" not in ending else audio
     return f"{name}@{start:g}" if start else name
 
 
