@@ -50,10 +50,10 @@ CORPORA = {
 TUNED_ON = {"asr": "read", "sid": "words", "er": "emotions"}
 #: The same updates of as much audio for all tasks; transcripts of half a minute would cost most and teach no more.
 FINETUNING: dict[str, object] = {
-    "steps": 400,
+    "steps": 300,
     "batch_seconds": 20,
     "learning_rate": 5e-4,
-    "evaluate_every": 200,
+    "evaluate_every": 150,
     "min_seconds": 0.3,
     "max_seconds": 13,
     "workers": 0,
@@ -155,11 +155,10 @@ def main() -> None:
     with multiprocessing.get_context("spawn").Pool(asked.processes, initializer=_one_thread) as pool:
         pool.starmap(tune, [(out, run, asked.device) for run in runs], chunksize=1)
         # what is probed together shares the base, and is as much as one process should have to do
-        groups = {
-            f"{task}-{seed}": [run for run in runs if (run.task, run.seed) == (task, seed)]
-            for task, seed in dict.fromkeys((run.task, run.seed) for run in runs)
-        }
-        probed = [(out, corpus, name, of_group, asked.device) for corpus in PROBES for name, of_group in groups.items()]
+        groups: dict[str, list[Run]] = {}
+        for run in runs:
+            groups.setdefault(f"{run.task}-{run.seed}", []).append(run)
+        probed = [(out, corpus, name, of_group, asked.device) for name, of_group in groups.items() for corpus in PROBES]
         pool.starmap(probe, probed, chunksize=1)
     write_tables(out, PROBES)
 
