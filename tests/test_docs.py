@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from speechft_cli.cli.app import app
@@ -59,3 +60,18 @@ def test_the_python_page_runs(tmp_path: Path, manifests: Path, monkeypatch: pyte
 def test_every_page_is_in_the_navigation() -> None:
     navigation = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
     assert [page.name for page in DOCS.glob("*.md") if f": {page.name}\n" not in navigation] == []
+
+
+def _commands(page: Path) -> list[list[str]]:
+    blocks = re.findall(r"^```(?:sh|)\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line.split("|")[0], comments=True)[1:] for line in lines if line.startswith("speechft ")]
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
+def test_every_command_of_a_page_is_one(page: Path) -> None:
+    whole = get_command(app)
+    for words in _commands(page):
+        with whole.make_context("speechft", list(words), resilient_parsing=True) as context:
+            name, command, rest = whole.resolve_command(context, words)
+            command.make_context(name, rest, parent=context)  # raises on what it does not know

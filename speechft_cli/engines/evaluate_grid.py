@@ -11,7 +11,7 @@ from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
-from speechft_cli.engines.merge_sources import Sources, read_sources
+from speechft_cli.engines.merge_sources import Sources, read_sources, tuned_paths
 from speechft_cli.engines.merge_variants import Variant, variants
 from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Report
@@ -32,12 +32,13 @@ def grid_candidates(config: Config, report: Report) -> list[Candidate]:
         ConfigError: A method or a parameter is wrong.
     """
     section = config.merge or MergeSection()
+    ways = variants(section, len(tuned_paths(config)), seed=config.seed)
     sources = read_sources(config, report)
     tuned = [_path(each) for each in sources.tuned]
     found = [Candidate(BASE, _path(sources.base))]
     for number, path in enumerate(tuned, start=1):
         found.append(Candidate(TUNED if len(tuned) == 1 else f"{TUNED}-{number}", path))
-    for variant in variants(section, len(sources.tuned), seed=config.seed):
+    for variant in ways:
         curve = _Curve(variant, sources, whole_kernels=section.weight_norm == "effective")
         way = "".join(f"{part}/" for part in variant.folder.parts)
         found += [

@@ -11,7 +11,7 @@ from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import FORMATS
 from speechft_cli.encoders.local import name_of
-from speechft_cli.engines.merge_sources import Sources, read_sources
+from speechft_cli.engines.merge_sources import Sources, read_sources, tuned_paths
 from speechft_cli.engines.merge_statistics import Measurement, measure, measurement
 from speechft_cli.engines.merge_survey import survey
 from speechft_cli.engines.merge_tables import described, memory_needed, outcome_table, plan_keys, tell_plan
@@ -50,8 +50,9 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
         SpeechftError: A NaN or a full disk; the alphas that were finished stay.
     """
     section = config.merge or MergeSection()
+    # what is wrong with a method is said before a base that has a name is fetched
+    ways = variants(section, len(tuned_paths(config)), seed=config.seed, can_measure=True)
     sources = read_sources(config, report, trust=trust)
-    ways = variants(section, len(sources.tuned), seed=config.seed, can_measure=True)
     _check(section, sources, ways)
     asked = measurement(config, sources, ways)
     if plan_only:

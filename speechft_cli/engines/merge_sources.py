@@ -101,8 +101,8 @@ def read_sources(config: Config, report: Report, *, trust: bool = False) -> Sour
     named = config.encoder.family if config.encoder is not None else None
     family = None if named is None else ENCODERS.get(named)
     base_path = _base_path(config, section, family or ENCODERS.get(DEFAULT_FAMILY))
-    tuned_paths = _tuned_paths(config, section)
-    for path in tuned_paths:
+    paths = tuned_paths(config)
+    for path in paths:
         require_there(path)  # before a base that has a name is fetched
     base = read_encoder(base_path, family, trust=trust, check=False, report=report)
     family = base.family
@@ -111,14 +111,30 @@ def read_sources(config: Config, report: Report, *, trust: bool = False) -> Sour
             f"{base.path}: has weights but no configuration, so it can't be a base",
             f"merge.base must be an s3prl converted checkpoint, such as {family.stock}",
         )
-    tuned = [read_encoder(path, family, trust=trust, check=False, report=report) for path in tuned_paths]
+    tuned = [read_encoder(path, family, trust=trust, check=False, report=report) for path in paths]
     plan = plan_merge(
         base.arrays,
         [(str(each.path), each.arrays) for each in tuned],
         is_kept=lambda name: base.family.is_kept(name) or _is_absent(name, base, tuned),
     )
-    recorded = {path: found for path in tuned_paths if (found := _recorded_base(path)) is not None}
+    recorded = {path: found for path in paths if (found := _recorded_base(path)) is not None}
     return Sources(base, tuned, plan, recorded)
+
+
+def tuned_paths(config: Config) -> list[Path]:
+    """Returns the tuned models that a config names, else the fine-tuning run it stands for.
+
+    Raises:
+        RequestError: There is none.
+    """
+    if config.merge is not None and config.merge.tuned:
+        return config.merge.tuned
+    if config.run_dir.is_dir():
+        return [config.run_dir]
+    raise RequestError(
+        f"merge.tuned: must name a fine-tuned checkpoint; there is no fine-tuning run in {config.run_dir}",
+        "speechft merge --tuned PATH names one, speechft finetune makes one",
+    )
 
 
 def manifest_folder(config: Config) -> Path:
@@ -171,17 +187,6 @@ def _base_path(config: Config, section: MergeSection, family: EncoderFamily) -> 
         f"fine-tuning run in {config.run_dir}",
         f"the stock {family.name} is {family.stock}: set merge.base to it (--base {family.stock}; in a YAML of the "
         "published code: base_model_ckpt_path)",
-    )
-
-
-def _tuned_paths(config: Config, section: MergeSection) -> list[Path]:
-    if section.tuned:
-        return section.tuned
-    if config.run_dir.is_dir():
-        return [config.run_dir]
-    raise RequestError(
-        f"merge.tuned: must name a fine-tuned checkpoint; there is no fine-tuning run in {config.run_dir}",
-        "speechft merge --tuned PATH names one, speechft finetune makes one",
     )
 
 
