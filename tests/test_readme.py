@@ -19,7 +19,11 @@ README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 #: What makes a command small; the README's own words stay as they are.
 SMALL = {
     "finetune": ["--set", "finetune.steps=2", "--set", "finetune.workers=0", "--set", "finetune.min_seconds=0.5"],
-    "evaluate": ["--set", "evaluate.steps={sid: 5, asr: 2}"],
+    "evaluate": [
+        *("--set", "evaluate.steps={sid: 5, asr: 2}"),
+        *("--set", "evaluate.learning_rates={sid: [0.01], asr: [0.001]}"),
+        *("--set", "evaluate.seeds=1"),
+    ],
 }
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 import torchaudio.functional as F
 from numpy.typing import NDArray
-from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor
 from torchaudio.transforms import MFCC
 
@@ -55,6 +54,8 @@ def fit_clusters(features: NDArray[np.float32], *, clusters: int, seed: int) -> 
         clusters: C.
         seed: The same seed gives the same centres.
     """
+    from sklearn.cluster import MiniBatchKMeans  # more than a second, for which no other task waits
+
     means = MiniBatchKMeans(
         n_clusters=clusters,
         batch_size=min(10_000, len(features)),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,12 +36,16 @@ class KilledAt:
 
 
 def start(config: Config, report: Callable[[Event], None], *, resume: bool) -> multiprocessing.process.BaseProcess:
-    # a plain fork of a process that has trained before can't train: autograd's threads stay behind
-    process = multiprocessing.get_context("forkserver").Process(
+    process = multiprocessing.get_context("fork").Process(
         target=finetune.run, args=(config, report), kwargs={"resume": resume}
     )
     process.start()
     return process
+
+
+def load_libraries() -> None:
+    for name in ("peft", "torch._dynamo"):  # imported by the first update
+        importlib.import_module(name)
 
 
 def kill_while_saving(process: multiprocessing.process.BaseProcess, folder: Path) -> None:
@@ -49,6 +55,25 @@ def kill_while_saving(process: multiprocessing.process.BaseProcess, folder: Path
         assert time.monotonic() < deadline
         time.sleep(0.0005)  # a save takes many times that
     os.kill(process.pid or 0, signal.SIGKILL)
+
+
+def kill_again_and_again(config: Config, out: Path, steps: Sequence[int]) -> None:
+    process = start(config, KilledAt(steps[0]), resume=False)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    process = start(config, ignore, resume=True)
+    kill_while_saving(process, out)
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    process = start(config, KilledAt(steps[1]), resume=True)
+    process.join()  # it may have been killed earlier in the run than the save before
+
+
+@pytest.fixture(scope="module")
+def untrained() -> Iterator[ProcessPoolExecutor]:
+    """A process to fork runs from: it loads libraries once, and never trains, as autograd's threads would stay behind."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=load_libraries) as pool:
+        yield pool
 
 
 @pytest.mark.parametrize(
@@ -71,23 +96,14 @@ def kill_while_saving(process: multiprocessing.process.BaseProcess, folder: Path
     ids=["accumulation and a worker", "two tasks, DoRA, bf16"],
 )
 def test_kills_at_random_steps_and_in_the_middle_of_a_save_change_no_bit(
-    manifests: Path, tmp_path: Path, flags: dict[str, object]
+    manifests: Path, tmp_path: Path, flags: dict[str, object], untrained: ProcessPoolExecutor
 ) -> None:
     settings = {"finetune__steps": STEPS, "finetune__evaluate_every": 3, "finetune__batch_seconds": 3.0, **flags}
     finetune.run(config_for(manifests, tmp_path / "whole", **settings), ignore)
     out = tmp_path / "killed"
     config = config_for(manifests, out, **settings)
     steps = sorted(random.Random(str(flags)).sample(range(1, STEPS), 2))
-
-    process = start(config, KilledAt(steps[0]), resume=False)
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
-    process = start(config, ignore, resume=True)
-    kill_while_saving(process, out)
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
-    process = start(config, KilledAt(steps[1]), resume=True)
-    process.join()  # it may have been killed earlier in the run than the save before
+    untrained.submit(kill_again_and_again, config, out, steps).result()
     finetune.run(config, ignore, resume=True)
 
     for part in ("last/encoder.pt", "last/state.pt", "best/encoder.pt", "best/heads.pt"):
