@@ -7,7 +7,7 @@ import re
 import shutil
 import statistics
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.engines import evaluate, merge
 from speechft_cli.errors import ConfigError, InterruptedRunError, RequestError, SpeechftError
-from speechft_cli.events import Advanced, Event, Finished, Note, Started, Table, ignore
+from speechft_cli.events import Advanced, Event, Finished, Note, Result, Started, Table, ignore
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.reporting.scores import Score, read_scores
 from tests.conftest import make_config
@@ -39,8 +39,50 @@ def nudged(tiny: EncoderCheckpoint, amount: float) -> EncoderCheckpoint:
 
 @pytest.fixture
 def experiment(tmp_path: Path, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path) -> Path:
-    """What the stages before leave behind: a run whose best encoder is 0.5 away, alphas 0 and 0.5."""
-    folder = tmp_path / "runs"
+    return what_stages_before_leave(tmp_path, tiny, tiny_file, manifests)
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An experiment that was evaluated as it stands; tests that change something do so in another output folder."""
+
+    folder: Path
+    events: list[Event]
+    result: Result
+
+    @property
+    def out(self) -> Path:
+        return self.folder / "evaluate"
+
+    def copied(self, out: Path) -> Path:
+        shutil.copytree(self.out, out)
+        return out
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    tmp_path_factory: pytest.TempPathFactory, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path
+) -> Evaluated:
+    folder = what_stages_before_leave(tmp_path_factory.mktemp("evaluated"), tiny, tiny_file, manifests)
+    events: list[Event] = []
+    return Evaluated(folder, events, evaluate.run(config(folder), events.append))
+
+
+@pytest.fixture(scope="module")
+def evaluated_alone(
+    tmp_path_factory: pytest.TempPathFactory, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path
+) -> Evaluated:
+    """The same with one encoder, called mine."""
+    folder = what_stages_before_leave(tmp_path_factory.mktemp("alone"), tiny, tiny_file, manifests)
+    events: list[Event] = []
+    return Evaluated(
+        folder, events, evaluate.run(config(folder, evaluate__models={"mine": tiny_file}), events.append)
+    )
+
+
+def what_stages_before_leave(within: Path, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path) -> Path:
+    """Makes a run whose best encoder is 0.5 away, and alphas 0 and 0.5."""
+    folder = within / "runs"
     converted.write(nudged(tiny, 0.5), folder / "finetune" / "best" / "encoder.pt")
     (folder / "finetune" / "run.json").write_text(json.dumps({"base": {"path": str(tiny_file)}}))
     merge.run(make_config(output_dir=folder, merge__base=tiny_file, merge__alphas="0,0.5"), ignore)
@@ -50,6 +92,7 @@ def experiment(tmp_path: Path, tiny: EncoderCheckpoint, tiny_file: Path, manifes
 
 def config(folder: Path, **changed: object) -> Config:
     flags = {
+        "name": "my-run",
         "output_dir": folder,
         "evaluate__tasks": ["sid", "pr"],
         "evaluate__steps": STEPS,
@@ -76,10 +119,8 @@ def rerun(folder: Path, **changed: object) -> list[str]:
     return [what for what in started(events) if "probes" in what]
 
 
-def test_an_experiment_is_evaluated_from_base_to_tuned(experiment: Path, tiny: EncoderCheckpoint) -> None:
-    events: list[Event] = []
-    result = evaluate.run(config(experiment), events.append)
-    out = experiment / "evaluate"
+def test_an_experiment_is_evaluated_from_base_to_tuned(evaluated: Evaluated, tiny: EncoderCheckpoint) -> None:
+    result, out = evaluated.result, evaluated.out
     assert result.output == str(out / "report.html")
     assert "best merged encoder by dev: " in result.summary
     scores = read_scores(out / "scores.jsonl")
@@ -98,16 +139,14 @@ def test_an_experiment_is_evaluated_from_base_to_tuned(experiment: Path, tiny: E
     assert scores[0].weights_hash == weights_hash(tiny.weights)
     assert {score.utterances for score in scores} == {4}
     assert [score.value for score in scores if (score.label, score.task) == ("base", "sid")] == [100.0, 100.0]
-    table = next(event for event in events if isinstance(event, Table))
+    table = next(event for event in evaluated.events if isinstance(event, Table))
     assert table.columns == ("encoder", "SID acc % ↑", "Δ base", "PER % ↓", "Δ base")
     assert [row[0] for row in table.rows] == labels
     assert json.loads(json.dumps(result.data))["scores"][0]["label"] == "base"
 
 
-def test_every_piece_of_work_begins_advances_and_ends(experiment: Path) -> None:
-    events: list[Event] = []
-    evaluate.run(config(experiment), events.append)
-    work = [event for event in events if isinstance(event, Started | Advanced | Finished)]
+def test_every_piece_of_work_begins_advances_and_ends(evaluated: Evaluated) -> None:
+    work = [event for event in evaluated.events if isinstance(event, Started | Advanced | Finished)]
     begun: list[Started] = []
     done: list[int] = []
     for event in work:
@@ -126,10 +165,9 @@ def test_every_piece_of_work_begins_advances_and_ends(experiment: Path) -> None:
     assert ", best " in standing[-1]
 
 
-def test_the_same_weights_under_two_labels_are_evaluated_once(experiment: Path) -> None:
-    events: list[Event] = []
-    evaluate.run(config(experiment), events.append)
-    scores = read_scores(experiment / "evaluate" / "scores.jsonl")
+def test_the_same_weights_under_two_labels_are_evaluated_once(evaluated: Evaluated) -> None:
+    events = evaluated.events
+    scores = read_scores(evaluated.out / "scores.jsonl")
     assert values(scores, "alpha-0") == values(scores, "base")
     assert [what for what in started(events) if "alpha-0:" in what] == ["alpha-0: drift"]
     assert [what for what in started(events) if what.endswith("encoding")] == [
@@ -140,9 +178,8 @@ def test_the_same_weights_under_two_labels_are_evaluated_once(experiment: Path) 
     ]  # fmt: skip
 
 
-def test_the_report_says_what_was_done(experiment: Path) -> None:
-    evaluate.run(config(experiment, name="my-run"), ignore)
-    out = experiment / "evaluate"
+def test_the_report_says_what_was_done(evaluated: Evaluated) -> None:
+    out = evaluated.out
     html, text = (out / "report.html").read_text(), (out / "report.md").read_text()
     scores = read_scores(out / "scores.jsonl")
     for page in (html, text):
@@ -167,14 +204,14 @@ def test_the_report_says_what_was_done(experiment: Path) -> None:
     ]
 
 
-def test_a_rerun_trains_nothing_and_changes_no_score(experiment: Path) -> None:
-    evaluate.run(config(experiment), ignore)
-    before = (experiment / "evaluate" / "scores.jsonl").read_bytes()
-    assert rerun(experiment) == []
-    assert (experiment / "evaluate" / "scores.jsonl").read_bytes() == before
+def test_a_rerun_trains_nothing_and_changes_no_score(evaluated: Evaluated) -> None:
+    before = (evaluated.out / "scores.jsonl").read_bytes()
+    assert rerun(evaluated.folder) == []
+    assert (evaluated.out / "scores.jsonl").read_bytes() == before
 
 
-def test_an_interrupted_run_goes_on_where_it_was(experiment: Path) -> None:
+def test_an_interrupted_run_goes_on_where_it_was(evaluated: Evaluated, tmp_path: Path) -> None:
+    again_and_again = config(evaluated.folder, evaluate__out=tmp_path)
     seen: list[Event] = []
 
     def interrupt(event: Event) -> None:
@@ -183,21 +220,18 @@ def test_an_interrupted_run_goes_on_where_it_was(experiment: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(InterruptedRunError) as caught:
-        evaluate.run(config(experiment), interrupt)
+        evaluate.run(again_and_again, interrupt)
     assert caught.value.exit_code == 130
-    scores = read_scores(experiment / "evaluate" / "scores.jsonl")
+    scores = read_scores(tmp_path / "scores.jsonl")
     # alpha-0 has the base's weights, so its scores are known already
     assert {(score.label, score.task) for score in scores} == {("base", "pr"), ("alpha-0", "pr")}
     again: list[Event] = []
-    evaluate.run(config(experiment), again.append)
+    evaluate.run(again_and_again, again.append)
     assert [what for what in started(again) if not what.endswith("drift")] == [
         "base: encoding", "tuned: encoding", "tuned: pr probes", "alpha-0.5: encoding", "alpha-0.5: pr probes",
         "3 encoders: sid probes",
     ]  # fmt: skip
-    interrupted = (experiment / "evaluate" / "scores.jsonl").read_bytes()
-    shutil.rmtree(experiment / "evaluate")
-    evaluate.run(config(experiment), ignore)
-    assert (experiment / "evaluate" / "scores.jsonl").read_bytes() == interrupted
+    assert (tmp_path / "scores.jsonl").read_bytes() == (evaluated.out / "scores.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -214,11 +248,11 @@ def test_an_interrupted_run_goes_on_where_it_was(experiment: Path) -> None:
     ],
 )
 def test_scores_made_in_another_way_are_made_again(
-    experiment: Path, tiny_file: Path, changed: dict[str, object], again: set[str]
+    evaluated_alone: Evaluated, tiny_file: Path, tmp_path: Path, changed: dict[str, object], again: set[str]
 ) -> None:
-    only = {"evaluate__models": {"mine": tiny_file}}
-    evaluate.run(config(experiment, **only), ignore)
-    trained = {what.partition(",")[0] for what in rerun(experiment, **only, **changed)}
+    only = {"evaluate__models": {"mine": tiny_file}, "evaluate__out": evaluated_alone.copied(tmp_path / "again")}
+    assert not rerun(evaluated_alone.folder, **only)
+    trained = {what.partition(",")[0] for what in rerun(evaluated_alone.folder, **only, **changed)}
     assert trained == {f"mine: {task} probes" for task in again}
 
 
@@ -243,12 +277,16 @@ def test_another_task_of_the_same_encoder_stays_in_the_scores(experiment: Path, 
     assert rerun(experiment, **only) == []
 
 
-def test_without_alphas_there_is_no_curve_and_no_recommendation(experiment: Path, tiny_file: Path) -> None:
-    evaluate.run(config(experiment), ignore)
-    result = evaluate.run(config(experiment, evaluate__models={"mine": tiny_file}), ignore)
+def test_without_alphas_there_is_no_curve_and_no_recommendation(
+    evaluated: Evaluated, tiny_file: Path, tmp_path: Path
+) -> None:
+    out = evaluated.copied(tmp_path / "again")
+    assert list((out / "report-figures").iterdir()) != []
+    only = {"evaluate__models": {"mine": tiny_file}, "evaluate__out": out}
+    result = evaluate.run(config(evaluated.folder, **only), ignore)
     assert result.summary == "1 encoder × 2 tasks scored"
     assert result.data["recommended"] is None
-    assert list((experiment / "evaluate" / "report-figures").iterdir()) == []
+    assert list((out / "report-figures").iterdir()) == []
 
 
 def test_speaker_disjoint_manifests_are_split_anew_and_it_is_said(experiment: Path, tiny_file: Path) -> None:
