@@ -19,7 +19,14 @@ DOCS = Path(__file__).parents[1] / "docs"
 #: What makes a command small; the tutorial's own words stay as they are.
 SMALL = {
     "finetune": ["--set", "finetune.workers=0", "--steps", "1"],
-    "evaluate": ["--set", "evaluate.steps={ks: 2}", "--set", "evaluate.seeds=1"],
+    "evaluate": [
+        "--set",
+        "evaluate.steps={ks: 2}",
+        "--set",
+        "evaluate.seeds=1",
+        "--set",
+        "evaluate.learning_rates={ks: [0.01]}",
+    ],
 }
 
 

@@ -94,7 +94,7 @@ def _small(tiny: EncoderCheckpoint, tmp_path_factory: pytest.TempPathFactory, mo
     monkeypatch.setattr("speechft_cli.encoders.names.SHIPPED", folder)
     settings = yaml.load(template_path("demo").read_text(encoding="utf-8"), YamlLoader)
     tasks = settings["evaluate"]["tasks"]
-    settings["prepare"]["hours"] = 0.03
+    settings["prepare"]["hours"] = 0.01
     settings["finetune"] |= {"steps": 2, "evaluate_every": 2, "log_every": 1}
     settings["merge"]["alphas"] = [0.5]
     settings["evaluate"] |= {"steps": dict.fromkeys(tasks, 2), "seeds": 1, "drift_seconds": 2}

@@ -16,10 +16,17 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.engines import evaluate, merge
 from speechft_cli.errors import RequestError
-from speechft_cli.events import Event, Started, Table, ignore
+from speechft_cli.events import Event, Result, Started, Table, ignore
 from speechft_cli.reporting.drift import Drift, by_encoder, mean_drift, read_drift
 from tests.conftest import make_config
 from tests.manifest_files import write_manifest
+
+#: Probes of which nothing is asked but that they are there.
+QUICK = {
+    "evaluate__steps": {"sid": 2, "pr": 2},
+    "evaluate__learning_rates": {"sid": [0.01], "pr": [0.01]},
+    "evaluate__seeds": 1,
+}
 
 
 def noisy(tiny: EncoderCheckpoint, amount: float) -> EncoderCheckpoint:
@@ -37,8 +44,22 @@ def noisy(tiny: EncoderCheckpoint, amount: float) -> EncoderCheckpoint:
 
 @pytest.fixture
 def experiment(tmp_path: Path, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path) -> Path:
-    """A run on asr whose best encoder is noisy, merged at 0, 0.5 and 1, and manifests without any label."""
-    folder = tmp_path / "runs"
+    return what_stages_before_leave(tmp_path, tiny, tiny_file, manifests)
+
+
+@pytest.fixture(scope="module")
+def drifted(
+    tmp_path_factory: pytest.TempPathFactory, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path
+) -> tuple[Path, list[Event], Result]:
+    """An experiment whose drift was measured, what was said meanwhile, and the result."""
+    folder = what_stages_before_leave(tmp_path_factory.mktemp("drifted"), tiny, tiny_file, manifests)
+    events: list[Event] = []
+    return folder, events, evaluate.run(config(folder), events.append)
+
+
+def what_stages_before_leave(within: Path, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path) -> Path:
+    """Makes a run on asr whose best encoder is noisy, merged at 0, 0.5 and 1, and manifests without any label."""
+    folder = within / "runs"
     converted.write(noisy(tiny, 0.5), folder / "finetune" / "best" / "encoder.pt")
     (folder / "finetune" / "run.json").write_text(json.dumps({"base": {"path": str(tiny_file)}, "task": "asr"}))
     merge.run(make_config(output_dir=folder, merge__base=tiny_file, merge__alphas="0,0.5,1"), ignore)
@@ -63,10 +84,9 @@ def rerun(folder: Path, **changed: object) -> list[str]:
     return [event.what for event in events if isinstance(event, Started)]
 
 
-def test_drift_needs_no_labels_and_grows_with_alpha(experiment: Path) -> None:
-    events: list[Event] = []
-    result = evaluate.run(config(experiment), events.append)
-    out = experiment / "evaluate"
+def test_drift_needs_no_labels_and_grows_with_alpha(drifted: tuple[Path, list[Event], Result]) -> None:
+    folder, events, result = drifted
+    out = folder / "evaluate"
     assert result.output == str(out / "drift.html")
     assert "to try by drift: alpha-0.5" in result.summary
     assert [event.title for event in events if isinstance(event, Table)] == ["drift from base"]
@@ -76,7 +96,7 @@ def test_drift_needs_no_labels_and_grows_with_alpha(experiment: Path) -> None:
         "drift.jsonl",
         "drift.md",
     ]
-    drift = measured(experiment)
+    drift = measured(folder)
     assert list(drift) == ["base", "tuned", "alpha-0", "alpha-0.5", "alpha-1"]
     assert mean_drift(drift["base"]) == pytest.approx(0, abs=1e-6)
     assert mean_drift(drift["alpha-0"]) == pytest.approx(0, abs=1e-6)
@@ -92,27 +112,33 @@ def test_drift_needs_no_labels_and_grows_with_alpha(experiment: Path) -> None:
     assert json.loads(json.dumps(result.data))["suggested"]["alpha"] == "0.5"
 
 
-def test_what_is_measured_already_is_not_measured_again(experiment: Path) -> None:
-    evaluate.run(config(experiment), ignore)
-    before = (experiment / "evaluate" / "drift.jsonl").read_bytes()
-    assert rerun(experiment) == []
-    assert (experiment / "evaluate" / "drift.jsonl").read_bytes() == before
+def test_what_is_measured_already_is_not_measured_again(
+    drifted: tuple[Path, list[Event], Result], tmp_path: Path
+) -> None:
+    out = tmp_path / "again"
+    shutil.copytree(drifted[0] / "evaluate", out)
+    before = (out / "drift.jsonl").read_bytes()
+    assert rerun(drifted[0], evaluate__out=out) == []
+    assert (out / "drift.jsonl").read_bytes() == before
     lines = before.decode().splitlines(keepends=True)
     kept = [line for line in lines if json.loads(line)["label"] != "alpha-0.5"]
-    (experiment / "evaluate" / "drift.jsonl").write_text("".join(kept))
-    assert rerun(experiment) == ["alpha-0.5: drift"]
-    assert (experiment / "evaluate" / "drift.jsonl").read_bytes() == before
-    assert len(rerun(experiment, evaluate__drift_seconds=2)) == 5  # other speech
+    (out / "drift.jsonl").write_text("".join(kept))
+    assert rerun(drifted[0], evaluate__out=out) == ["alpha-0.5: drift"]
+    assert (out / "drift.jsonl").read_bytes() == before
+    assert len(rerun(drifted[0], evaluate__out=out, evaluate__drift_seconds=2)) == 5  # other speech
 
 
-def test_the_reports_of_drift_and_scores_do_not_touch_each_other(experiment: Path, manifests: Path) -> None:
+def test_the_reports_of_drift_and_scores_do_not_touch_each_other(
+    experiment: Path, tiny_file: Path, manifests: Path
+) -> None:
     shutil.rmtree(experiment / "data")
     shutil.copytree(manifests, experiment / "data")
-    only = {"evaluate__tasks": ["sid"], "evaluate__steps": {"sid": 2}}
+    models = {"base": tiny_file, "tuned": experiment / "finetune" / "best" / "encoder.pt"}
+    only = {"evaluate__tasks": ["sid"], "evaluate__models": models, **QUICK}
     evaluate.run(config(experiment, evaluate__drift_only=False, **only), ignore)
     report = (experiment / "evaluate" / "report.md").read_bytes()
     assert b"## Drift" in report
-    assert rerun(experiment) == []
+    assert rerun(experiment, evaluate__models=models) == []
     assert (experiment / "evaluate" / "report.md").read_bytes() == report
 
 
@@ -123,7 +149,7 @@ def test_the_target_is_what_the_encoder_was_fine_tuned_on(experiment: Path, mani
         "evaluate__drift_only": False,
         "evaluate__drift_seconds": 0,
         "evaluate__tasks": ["sid", "pr"],
-        "evaluate__steps": {"sid": 2, "pr": 2},
+        **QUICK,
     }
     evaluate.run(config(experiment, **quick), ignore)
     page = (experiment / "evaluate" / "report.html").read_text()

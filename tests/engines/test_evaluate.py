@@ -75,9 +75,7 @@ def evaluated_alone(
     """The same with one encoder, called mine."""
     folder = what_stages_before_leave(tmp_path_factory.mktemp("alone"), tiny, tiny_file, manifests)
     events: list[Event] = []
-    return Evaluated(
-        folder, events, evaluate.run(config(folder, evaluate__models={"mine": tiny_file}), events.append)
-    )
+    return Evaluated(folder, events, evaluate.run(config(folder, evaluate__models={"mine": tiny_file}), events.append))
 
 
 def what_stages_before_leave(within: Path, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path) -> Path:

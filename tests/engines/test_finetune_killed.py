@@ -71,7 +71,7 @@ def kill_again_and_again(config: Config, out: Path, steps: Sequence[int]) -> Non
 
 @pytest.fixture(scope="module")
 def untrained() -> Iterator[ProcessPoolExecutor]:
-    """A process to fork runs from: it loads libraries once, and never trains, as autograd's threads would stay behind."""
+    """A process to fork runs from: it loads libraries once and never trains: autograd's threads would stay behind."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=load_libraries) as pool:
         yield pool
 
