@@ -17,6 +17,8 @@ UNLABELLED = "dev-pretrain"
 READ = "dev-read/asr-libri"
 #: Single words of many speakers.
 WORDS = "dev-words/kws-sc9"
+#: Spoken digits of a few speakers.
+DIGITS = "dev-words/kws-fsdd"
 #: Acted emotions.
 EMOTIONS = "dev-words/emotion-emodb"
 

@@ -2,10 +2,10 @@
 
     python benchmarks/miniature/run.py --recordings FOLDER --out FOLDER [--seeds 3] [--processes 2] [--device cpu]
 
-Fine-tunes `hubert-small` on ASR, speaker identification and emotion recognition in every way that the paper compares,
-merges what stable and regular fine-tuning give with the base over a grid of alphas, probes all of them on phonemes,
-speakers, emotions and keywords, and writes `tables.md`. FOLDER holds the packages of `recordings.py`. What is done
-already is not done again.
+Fine-tunes `hubert-small` on spoken digits (ASR), speakers and emotions in every way that the paper compares, merges
+what stable fine-tuning gives with the base over a grid of alphas, probes all of them on phonemes, speakers, keywords
+and emotions, and writes `tables.md`. FOLDER holds the packages of `recordings.py`. What is done already is not done
+again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from speechft_cli.events import ignore
 
 BASE = "hubert-small"
 STRATEGIES = ("regular", "stable", "l2sp", "lora", "early")
-#: Whose tuned encoders are interpolated with the base: with and without the phase in which only the head trains.
-MERGED = ("regular", "stable")
+#: Whose tuned encoders are interpolated with the base.
+MERGED = ("stable",)
 ALPHAS = "0.25:0.75:0.25"
 
 
@@ -41,28 +41,29 @@ class Corpus:
 
 
 CORPORA = {
-    "read": Corpus(recordings.READ),
+    "digits": Corpus(recordings.DIGITS, every={"valid": 4, "test": 4}),
     "phones": Corpus(recordings.READ, every={"train": 12, "valid": 6, "test": 4}),
-    "words": Corpus(recordings.WORDS, needs="split_sid", every={"train": 2, "valid": 2, "test": 2}),
+    "words": Corpus(recordings.WORDS, needs="split_sid", every={"train": 3, "valid": 2, "test": 3}),
     "emotions": Corpus(recordings.EMOTIONS),
 }
-#: Task → the corpus it is fine-tuned on.
-TUNED_ON = {"asr": "read", "sid": "words", "er": "emotions"}
-#: The same updates of as much audio for all tasks; transcripts of half a minute would cost most and teach no more.
+#: Task → the corpus it is fine-tuned on. Digits, because so few updates don't teach to transcribe anything longer.
+TUNED_ON = {"asr": "digits", "sid": "words", "er": "emotions"}
+#: The same updates of as much audio for all tasks.
 FINETUNING: dict[str, object] = {
-    "steps": 300,
-    "batch_seconds": 20,
-    "learning_rate": 5e-4,
-    "evaluate_every": 150,
+    "steps": 180,
+    "batch_seconds": 10,
+    "learning_rate": 1e-3,
+    "encoder_learning_rate": 5e-4,
+    "evaluate_every": 90,
     "min_seconds": 0.3,
-    "max_seconds": 13,
+    "max_seconds": 10,
     "workers": 0,
 }
 #: Corpus → the probes on it.
 PROBES: dict[str, dict[str, object]] = {
     "phones": {
         "tasks": ["pr"],
-        "steps": {"pr": 200},
+        "steps": {"pr": 120},
         "learning_rates": {"pr": [1e-2]},
         "seeds": 1,
         "drift_seconds": 30,
@@ -92,7 +93,7 @@ def prepare_corpora(packages: Path, out: Path) -> None:
         listed = out / "lists" / f"{name}.jsonl"
         if not listed.is_file():
             recordings.write_probing_list(packages / corpus.package, listed, needs=corpus.needs, every=corpus.every)
-        section = {"corpus": "manifest", "root": listed, "keep_duplicates": True}
+        section = {"corpus": "manifest", "root": listed, "keep_duplicates": True, "min_seconds": 0.3}
         prepare.run(_config(out, prepare=section | {"out": out / "data" / name}), ignore)
 
 
@@ -100,8 +101,7 @@ def tune(out: Path, run: Run, device: str) -> None:
     """Fine-tunes the base; merges what came out with it where that is asked for."""
     folder = out / "runs" / run.name
     asked = {"task": run.task, "strategy": run.strategy, "data": out / "data" / TUNED_ON[run.task], "out": folder}
-    # a GPU is fast in half precision only
-    section = FINETUNING | asked | {"device": device, "precision": "fp32" if device == "cpu" else "bf16"}
+    section = FINETUNING | asked | {"device": device}
     config = _config(out, seed=run.seed, encoder={"checkpoint": BASE}, finetune=section)
     finetune.run(config, ignore, resume=(folder / "run.json").is_file())
     if run.strategy in MERGED:
