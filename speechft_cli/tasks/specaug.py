@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 #: Width the released setting of the feature masks belongs to: HuBERT base.
@@ -27,28 +26,39 @@ class SpecAugment(nn.Module):
             features: (B, T, D).
             frame_counts: (B,); frames past an utterance's own are left as they are by the warp.
         """
-        warped = torch.stack(
-            [
-                _time_warp(utterance, int(count))
-                for utterance, count in zip(features, frame_counts.tolist(), strict=True)
-            ]
-        )
+        warped = _time_warp(features, frame_counts)
         time = _mask(frame_counts, length=features.shape[1], count=2, largest=40)  # (B, T)
         widths = torch.full_like(frame_counts, features.shape[2])
         feature = _mask(widths, length=features.shape[2], count=4, largest=self.feature_mask)  # (B, D)
         return warped.masked_fill(time[:, :, None] | feature[:, None, :], 0.0)
 
 
-def _time_warp(features: Tensor, count: int, window: int = 5) -> Tensor:
-    """Moves one inner frame by at most `window` frames and stretches both sides to fit: (T, D) -> (T, D)."""
-    if count <= 2 * window:
-        return features
-    centre = int(torch.randint(window, count - window, ()))
-    moved = int(torch.randint(centre - window, centre + window, ())) + 1  # in 1 .. count - 1: both sides keep a frame
-    own = features[:count].T[None]  # (T, D) -> (1, D, T)
-    left = F.interpolate(own[..., :centre], size=moved, mode="linear", align_corners=False)
-    right = F.interpolate(own[..., centre:], size=count - moved, mode="linear", align_corners=False)
-    return torch.cat([torch.cat([left, right], dim=-1)[0].T, features[count:]])
+def _time_warp(features: Tensor, frame_counts: Tensor, window: int = 5) -> Tensor:
+    """Moves one inner frame of each utterance by at most `window` frames, and stretches both sides to fit.
+
+    The whole batch at once, and without asking the device how long an utterance is.
+    """
+    batch, length, width = features.shape
+    counts = frame_counts[:, None]
+    drawn = torch.rand(2, batch, 1, device=features.device)
+    centre = window + (drawn[0] * (counts - 2 * window)).long()  # in window .. count - window - 1
+    moved = centre - window + 1 + (drawn[1] * 2 * window).long()  # in 1 .. count - 1: both sides keep a frame
+    frame = torch.arange(length, device=features.device)[None]  # (1, T)
+    is_left = frame < moved
+    first, last = torch.where(is_left, 0, centre), torch.where(is_left, centre, counts) - 1
+    scale = torch.where(is_left, centre / moved, (counts - centre) / (counts - moved))
+    begin = torch.where(is_left, 0, moved)
+    source = (first + (frame - begin + 0.5) * scale - 0.5).maximum(first).minimum(last)
+    is_warped = (frame < counts) & (counts > 2 * window)
+    source = torch.where(is_warped, source, frame)  # (B, T): which frame, or what between two, stands there
+    before = source.long()
+    after = torch.where(is_warped, (before + 1).minimum(last), before)
+    share = (source - before)[:, :, None].to(features.dtype)
+    rows = features.reshape(batch * length, width)
+    offset = length * torch.arange(batch, device=features.device)[:, None]
+    left = rows.index_select(0, (offset + before).flatten()).view_as(features)
+    right = rows.index_select(0, (offset + after).flatten()).view_as(features)
+    return torch.lerp(left, right, share)
 
 
 def _mask(limits: Tensor, *, length: int, count: int, largest: int) -> Tensor:

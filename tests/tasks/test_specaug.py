@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from speechft_cli.tasks.specaug import SpecAugment, _time_warp
 
@@ -26,17 +28,44 @@ def test_an_encoder_of_another_width_keeps_the_proportion() -> None:
 
 def test_the_warp_keeps_length_ends_and_padding() -> None:
     torch.manual_seed(0)
-    ramp = torch.arange(40.0)[:, None].repeat(1, 3)
-    for _ in range(50):
-        warped = _time_warp(ramp, 30)
+    ramp = torch.arange(40.0)[:, None].repeat(50, 1, 3)
+    warped = _time_warp(ramp, torch.full((50,), 30))
 
-        assert warped.shape == ramp.shape
-        assert torch.equal(warped[30:], ramp[30:])
-        assert float((warped[:30] - ramp[:30]).abs().max()) < 7  # less than the window and an interpolated frame
-        assert bool((warped[:30].diff(dim=0) >= 0).all())
+    assert warped.shape == ramp.shape
+    assert torch.equal(warped[:, 30:], ramp[:, 30:])
+    assert float((warped[:, :30] - ramp[:, :30]).abs().max()) < 7  # less than the window and an interpolated frame
+    assert bool((warped[:, :30].diff(dim=1) >= 0).all())
+    assert len({tuple(row) for row in warped[:, :, 0].tolist()}) > 20
+
+
+def test_both_sides_are_stretched_as_torch_interpolates() -> None:
+    torch.manual_seed(0)
+    ramp = torch.arange(30.0)[None, :, None]
+    features = torch.randn(1, 30, 4)
+    for _ in range(20):
+        state = torch.get_rng_state()
+        steps = _time_warp(ramp, torch.tensor([30]))[0, :, 0].diff()
+        torch.set_rng_state(state)
+        warped = _time_warp(features, torch.tensor([30]))
+        centre, moved = next(
+            (centre, moved)
+            for centre in range(5, 25)
+            for moved in range(centre - 4, centre + 6)
+            if moved < 30 and torch.allclose(_stretched(ramp, centre, moved)[0, :, 0].diff(), steps, atol=1e-4)
+        )
+        torch.testing.assert_close(warped, _stretched(features, centre, moved))
+
+
+def _stretched(features: Tensor, centre: int, moved: int) -> Tensor:
+    columns = features.transpose(1, 2)
+    sides = (columns[..., :centre], moved), (columns[..., centre:], columns.shape[2] - moved)
+    stretched = [F.interpolate(side, size=size, mode="linear", align_corners=False) for side, size in sides]
+    return torch.cat(stretched, dim=-1).transpose(1, 2)
 
 
 def test_utterances_too_short_to_warp_stay() -> None:
-    short = torch.randn(10, 3)
+    features = torch.randn(2, 40, 3)
+    warped = _time_warp(features, torch.tensor([10, 40]))
 
-    assert torch.equal(_time_warp(short, 10), short)
+    assert torch.equal(warped[0], features[0])
+    assert not torch.equal(warped[1], features[1])
