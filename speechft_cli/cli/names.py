@@ -28,6 +28,10 @@ GROUPS = {
 """Dotted key → the catalogue its value, or each of its values, must be in."""
 
 
+GRIDS = ("0.25", "0:1:0.25", "0:1:0.1", "0:1:0.05")
+"""Alphas to begin with."""
+
+
 def registry(group: str) -> Registry[Any]:
     """Returns a catalogue: encoders, formats, tasks, presets, strategies, corpora, methods or scores."""
     if group == "encoders":
@@ -76,6 +80,37 @@ def completer(group: str) -> Callable[[str], list[str]]:
         return [name for name in registry(group) if name.startswith(incomplete)]
 
     return complete
+
+
+def one_of(*words: str) -> Callable[[str], list[str]]:
+    """Returns what the shell asks for a few words."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Returns what may be evaluated and has a name, behind a label if there is one."""
+    label, separator, name = incomplete.rpartition("=")
+    return [
+        f"{label}{separator}{each}"
+        for each in ("logmel", "fbank", "random:", *complete_encoder(""))
+        if each.startswith(name)
+    ]
+
+
+def complete_filter(incomplete: str) -> list[str]:
+    """Returns the tensors that have a name among merge's filters, to be followed by a scale."""
+    from speechft_cli.merging.filters import PRESETS
+
+    return [f"{name}=" for name in PRESETS if f"{name}=".startswith(incomplete)]
+
+
+def complete_label(incomplete: str) -> list[str]:
+    """Returns the tasks, to be followed by the field of the manifests that holds their target."""
+    return [f"{name}=" for name in registry("tasks") if f"{name}=".startswith(incomplete)]
 
 
 def complete_encoder(incomplete: str) -> list[str]:

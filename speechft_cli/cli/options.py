@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from speechft_cli.cli.names import complete_label, one_of
 from speechft_cli.errors import RequestError
 
 ConfigFile = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="The YAML file to read.")]
@@ -21,11 +22,19 @@ Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder
 Labels = Annotated[
     list[str] | None,
     typer.Option(
-        "--label", metavar="TASK=FIELD", help="Field of the manifests that holds the task's target; repeatable."
+        "--label",
+        metavar="TASK=FIELD",
+        help="Field of the manifests that holds the task's target; repeatable.",
+        autocompletion=complete_label,
     ),
 ]
 Seed = Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of everything random.")]
-Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.", autocompletion=one_of("auto", "cpu", "cuda")
+    ),
+]
 
 
 def read_labels(flags: Sequence[str]) -> dict[str, str]:

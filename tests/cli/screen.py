@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
@@ -25,7 +26,10 @@ class Screen:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.child.close(force=True)
+        if self.child.isalive():
+            self.child.kill(signal.SIGKILL)
+            self.child.wait()
+        self.child.close()
 
     @property
     def lines(self) -> list[str]:
@@ -38,6 +42,19 @@ class Screen:
     @property
     def text(self) -> str:
         return "\n".join(self.lines).rstrip()
+
+    @property
+    def cells(self) -> list[list[pyte.screens.Char]]:
+        """The lines, cell by cell with their colours, from the first to the last with something on it."""
+        rows = [*self._screen.history.top, *(self._screen.buffer[row] for row in range(self._screen.lines))]
+        count = len(self.text.split("\n"))
+        return [[row[column] for column in range(self._screen.columns)] for row in rows[:count]]
+
+    def settle(self, *, seconds: float = 1.0) -> None:
+        """Reads what comes within `seconds`."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self._read()
 
     def wait_for(self, is_there: Callable[[str], bool], *, seconds: float = 60.0) -> str:
         """Reads until the screen shows what is waited for, and returns it."""

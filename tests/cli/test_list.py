@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from speechft_cli.cli.names import complete_encoder, complete_template, completer, registry
+from speechft_cli.cli.app import app
+from speechft_cli.cli.names import registry
 from speechft_cli.config.templates import template_path
-from speechft_cli.encoders import FORMATS
 from speechft_cli.tasks import TASKS
 
 
@@ -108,14 +109,34 @@ def test_an_unknown_name_is_answered_with_the_nearest(speechft) -> None:
     assert "did you mean 'linear'?" in result.stderr
 
 
-def test_the_shell_is_told_the_names_that_go_on_from_what_is_typed() -> None:
-    assert complete_encoder("hubert-s") == ["hubert-small"]
-    assert complete_template("dem") == ["demo"]
-    assert completer("tasks")("as") == [name for name in TASKS if name.startswith("as")]
-
-
-@pytest.mark.parametrize("name", list(FORMATS))
-def test_a_format_says_how_to_convert_to_it(speechft, name: str) -> None:
-    result = speechft("list", "formats", name)
-    assert (result.exit_code, result.stderr) == (0, "")
-    assert f"speechft convert CHECKPOINT --format {name} --out converted" in " ".join(result.stdout.split())
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("prepare libri", ["librispeech"]),
+        ("finetune --task as", ["asr", "asv"]),
+        ("finetune --encoder hubert-s", ["hubert-small"]),
+        ("finetune --device a", ["auto"]),
+        ("merge --base hubert-s", ["hubert-small"]),
+        ("merge --tuned hubert-s", ["hubert-small"]),
+        ("merge --alphas 0:1:0.0", ["0:1:0.05"]),
+        ("merge --filter att", ["attention="]),
+        ("evaluate --method dare", ["dare_linear", "dare_ties"]),
+        ("evaluate --score sup", ["superb_leaderboard"]),
+        ("evaluate --model base=hubert-s", ["base=hubert-small"]),
+        ("evaluate --label k", ["ks="]),
+        ("convert hubert-s", ["hubert-small"]),
+        ("convert --format s", ["s3prl", "safetensors"]),
+        ("extract logm", ["logmel"]),
+        ("init --template dem", ["demo"]),
+        ("list methods kar", ["karcher"]),
+        ("list templates dem", ["demo"]),
+        ("list checkpoints hubert-s", ["hubert-small"]),
+        ("list scores sup", ["superb_leaderboard"]),
+    ],
+)
+def test_the_shell_is_told_the_names_that_go_on_from_what_is_typed(typed: str, offered: list[str]) -> None:
+    words = f"speechft {typed}"
+    asked = {"_SPEECHFT_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(typed.count(" ") + 1)}
+    found = CliRunner().invoke(app, [], prog_name="speechft", env=asked).stdout.split()
+    assert set(offered) <= set(found)
+    assert all(each.startswith(words.split()[-1]) for each in found)

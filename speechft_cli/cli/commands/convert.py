@@ -8,23 +8,46 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct
+from speechft_cli.cli.names import complete_encoder, completer
 from speechft_cli.cli.options import AsJson
 
 
 def convert(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Checkpoint, run folder or Hugging Face folder.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="IN", help="Checkpoint, run folder or Hugging Face folder.", autocompletion=complete_encoder
+        ),
+    ],
     formats: Annotated[
-        list[str], typer.Option("--format", metavar="NAME", help="See `speechft list formats`; repeatable.")
+        list[str],
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="See `speechft list formats`; repeatable.",
+            autocompletion=completer("formats"),
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
     stem: Annotated[str, typer.Option("--stem", metavar="NAME", help="What the files are called.")] = "encoder",
     base: Annotated[
         Path | None,
-        typer.Option("--base", metavar="FILE", help="Brings configuration and pre-training head where IN has none."),
+        typer.Option(
+            "--base",
+            metavar="FILE",
+            help="Brings configuration and pre-training head where IN has none.",
+            autocompletion=complete_encoder,
+        ),
     ] = None,
     family: Annotated[
-        str | None, typer.Option("--family", metavar="NAME", help="Encoder family, where IN doesn't tell.")
+        str | None,
+        typer.Option(
+            "--family",
+            metavar="NAME",
+            help="Encoder family, where IN doesn't tell.",
+            autocompletion=completer("encoders"),
+        ),
     ] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare the features before and after.")] = True,
     trust: Annotated[bool, typer.Option("--trust", help="Let IN execute code, if it must, while it is read.")] = False,

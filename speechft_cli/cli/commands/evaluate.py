@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
-from speechft_cli.cli.names import complete_encoder, completer
+from speechft_cli.cli.names import GRIDS, complete_encoder, complete_model, completer, one_of
 from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
 from speechft_cli.errors import RequestError
 
@@ -24,6 +24,7 @@ def evaluate(
             "--model",
             metavar="[LABEL=]PATH",
             help="Encoder, or logmel, fbank, random:FAMILY-SIZE; repeatable.",
+            autocompletion=complete_model,
         ),
     ] = None,
     base: Annotated[
@@ -33,15 +34,30 @@ def evaluate(
         ),
     ] = None,
     tuned: Annotated[
-        list[Path] | None, typer.Option("--tuned", metavar="PATH", help="Fine-tuned encoder of the grid; repeatable.")
+        list[Path] | None,
+        typer.Option(
+            "--tuned",
+            metavar="PATH",
+            help="Fine-tuned encoder of the grid; repeatable.",
+            autocompletion=complete_encoder,
+        ),
     ] = None,
     alphas: Annotated[
-        str | None, typer.Option("--alphas", metavar="START:STOP:STEP", help="Alphas of the grid; default 0.25.")
+        str | None,
+        typer.Option(
+            "--alphas",
+            metavar="START:STOP:STEP",
+            help="Alphas of the grid; default 0.25.",
+            autocompletion=one_of(*GRIDS),
+        ),
     ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
-            "--method", metavar="NAME", help="Merge method of the grid, see `speechft list methods`; repeatable."
+            "--method",
+            metavar="NAME",
+            help="Merge method of the grid, see `speechft list methods`; repeatable.",
+            autocompletion=completer("methods"),
         ),
     ] = None,
     task: Annotated[
@@ -72,13 +88,24 @@ def evaluate(
     ] = None,
     target: Annotated[
         list[str] | None,
-        typer.Option("--target", metavar="NAME", help="Task that is to gain; repeatable. Default: the fine-tuned one."),
+        typer.Option(
+            "--target",
+            metavar="NAME",
+            help="Task that is to gain; repeatable. Default: the fine-tuned one.",
+            autocompletion=completer("tasks"),
+        ),
     ] = None,
     drift_only: Annotated[
         bool, typer.Option("--drift-only", help="Measure only how far encoders have moved; needs no labels.")
     ] = False,
     score: Annotated[
-        str | None, typer.Option("--score", metavar="NAME", help="Constants of the SUPERB score; see `speechft list`.")
+        str | None,
+        typer.Option(
+            "--score",
+            metavar="NAME",
+            help="Constants of the SUPERB score; see `speechft list scores`.",
+            autocompletion=completer("scores"),
+        ),
     ] = None,
     score_file: Annotated[
         Path | None, typer.Option("--score-file", metavar="FILE", help="YAML file of your own constants instead.")

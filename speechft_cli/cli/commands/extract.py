@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct
+from speechft_cli.cli.names import complete_encoder, complete_model, completer, one_of
 from speechft_cli.cli.options import AsJson, Device
 from speechft_cli.errors import RequestError
 
@@ -32,13 +33,24 @@ class _Batching(StrEnum):
 
 def extract(
     context: typer.Context,
-    encoder: Annotated[Path, typer.Argument(metavar="ENCODER", help="Checkpoint, run folder or merged folder.")],
+    encoder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="ENCODER", help="Checkpoint, run folder or merged folder.", autocompletion=complete_model
+        ),
+    ],
     audio: Annotated[
         Path, typer.Argument(metavar="AUDIO", help="Folder of manifests, folder of recordings, or a recording.")
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
     split: Annotated[
-        list[str] | None, typer.Option("--split", metavar="NAME", help="Split of the manifests; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--split",
+            metavar="NAME",
+            help="Split of the manifests; repeatable.",
+            autocompletion=one_of("train", "dev", "test"),
+        ),
     ] = None,
     layers: Annotated[
         str | None,
@@ -53,10 +65,22 @@ def extract(
         _Batching, typer.Option("--batching", help="Each utterance as if alone, or s3prl's own padding.")
     ] = _Batching.exact,
     family: Annotated[
-        str | None, typer.Option("--family", metavar="NAME", help="Encoder family; default: what the file says.")
+        str | None,
+        typer.Option(
+            "--family",
+            metavar="NAME",
+            help="Encoder family; default: what the file says.",
+            autocompletion=completer("encoders"),
+        ),
     ] = None,
     base: Annotated[
-        Path | None, typer.Option("--base", metavar="PATH", help="Lends its configuration to a checkpoint without.")
+        Path | None,
+        typer.Option(
+            "--base",
+            metavar="PATH",
+            help="Lends its configuration to a checkpoint without.",
+            autocompletion=complete_encoder,
+        ),
     ] = None,
     device: Device = None,
     as_json: AsJson = False,

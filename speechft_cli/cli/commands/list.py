@@ -30,13 +30,28 @@ class Group(StrEnum):
     templates = "templates"
 
 
+def complete_listed(context: typer.Context, incomplete: str) -> list[str]:
+    """Returns the names of the group that is typed already."""
+    from speechft_cli.cli.names import complete_encoder, complete_template, completer
+
+    group = str(context.params.get("group") or "")
+    if group == Group.templates:
+        return complete_template(incomplete)
+    if group == Group.checkpoints:
+        return complete_encoder(incomplete)
+    return completer(group)(incomplete) if group in set(Group) else []
+
+
 def list_names(
     context: typer.Context,
     group: Annotated[
         Group | None,
         typer.Argument(metavar="GROUP", show_choices=False, help=f"One group only: {', '.join(Group)}."),
     ] = None,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="All there is to say of one name.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="All there is to say of one name.", autocompletion=complete_listed),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the names a config may use, or all there is of one.

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
-from speechft_cli.cli.names import completer
+from speechft_cli.cli.names import GRIDS, complete_encoder, complete_filter, completer, one_of
 from speechft_cli.cli.options import AsJson, ConfigFile, Out, Sets
 
 
@@ -16,9 +16,15 @@ def merge(
     context: typer.Context,
     config: ConfigFile = None,
     sets: Sets = None,
-    base: Annotated[Path | None, typer.Option("--base", metavar="PATH", help="Pre-trained checkpoint.")] = None,
+    base: Annotated[
+        Path | None,
+        typer.Option("--base", metavar="PATH", help="Pre-trained checkpoint.", autocompletion=complete_encoder),
+    ] = None,
     tuned: Annotated[
-        list[Path] | None, typer.Option("--tuned", metavar="PATH", help="Fine-tuned checkpoint; repeatable.")
+        list[Path] | None,
+        typer.Option(
+            "--tuned", metavar="PATH", help="Fine-tuned checkpoint; repeatable.", autocompletion=complete_encoder
+        ),
     ] = None,
     alpha: Annotated[
         str | None,
@@ -26,7 +32,12 @@ def merge(
     ] = None,
     alphas: Annotated[
         str | None,
-        typer.Option("--alphas", metavar="START:STOP:STEP", help="A grid, each alpha in its own folder alpha-<a>."),
+        typer.Option(
+            "--alphas",
+            metavar="START:STOP:STEP",
+            help="A grid, each alpha in its own folder alpha-<a>.",
+            autocompletion=one_of(*GRIDS),
+        ),
     ] = None,
     method: Annotated[
         list[str] | None,
@@ -72,6 +83,7 @@ def merge(
             metavar="MATCH=SCALE",
             help="Tensors whose alpha is the grid's times SCALE (=@A: whose alpha is A), e.g. attention=0.5, "
             "'layers 0-5=0', '*=0,1' from first to last layer; repeatable, the first that matches counts.",
+            autocompletion=complete_filter,
         ),
     ] = None,
     formats: Annotated[
@@ -85,7 +97,12 @@ def merge(
     ] = None,
     weight_norm: Annotated[
         str | None,
-        typer.Option("--weight-norm", metavar="HOW", help="Weight-normed convolutions: stored or effective."),
+        typer.Option(
+            "--weight-norm",
+            metavar="HOW",
+            help="Weight-normed convolutions: stored or effective.",
+            autocompletion=one_of("stored", "effective"),
+        ),
     ] = None,
     out: Out = None,
     plan: Annotated[bool, typer.Option("--plan", help="Check headers only and say the plan; write nothing.")] = False,

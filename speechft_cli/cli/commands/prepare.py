@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
-from speechft_cli.cli.names import completer
+from speechft_cli.cli.names import completer, one_of
 from speechft_cli.cli.options import AsJson, ConfigFile, Out, Seed, Sets
 from speechft_cli.errors import RequestError
 
@@ -34,7 +34,13 @@ def prepare(
         float | None, typer.Option("--hours", metavar="H", help="Keep at most this many hours of each split.")
     ] = None,
     order: Annotated[
-        str | None, typer.Option("--order", metavar="corpus|random", help="Which utterances --hours keeps.")
+        str | None,
+        typer.Option(
+            "--order",
+            metavar="corpus|random",
+            help="Which utterances --hours keeps.",
+            autocompletion=one_of("corpus", "random"),
+        ),
     ] = None,
     lexicon: Annotated[
         Path | None, typer.Option("--lexicon", metavar="FILE", help="Pronunciations, for phonemes of the transcripts.")
@@ -51,7 +57,13 @@ def prepare(
         str | None, typer.Option("--split", metavar="NAME=SHARE,…", help="Divide anew: train=0.8,dev=0.1,test=0.1.")
     ] = None,
     split_by: Annotated[
-        str | None, typer.Option("--by", metavar="UNIT", help="What --split keeps together: utterance or speaker.")
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="UNIT",
+            help="What --split keeps together: utterance or speaker.",
+            autocompletion=one_of("utterance", "speaker"),
+        ),
     ] = None,
     stratify: Annotated[
         str | None, typer.Option("--stratify", metavar="FIELD", help="Field with the same shares in every split.")
@@ -63,7 +75,13 @@ def prepare(
         bool | None, typer.Option("--decode", help="Decode every sample, not only headers.", show_default=False)
     ] = None,
     task: Annotated[
-        str | None, typer.Option("--task", metavar="TASK", help="Reject targets outside the vocabulary of this task.")
+        str | None,
+        typer.Option(
+            "--task",
+            metavar="TASK",
+            help="Reject targets outside the vocabulary of this task.",
+            autocompletion=completer("tasks"),
+        ),
     ] = None,
     strict: Annotated[
         bool | None, typer.Option("--strict", help="End with an error when anything is rejected.", show_default=False)
