@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -157,23 +156,26 @@ def test_log_mel_features_are_extracted_by_name(manifests: Path, tmp_path: Path)
     assert features.shape == (1, 98, 240)  # of one second
 
 
+def extract_as(rank: int, port: int, request: ExtractRequest) -> None:
+    os.environ.update(RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    extract.run(request, ignore)
+
+
 def test_two_processes_write_what_one_writes(tiny_file: Path, manifests: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "speechft_cli", "extract", str(tiny_file), str(manifests), "--device", "cpu"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    ranks = [
-        subprocess.Popen(
-            [*command, "--out", str(tmp_path / "two"), "--split", "dev"],
-            env={**os.environ, "RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in ("0", "1")
-    ]
-    outputs = [process.communicate(timeout=120) for process in ranks]
-    assert [process.returncode for process in ranks] == [0, 0], outputs
-    extract.run(ExtractRequest(tiny_file, manifests, tmp_path / "one", splits=("dev",), device="cpu"), ignore)
+        port = free.getsockname()[1]
+    one, two = (
+        ExtractRequest(tiny_file, manifests, tmp_path / name, splits=("dev",), device="cpu") for name in ("one", "two")
+    )
+    # forked: they only listen, and need not load torch again
+    fork = multiprocessing.get_context("fork")
+    ranks = [fork.Process(target=extract_as, args=(rank, port, two)) for rank in (0, 1)]
+    for process in ranks:
+        process.start()
+    for process in ranks:
+        process.join(120)
+    assert [process.exitcode for process in ranks] == [0, 0]
+    extract.run(one, ignore)
     for name in ("index.jsonl", "features-00000.safetensors"):
         assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()

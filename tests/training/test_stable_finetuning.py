@@ -33,10 +33,10 @@ PRE_TRAINING = ("mask_emb", "final_proj.weight", "final_proj.bias", "label_embs_
 @pytest.fixture(scope="module", params=[True, False], ids=["dropout on while frozen", "dropout off while frozen"])
 def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: Path) -> list[dict[str, Tensor]]:
     """The encoder's weights before the first update and after each of 20."""
-    task = TASKS.get("asr")
+    task = TASKS.get("pr")
     torch.manual_seed(0)
     encoder = build_encoder(tiny, device=torch.device("cpu"))
-    vocabulary = task.vocabulary([])
+    vocabulary = task.vocabulary([each.phones or "" for each in read_manifest(manifests, "train")])
     train_split, _ = usable_for_training(
         read_manifest(manifests, "train"),
         task,
@@ -47,7 +47,7 @@ def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: 
     )
     state = new_state(
         encoder,
-        {"asr": task.head(encoder.width, len(vocabulary))},
+        {"pr": task.head(encoder.width, len(vocabulary))},
         strategy=STRATEGIES.get("stable")(StrategySettings()),
         trainable=trainable_names(encoder),
         base=tiny.weights,
