@@ -46,6 +46,7 @@ def start(config: Config, report: Callable[[Event], None], *, resume: bool) -> m
 def load_libraries() -> None:
     for name in ("peft", "torch._dynamo"):  # imported by the first update
         importlib.import_module(name)
+    multiprocessing.set_start_method("fork", force=True)  # of readers of audio, as in a run that a shell starts
 
 
 def kill_while_saving(process: multiprocessing.process.BaseProcess, folder: Path) -> None:
