@@ -25,7 +25,7 @@ class LookAlikes:
         self._file = file
         self._at_once = at_once
         self._pairs = array("Q")
-        self._alike: list[NDArray[np.uint64]] = []
+        self._is_alike = bytearray()  # at each place
         self._stored = 0
         self._last = 0
 
@@ -46,9 +46,7 @@ class LookAlikes:
     def places(self) -> NDArray[np.bool_]:
         """Returns whether the utterance at each place has a recording that looks like another's, (last place + 1,)."""
         self._store()
-        is_alike = np.zeros(self._last + 1, dtype=bool)
-        for places in self._alike:
-            is_alike[places] = True
+        is_alike = np.frombuffer(self._is_alike, dtype=bool)
         parts = -(-self._stored // self._at_once)
         for part in range(parts):
             # the checksum, which the number ends with, is as good as drawn
@@ -61,8 +59,8 @@ class LookAlikes:
         """Compares the looks in memory, and stores one of each kind."""
         pairs = np.frombuffer(self._pairs, dtype=np.uint64).reshape(-1, 2)
         alike, different = _compare(pairs)
-        if len(alike):
-            self._alike.append(alike.astype(np.uint64))
+        self._is_alike.extend(bytes(self._last + 1 - len(self._is_alike)))
+        np.frombuffer(self._is_alike, dtype=bool)[alike] = True
         self._file.seek(0, 2)
         self._file.write(different.tobytes())
         self._stored += len(different)
