@@ -16,7 +16,7 @@ _EMOTIONS = {"neu": "neutral", "hap": "happiness", "exc": "happiness", "ang": "a
 _FIRST_FOLD = {"test": ("Session1",)}
 _DEV_SHARE = 0.2  # of the utterances that are not test
 _LABEL = re.compile(r"\[[\d.]+ - [\d.]+\]\t(\S+)\t(\w+)\t")
-_TURN = re.compile(r"(\S+) \[[\d.]+-[\d.]+\]: ?(.*)")
+_TURN = re.compile(r"^[ \t]*(\S+) \[[\d.]+-[\d.]+\]: ?(.*)", re.MULTILINE)
 
 
 def read(request: CorpusRequest) -> Iterator[Found]:

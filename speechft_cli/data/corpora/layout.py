@@ -61,13 +61,16 @@ def read_rows(path: Path, *, delimiter: str = ",", needs: Collection[str] = ()) 
     """Returns the rows of a table with a header, as column → cell; missing cells are empty.
 
     Raises:
-        RequestError: It can't be read, is not UTF-8, or lacks one of the columns it `needs`.
+        RequestError: It can't be read, is no table in UTF-8, or lacks one of the columns it `needs`.
     """
     rows = csv.DictReader(_read_text(path).splitlines(), delimiter=delimiter, restval="")
-    columns = rows.fieldnames or ()
-    if absent := [name for name in needs if name not in columns]:
-        raise RequestError(f"{path}: must have the columns {', '.join(absent)}, has {', '.join(columns) or 'none'}")
-    return [{name: (cell or "").strip() for name, cell in row.items() if name is not None} for row in rows]
+    try:
+        columns = rows.fieldnames or ()
+        if absent := [name for name in needs if name not in columns]:
+            raise RequestError(f"{path}: must have the columns {', '.join(absent)}, has {', '.join(columns) or 'none'}")
+        return [{name: (cell or "").strip() for name, cell in row.items() if name is not None} for row in rows]
+    except csv.Error as error:
+        raise RequestError(f"{path}:{rows.reader.line_num}: must be a table: {error}") from error
 
 
 def recordings(folder: Path, pattern: str = "*") -> dict[str, Path]:
@@ -144,6 +147,8 @@ def folders(folder: Path) -> Iterator[Path]:
 
 
 def _read_text(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a pipe would wait for its writer for ever
+        raise RequestError(f"{path}: must be a text file, is something else")
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
