@@ -63,9 +63,9 @@ SNIPS = Corpus(read, language="en", licence="CC0 1.0 (text)", page=_PAGE)
 def _read_line(line: str) -> tuple[str, tuple[list[str], list[str], str]]:
     """Reads `id BOS word … EOS<tab>O tag … intent` as lower-case id → (words, tags, intent)."""
     spoken, _, tagged = line.partition("\t")
-    name, _, *words = spoken.split() or [""]
+    name, *words = spoken.split() or [""]
     tags = tagged.split()
-    return name.lower(), (words[:-1], tags[1:-1], tags[-1] if tags else "")
+    return name.lower(), (words[1:-1], tags[1:-1], tags[-1] if tags else "")
 
 
 def _clean(word: str) -> str:

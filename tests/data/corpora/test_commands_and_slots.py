@@ -65,6 +65,7 @@ def test_a_request_without_tags_or_with_too_few_is_rejected(tmp_path: Path) -> N
     noise(tmp_path / "SNIPS" / "train" / "Joey-snips-train-8.wav")
     with (tmp_path / "SNIPS" / "all.iob.snips.txt").open("a") as file:
         file.write("joey-SNIPS-train-7 BOS play jazz EOS\tO O GetWeather\r\n")
+        file.write("Joey-snips-train-8")  # and there the file breaks off
     found = [(each.id, each.reason, each.detail) for each in rejected("snips", tmp_path) if not each.by_rule]
     assert found == [
         ("Joey-snips-train-7", "transcript without a tag for each word", "2 words, 1 tags"),
