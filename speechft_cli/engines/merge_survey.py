@@ -35,19 +35,17 @@ class Survey:
     """What is known of base and tuned models once all of it has been read.
 
     Attributes:
-        digests: Name → digest of the base's tensor.
         hashes: Hash of the weights of the base, then of each tuned model.
         distances: Name → distance from the base for each tuned model, over the merged tensors.
     """
 
-    digests: Mapping[str, bytes]
     hashes: Sequence[str]
     distances: Sequence[Mapping[str, float]]
 
     def of(self, numbers: Sequence[int]) -> Survey:
         """Returns what is known of the base and some of the tuned models."""
         hashes = [self.hashes[0], *(self.hashes[1 + number] for number in numbers)]
-        return Survey(self.digests, hashes, [self.distances[number] for number in numbers])
+        return Survey(hashes, [self.distances[number] for number in numbers])
 
     @property
     def moved(self) -> set[str]:
@@ -114,7 +112,7 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
         {name: digest for name, look in looks.items() if (digest := look.digests[number]) is not None}
         for number in range(len(models))
     ]
-    return Survey(digests[0], [combined_hash(each) for each in digests], distances)
+    return Survey([combined_hash(each) for each in digests], distances)
 
 
 def _check_sums(checkpoint: EncoderCheckpoint) -> None:

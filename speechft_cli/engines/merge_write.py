@@ -22,7 +22,7 @@ from speechft_cli.engines.merge_targets import Target
 from speechft_cli.engines.merge_variants import Variant
 from speechft_cli.io.ahead import in_order
 from speechft_cli.io.arrays import Array
-from speechft_cli.io.hashes import combined_hash, file_hash, tensor_digest
+from speechft_cli.io.hashes import file_hash
 from speechft_cli.io.merge_folder import CARD, write_merge
 from speechft_cli.io.torch_archive import save_archive
 from speechft_cli.io.torch_pickle import Slot
@@ -41,7 +41,6 @@ class _Part:
 
     name: str
     array: Array
-    digest: bytes
     distance: float
     is_finite: bool
 
@@ -50,14 +49,12 @@ class _Part:
 class _Facts:
     """What is gathered while the tensors of one merged encoder go by."""
 
-    digests: dict[str, bytes] = field(default_factory=dict)
     distances: dict[str, float] = field(default_factory=dict)
     broken: list[str] = field(default_factory=list)
 
     def passing(self, parts: Iterator[_Part]) -> Iterator[_Part]:
         """Takes note of the parts as they go by."""
         for part in parts:
-            self.digests[part.name] = part.digest
             self.distances[part.name] = part.distance
             if not part.is_finite:
                 self.broken.append(part.name)
@@ -150,10 +147,10 @@ class Writer:
         base = self._sources.base.arrays[name]
         merged = self._curve(name, target)(float(target.alpha)) if name in self._survey.distances[0] else base
         if merged is base:
-            return _Part(name, base, self._survey.digests[name], 0.0, True)
+            return _Part(name, base, 0.0, True)
         far = distance(merged, base)
         # a distance is finite only when both ends are; a large one may still be of finite numbers
-        return _Part(name, merged, tensor_digest(merged), far, math.isfinite(far) or is_finite(merged))
+        return _Part(name, merged, far, math.isfinite(far) or is_finite(merged))
 
     def _prepare(self, variant: Variant) -> None:
         """Lets the method look at the whole models, once for all alphas of a variant."""
@@ -182,7 +179,6 @@ class Writer:
     def _record(self, target: Target, facts: _Facts, more: Mapping[str, object]) -> dict[str, object]:
         output = {
             **cast("Mapping[str, object]", target.record["output"]),
-            "weights_sha256": combined_hash(facts.digests),
             "distance": total(facts.distances.values()),
             "tuned_distance": self._survey.tuned_distance,
             "moved": _moved(facts.distances, self._survey.distances),

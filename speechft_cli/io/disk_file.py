@@ -12,8 +12,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
+
 #: Bytes written at once; a few such blocks are filled, hashed and written at the same time.
-_BLOCK, _BLOCKS = 1 << 20, 3
+_BLOCK, _BLOCKS = 1 << 22, 3
 #: What direct writing wants addresses, places and lengths to be multiples of [bytes].
 _SECTOR = 4096
 _DIRECT = getattr(os, "O_DIRECT", 0)
@@ -41,7 +43,7 @@ class DiskFile:
         # one thread each, so that each has its blocks in their order
         self._hasher, self._disk = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         # anonymous maps begin at a page
-        self._blocks = [memoryview(mmap.mmap(-1, _BLOCK)) for _ in range(_BLOCKS)]
+        self._blocks = [np.frombuffer(mmap.mmap(-1, _BLOCK), np.uint8) for _ in range(_BLOCKS)]
         self._jobs: list[list[Future[None]]] = [[] for _ in self._blocks]
         self._turn = 0
         self._filled = 0
@@ -69,7 +71,7 @@ class DiskFile:
         self.size += len(rest)
         while rest:
             part = rest[: _BLOCK - self._filled]
-            self._blocks[self._turn][self._filled : self._filled + len(part)] = part
+            self._blocks[self._turn][self._filled : self._filled + len(part)] = np.frombuffer(part, np.uint8)
             self._filled += len(part)
             rest = rest[len(part) :]
             if self._filled == _BLOCK:
@@ -92,7 +94,7 @@ class DiskFile:
         return self._digest.hexdigest()
 
     def _send(self) -> None:
-        block, filled = self._blocks[self._turn], self._filled
+        block, filled = self._blocks[self._turn].data, self._filled
         hashed = self._hasher.submit(self._digest.update, block[:filled])
         self._jobs[self._turn] = [hashed, self._disk.submit(self._put, block, filled)]
         self._turn, self._filled = (self._turn + 1) % _BLOCKS, 0

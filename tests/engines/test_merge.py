@@ -205,7 +205,6 @@ def test_merge_json_says_what_the_checkpoint_was_made_of(store: Path, tmp_path: 
     assert set(output["moved"]) >= {"layers.0", "layers.2", "feature_extractor", "encoder.pos_conv"}
     assert output["moved"]["feature_extractor"] is None  # fine-tuning left it alone
     assert math.isclose(output["moved"]["layers.1"], 0.3, rel_tol=1e-5)
-    assert output["weights_sha256"] == weights_hash(weights_of(folder))
     exact = math.sqrt(sum(((tuned[n].double() - base[n].double()) ** 2).sum().item() for n in base if n not in HEAD))
     assert math.isclose(output["tuned_distance"], exact, rel_tol=1e-6)
     assert math.isclose(output["distance"], 0.3 * exact, rel_tol=1e-6)

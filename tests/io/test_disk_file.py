@@ -13,7 +13,7 @@ import pytest
 from speechft_cli.io import disk_file
 from speechft_cli.io.disk_file import DiskFile
 
-BLOCK = 1 << 20
+BLOCK = 1 << 22
 
 
 def write(path: Path, pieces: list[bytes]) -> str:
