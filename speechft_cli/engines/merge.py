@@ -57,7 +57,10 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
     asked = measurement(config, sources, ways)
     if plan_only:
         return _plan(config, section, sources, ways, asked, report)
-    targets(config, ways, sources, None, asked)  # what stands in the way is said before gigabytes are read
+    # what stands in the way is said before gigabytes are read
+    wanted = targets(config, ways, sources, None, asked)
+    new = [target for target in wanted if not (target.folder / RECORD).exists()]
+    require_space(config.merge_dir, _size(section, sources) * len(new))
     known = survey(sources, report, allow_unrelated=section.allow_unrelated)
     for doubt in sources.other_bases(known.hashes[0]):
         report(Note(doubt, important=True))
