@@ -501,7 +501,7 @@ def test_a_checkpoint_with_foreign_types_is_merged_only_when_it_is_trusted(store
 
 def test_a_kill_in_mid_write_leaves_nothing_half_written(store: Path, tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys\n"
+        "import os, signal, sys, threading\n"
         "from pathlib import Path\n"
         "from speechft_cli.config.load import load_config\n"
         "from speechft_cli.engines import merge\n"
@@ -510,6 +510,8 @@ def test_a_kill_in_mid_write_leaves_nothing_half_written(store: Path, tmp_path: 
         "from speechft_cli.io import merge_folder\n"
         "write = merge_folder.write_json\n"
         "def trap(path, record):\n"  # in the second alpha, when its folder lacks nothing but the record
+        "    if record['alpha'] == 0.75:\n"  # which may be as far by then
+        "        threading.Event().wait()\n"
         "    while record['alpha'] == 0.5 and not (out / 'alpha-0.25').exists():\n"
         "        pass\n"
         "    if record['alpha'] == 0.5:\n"
