@@ -30,6 +30,10 @@ def main() -> None:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
         raise
+    except KeyboardInterrupt:  # before there was a command to tell
+        code = 130
+        sys.stderr.write("interrupted\n")
+        raise SystemExit(code) from None
 
 
 def _leave(code: int) -> None:

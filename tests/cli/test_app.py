@@ -200,3 +200,20 @@ def test_the_console_script_is_installed() -> None:
     result = subprocess.run([script, "merge", "-c", "none.yaml"], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("error: none.yaml: must be a file")
+
+
+def test_ctrl_c_before_the_command_is_read_is_no_traceback() -> None:
+    code = """
+import sys
+from speechft_cli.__main__ import main
+
+class Stopped:
+    def find_spec(self, name, path=None, target=None):
+        if name == "speechft_cli.cli.app":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Stopped())
+main()
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
