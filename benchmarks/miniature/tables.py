@@ -86,6 +86,8 @@ def _gains(gains: Mapping[str, Gains], drift: Mapping[str, Sequence[Drift]]) -> 
     moved: dict[Way, list[float]] = defaultdict(list)
     apart: dict[Way, list[float]] = defaultdict(list)
     for label, lines in drift.items():
+        if label == "base":
+            continue
         moved[_way(label)].append(100 * statistics.fmean(line.relative for line in lines if line.relative is not None))
         apart[_way(label)].append(mean_drift(lines))
     rows = [
