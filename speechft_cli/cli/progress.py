@@ -100,7 +100,7 @@ class Progress:
         if self._region is not None:
             self._region.close()  # it is not on stdout
         self._talk.results.print(drawn, end="\n\n")
-        if self._region is not None and (self._works):
+        if self._region is not None and self._works:
             self._region.open()
 
     def _lines(self, width: int) -> list[str]:

@@ -25,7 +25,7 @@ from speechft_cli.probing.features import Features, Keeping, Needs
 from speechft_cli.reporting.drift import Drift, mean_drift, read_drift, write_drift
 
 #: Counts up whenever drift would come out differently.
-_VERSION = 1
+_VERSION = 2
 
 
 def drift_utterances(data: Path, duration: Seconds) -> list[Utterance]:

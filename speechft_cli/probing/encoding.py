@@ -19,7 +19,7 @@ from speechft_cli.errors import SpeechftError
 Batching = Literal["exact", "stock"]
 
 #: Counts up whenever features would come out differently.
-VERSION = 2
+VERSION = 3
 
 #: Most utterances and most audio [s] encoded at once.
 _MOST, _MOST_SECONDS = 32, 64.0
