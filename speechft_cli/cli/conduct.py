@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechft_cli.errors import ConfigError, InterruptedRunError, RequestError
+from speechft_cli.errors import InterruptedRunError, RequestError
 
 if TYPE_CHECKING:
     import typer
@@ -50,11 +50,7 @@ def read_config(
             "speechft init writes a FILE; --help shows the flags",
         )
     cleared = [f"{key}=null" for key in replaced]
-    loaded = load_config(path, sets=[*(sets or ()), *cleared], flags=flags)
-    problems = list(unknown_names(loaded.config, loaded.origins))
-    if problems:
-        raise ConfigError(problems, "speechft list shows every name")
-    return loaded.config
+    return load_config(path, sets=[*(sets or ()), *cleared], flags=flags, check=unknown_names).config
 
 
 def conduct(

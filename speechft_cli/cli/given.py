@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from speechft_cli.cli.kinds import Kind
+from speechft_cli.cli.names import unknown_names
 from speechft_cli.cli.questions import QUESTIONS
 from speechft_cli.cli.yaml_text import as_answers
 from speechft_cli.config.load import anchor_paths, load_config
@@ -93,7 +94,7 @@ def read_older(path: Path, folder: Path) -> dict[str, object]:
     Raises:
         ConfigError: It can't be read, or something in it is wrong.
     """
-    load_config(path)
+    load_config(path, check=unknown_names)
     tree, _ = read_yaml(path)
     if path.resolve().parent != folder.resolve():
         anchor_paths(tree, Config, path.resolve().parent)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from speechft_cli.registry import Entry, Registry, unknown_name
-
-if TYPE_CHECKING:
-    from speechft_cli.config.schema import Config
 
 GROUPS = {
     "encoder.family": "encoders",
@@ -127,13 +124,15 @@ def complete_template(incomplete: str) -> list[str]:
     return [name for name in template_names() if name.startswith(incomplete)]
 
 
-def unknown_names(config: Config, origins: Mapping[str, object]) -> Iterator[str]:
-    """Yields a problem for every value that must be a catalogue's name and is none."""
+def unknown_names(tree: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yields key and problem for every value of a config that must be a catalogue's name and is none.
+
+    What is no text is left to the config model.
+    """
     for key, group in GROUPS.items():
         section, _, field = key.partition(".")
-        value = getattr(getattr(config, section), field, None)
-        known = entries(group)
-        for name in [] if value is None else value if isinstance(value, list | dict) else [value]:
-            if name not in known:
-                where = f"{origins[key]}: " if key in origins else ""
-                yield f"{where}{key}: {unknown_name(name, known)}"
+        fields = tree.get(section)
+        value = fields.get(field) if isinstance(fields, Mapping) else None
+        for name in value if isinstance(value, list | dict) else [value]:
+            if isinstance(name, str) and name not in registry(group):
+                yield key, unknown_name(name, registry(group))

@@ -15,6 +15,7 @@ from prompt_toolkit.output import ColorDepth
 from speechft_cli.cli.console import Talk
 from speechft_cli.cli.findings import Proposal
 from speechft_cli.cli.kinds import PURPOSES, Kind
+from speechft_cli.cli.names import unknown_names
 from speechft_cli.cli.question import Answers, Question
 from speechft_cli.cli.questions import QUESTIONS
 from speechft_cli.config.load import load_config
@@ -94,7 +95,7 @@ def confirm(talk: Talk, prompt: str) -> bool:
 def problems(answers: Answers) -> list[str]:
     """Returns what the validators of the file say about answers: `key: …`, without a place."""
     try:
-        load_config(None, flags=answers)
+        load_config(None, flags=answers, check=unknown_names)
     except ConfigError as error:
         return [problem.removeprefix("flag: ") for problem in error.problems]
     return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +34,16 @@ class LoadedConfig:
     origins: Mapping[str, Origin]
 
 
+#: A config's plain data → dotted key and what is wrong with it.
+Check = Callable[[Mapping[str, object]], Iterator[tuple[str, str]]]
+
+
 def load_config(
-    path: Path | None, *, sets: Sequence[str] = (), flags: Mapping[str, object] | None = None
+    path: Path | None,
+    *,
+    sets: Sequence[str] = (),
+    flags: Mapping[str, object] | None = None,
+    check: Check | None = None,
 ) -> LoadedConfig:
     """Reads and validates a config.
 
@@ -43,6 +51,7 @@ def load_config(
         path: The YAML file; None for defaults and flags alone. Paths inside it are relative to its folder.
         sets: `a.b=value` strings, the value read as YAML; paths are relative to the working directory.
         flags: Dotted key → value from the command line; None values are left out.
+        check: Finds what the model can't know, such as names that are in no catalogue; told with all else.
 
     Raises:
         ConfigError: The file can't be read or something in it is wrong; lists every problem with file:line, dotted
@@ -76,15 +85,17 @@ def load_config(
         if given is not None:
             _put(tree, origins, key, given, Origin("flag"))
     anchor_paths(tree, Config, here)
-    if problems:
-        raise ConfigError(problems, "speechft config schema shows every key")
     if "output_dir" not in tree:
         home = path.resolve().parent if path is not None else here
         tree["output_dir"] = home / "runs" / str(tree.get("name", "speechft"))
+    names = [] if check is None else list(check(tree))
     try:
         config = Config.model_validate(tree)
     except ValidationError as error:
-        raise ConfigError(_problems(error.errors(), origins), "speechft config schema shows every key") from None
+        keys = [_problem(each) for each in error.errors()]
+        raise _error(problems, keys, names, origins) from None
+    if problems or names:
+        raise _error(problems, [], names, origins)
     return LoadedConfig(config, origins)
 
 
@@ -148,22 +159,29 @@ def _kinds(annotation: object) -> list[object]:
     return [annotation]
 
 
-def _problems(errors: Sequence[ErrorDetails], origins: Mapping[str, Origin]) -> list[str]:
+def _problem(error: ErrorDetails) -> tuple[str, str]:
+    parts = [str(part) for part in error["loc"] if isinstance(part, str | int)]
+    return ".".join(parts) or "config", _sentence(error)
+
+
+def _error(
+    sets: list[str], keys: list[tuple[str, str]], names: list[tuple[str, str]], origins: Mapping[str, Origin]
+) -> ConfigError:
+    hints = ["speechft config schema shows every key"] if sets or keys else []
+    hints += ["speechft list shows every name"] if names else []
+    return ConfigError([*sets, *_placed([*keys, *names], origins)], "; ".join(hints))
+
+
+def _placed(found: Sequence[tuple[str, str]], origins: Mapping[str, Origin]) -> list[str]:
+    """Puts before every problem where its key, or what the key is a part of, was said; in the order of the lines."""
     lines = []
-    for error in errors:
-        parts = [part for part in error["loc"] if isinstance(part, str | int)]
-        key = ".".join(map(str, parts)) or "config"
-        where = next(
-            (
-                origins[".".join(map(str, parts[:length]))]
-                for length in range(len(parts), 0, -1)
-                if ".".join(map(str, parts[:length])) in origins
-            ),
-            None,
-        )
-        prefix = f"{where}: " if where is not None else ""
-        lines.append(f"{prefix}{key}: {_sentence(error)}")
-    return sorted(lines)
+    for key, text in found:
+        parts = key.split(".")
+        above = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+        where = next((origins[each] for each in above if each in origins), None)
+        place = "" if where is None else f"{where}: "
+        lines.append((where.kind if where else "", where.line if where else 0, f"{place}{key}: {text}"))
+    return [line for _, _, line in sorted(lines)]
 
 
 #: How the types of pydantic's errors begin → what the value must be.

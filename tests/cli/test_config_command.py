@@ -104,6 +104,20 @@ def test_validate_knows_the_names_of_the_catalogues(speechft, tmp_path: Path) ->
     )
 
 
+def test_wrong_sets_keys_and_names_are_told_at_once_in_the_order_of_the_lines(speechft, tmp_path: Path) -> None:
+    lines = ["encoder: {family: huber}", *"#" * 8, "merge: {method: linaer, alpa: 1}", "seed: none"]
+    (tmp_path / "bad.yaml").write_text("\n".join(lines), encoding="utf-8")
+    result = speechft("config", "validate", "-c", "bad.yaml", "--set", "steps", "--json")
+    assert [problem.partition(": must")[0] for problem in json.loads(result.stdout)["problems"]] == [
+        "--set",
+        "bad.yaml:1: encoder.family",
+        "bad.yaml:10: merge.alpa: unknown key; did you mean 'alpha'?",
+        "bad.yaml:10: merge.method",
+        "bad.yaml:11: seed",
+    ]
+    assert result.stderr.endswith("hint: speechft config schema shows every key; speechft list shows every name\n")
+
+
 def test_the_schema_describes_every_section(speechft) -> None:
     schema = json.loads(speechft("config", "schema").stdout)
     assert schema["additionalProperties"] is False

@@ -126,7 +126,6 @@ def init(
 def _config_and_text(talk: Talk, kind: Kind, given: Given, *, is_asked: bool, folder: Path) -> tuple[Config, str]:
     """Completes the answers, checks them like a file, and writes them as YAML."""
     from speechft_cli.cli.kinds import FIXED
-    from speechft_cli.cli.names import unknown_names
     from speechft_cli.cli.wizard import ask, default_answers, problems
     from speechft_cli.cli.yaml_text import as_tree, explained
     from speechft_cli.config.load import load_config
@@ -137,7 +136,6 @@ def _config_and_text(talk: Talk, kind: Kind, given: Given, *, is_asked: bool, fo
     answers = complete(talk, kind, known, folder, given.old)
     _refuse(problems(answers), given.places)
     config = load_config(None, flags=answers).config
-    _refuse(list(unknown_names(config, {})), given.places)
     heading = f"# Written by `speechft init --kind {kind.value}`. All keys: `speechft config schema`.\n\n"
     return config, heading + explained(as_tree(answers))
 
