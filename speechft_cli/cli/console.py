@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -101,7 +102,7 @@ class Talk:
             self.document({"output": result.output, **result.data})
             return
         line = f"{result.summary} → {nearby(result.output)}"
-        command = result.next_command.replace(f"{Path.cwd()}/", "")  # short enough to be typed
+        command = nearby(result.next_command)  # short enough to be typed
         if not command:
             self.print(line)
         elif _is_terminal(sys.stdout) and len(line) + len(command) > shutil.get_terminal_size().columns - 8:
@@ -121,7 +122,9 @@ class Talk:
         """Breaks a line between words where a terminal would break it anywhere; `before` characters stand in front."""
         if "\n" in text or (self.above is None and not _is_terminal(sys.stderr)):
             return text
-        columns = os.get_terminal_size(self.terminal).columns
+        from speechft_cli.cli.region import size_of
+
+        columns = size_of(self.terminal).columns
         if len(text) + before <= columns:
             return text
         return textwrap.fill(f"{' ' * before}{text}", columns, break_long_words=False, break_on_hyphens=False)[before:]
@@ -140,12 +143,13 @@ def talk_of(context: typer.Context) -> Talk:
     return context.obj if isinstance(context.obj, Talk) else Talk()
 
 
-def nearby(path: str | Path) -> str:
-    """Shortens a path below the working directory to its relative form."""
-    try:
-        return str(Path(path).relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+def nearby(text: str | Path) -> str:
+    """Shortens the paths below the working directory that stand in a text to their relative form."""
+    here, said = str(Path.cwd()), str(text)
+    if said == here:
+        return "."
+    # the root has nothing to leave out but the slash that tells a path
+    return said if here == "/" else re.sub(rf"(?<![\w.~/-]){re.escape(here)}/", "", said)
 
 
 def listen_to_libraries(is_verbose: bool) -> None:

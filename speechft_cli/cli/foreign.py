@@ -19,7 +19,7 @@ class ForeignWords:
     The descriptor itself is replaced: C code and child processes write there, and loggers keep the stream they found.
 
     Attributes:
-        terminal: Descriptor of what stderr was.
+        terminal: Descriptor of what stderr was; whoever writes there closes it after `close`.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:

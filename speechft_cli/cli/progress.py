@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from types import TracebackType
 
-from speechft_cli.cli.console import Talk
+from speechft_cli.cli.console import Talk, nearby
 from speechft_cli.cli.foreign import ForeignWords
 from speechft_cli.cli.layout import Bar, bars, facts
 from speechft_cli.cli.region import Region
@@ -50,6 +52,7 @@ class Progress:
         if self._foreign is not None:
             self._foreign.close()
             self._talk.above, self._talk.terminal = None, 2
+            os.close(self._foreign.terminal)  # now that nobody speaks there any more
 
     def __call__(self, event: Event) -> None:
         """Shows one event."""
@@ -72,9 +75,9 @@ class Progress:
                 self._memory = event
             case Note():
                 if event.important or (event.detail and self._talk.is_verbose):
-                    self._talk.line(event.text)
+                    self._talk.line(nearby(event.text))
                 elif not event.detail:
-                    self._talk.say(event.text)
+                    self._talk.say(nearby(event.text))
             case Table():
                 self._print_table(event)
 
@@ -93,6 +96,7 @@ class Progress:
             self._region.open()
 
     def _print_table(self, table: Table) -> None:
+        table = replace(table, rows=tuple(tuple(map(nearby, row)) for row in table.rows))
         drawn = draw(table, self._talk.results.width)
         if self._as_json:
             self._talk.line(f"{drawn.plain}\n")

@@ -13,6 +13,12 @@ _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"  # it may be narrower already than it w
 _CLEAR = "\r\x1b[J"
 
 
+def size_of(terminal: int) -> os.terminal_size:
+    """Returns columns and lines of a terminal; those that nobody has told their size, as of `docker exec -t`, say 0."""
+    columns, lines = os.get_terminal_size(terminal)
+    return os.terminal_size((columns or 80, lines or 24))
+
+
 class Region:
     """The lines, from `open` to `close`; safe to call from any thread.
 
@@ -75,7 +81,7 @@ class Region:
     def _frame(self) -> None:
         if not self._is_open or not self._is_in_front():
             return
-        size = os.get_terminal_size(self._terminal)
+        size = size_of(self._terminal)
         # the last column stays free: what is written there makes some terminals begin a line
         lines = list(self._draw(max(1, size.columns - 1)))
         self._height = max(self._height, len(lines))  # what is below must not jump up and down

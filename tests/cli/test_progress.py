@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 from speechft_cli.cli.console import Talk
 from speechft_cli.cli.progress import Progress, step_line
 from speechft_cli.cli.work import Work, clock
-from speechft_cli.events import Advanced, DeviceMemory, Finished, Note, Started, Table, TrainingStep
+from speechft_cli.events import Advanced, DeviceMemory, Finished, Note, Result, Started, Table, TrainingStep
 from tests.cli.screen import Screen
 
 STEP = TrainingStep(
@@ -99,6 +100,20 @@ def test_off_a_terminal_every_log_step_is_one_line(capsys: pytest.CaptureFixture
     )
 
 
+def test_paths_are_as_short_as_they_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    here = Path.cwd()
+    with Progress(Talk(), as_json=False) as report:
+        report(Note(f"{here}/scores.jsonl and {here}2/a and /mnt{here}/b"))
+        report(Table("Merged", ("path",), ((f"{here}/merged/encoder.pt",),)))
+    Talk().result(Result("done", str(here), f"speechft evaluate --data={here}/data"), as_json=False)
+    out, err = capsys.readouterr()
+    assert err == f"scores.jsonl and {here}2/a and /mnt{here}/b\n"
+    assert [line for line in out.splitlines() if line[:1].islower() and line != "path"] == [
+        "merged/encoder.pt",
+        "done → .; next: speechft evaluate --data=data",
+    ]
+
+
 def test_quiet_leaves_results_and_what_is_important(capsys: pytest.CaptureFixture[str]) -> None:
     _show(is_quiet=True)
     out, err = capsys.readouterr()
@@ -164,6 +179,12 @@ def test_a_narrow_terminal_loses_details_and_never_a_line(columns: int, bar: str
         assert re.sub(r"1:02:0\d", "1:02:05", text).split("\n") == [bar, numbers]  # it counts down
 
 
+def test_a_terminal_that_does_not_know_its_size_counts_as_80_columns() -> None:
+    with Screen("bash", ["-c", f"stty cols 0 rows 0; {shlex.join([sys.executable, '-c', SCRIPT])}"]) as screen:
+        text = screen.wait_for(lambda text: "loss" in text)
+        assert text.split("\n")[1] == FACTS[:74]
+
+
 def test_what_others_say_stands_above_the_region_and_a_resized_terminal_shows_one_region() -> None:
     with Screen(sys.executable, ["-c", SCRIPT], columns=80) as screen:
         screen.wait_for(lambda text: "loss" in text)
@@ -185,6 +206,26 @@ def test_what_others_say_stands_above_the_region_and_a_resized_terminal_shows_on
             *("", "end"),
         ]
         assert screen.child.exitstatus == 0
+
+
+def test_no_descriptor_stays_open_when_work_is_over() -> None:
+    script = """
+import os, time
+from speechft_cli.cli.console import Talk
+from speechft_cli.cli.progress import Progress
+from speechft_cli.events import Note
+opened = lambda: len(os.listdir("/dev/fd"))
+before = opened()
+for number in range(3):
+    with Progress(Talk(), as_json=False) as report:
+        report(Note("a note"))
+patience = 500  # the listener closes its end in its own time
+while opened() > before and (patience := patience - 1):
+    time.sleep(0.02)
+print(opened() - before, "left open")
+"""
+    with Screen(sys.executable, ["-c", script], columns=80) as screen:
+        assert screen.read_all().split("\n") == ["a note", "a note", "a note", "0 left open"]
 
 
 def test_ctrl_c_takes_the_region_away() -> None:
