@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from speechft_cli.cli.names import registry
+from speechft_cli.data.corpus import Corpus
 from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.presets.base import Preset
 
@@ -70,6 +71,8 @@ def details(group: str, name: str) -> Details:
     documented = kind if kind.__module__ == module.__name__ else module
     paragraphs = [" ".join(each.split()) for each in _docstrings(group, documented, thing).split("\n\n")]
     facts = {title: _shown(getattr(thing, key)) for key, title in _FACTS.get(group, {}).items()}
+    if isinstance(thing, Corpus):
+        facts["download"] = _download(thing)
     if isinstance(thing, Preset):
         facts = {task: thing.plan(TASKS.get(task)).text() for task in thing.tasks or TASKS}
     return Details(
@@ -77,6 +80,20 @@ def details(group: str, name: str) -> Details:
         facts={title: fact for title, fact in facts.items() if fact},
         parameters=_parameters(kind),
         example=_example(group, name, thing),
+    )
+
+
+def _download(corpus: Corpus) -> str:
+    """How the corpus comes to a disk."""
+    if not corpus.archives:
+        return f"by hand, from {corpus.page}" if corpus.page else ""
+    parts = [archive.part for archive in corpus.archives if archive.part]
+    default = [archive.part for archive in corpus.archives if archive.part and archive.is_default]
+    if not parts:
+        return "--download fetches it into the folder of --root"
+    return (
+        f"--download fetches into the folder of --root the parts that --splits names, of {', '.join(parts)}; "
+        f"by default {', '.join(default)}"
     )
 
 

@@ -61,10 +61,14 @@ def obtain(archives: Collection[Archive], root: Path, *, parts: Collection[str],
         RequestError: There is nothing that could be fetched, or a wanted part is none of the corpus's.
         SpeechftError: It can't be fetched, is damaged, or does not fit on the disk.
     """
-    if not archives:
+    if not archives and page:
         raise RequestError(
             "prepare.download: must be off for this corpus, which needs an account, a form or a program of its own",
-            f"get it from {page}, unpack it and name its folder with --root" if page else "it is yours already",
+            f"get it from {page}, unpack it and name its folder with --root",
+        )
+    if not archives:
+        raise RequestError(
+            "prepare.download: must be off for what is made here or yours already", "leave --download out"
         )
     known = {archive.part for archive in archives if archive.part}
     if known and (unknown := sorted(set(parts) - known)):
@@ -78,16 +82,19 @@ def obtain(archives: Collection[Archive], root: Path, *, parts: Collection[str],
             report(Note(f"{home / archive.gives}: is there already"))
             continue
         workshop = home / _WORKSHOP
-        with locked(workshop):
-            fetch(archive.url, workshop / archive.name, sha256=archive.sha256, report=report)
+        with locked(workshop, leave_nothing=True, other="--root names another"):
+            fetch(
+                archive.url,
+                workshop / archive.name,
+                sha256=archive.sha256,
+                report=report,
+                by_hand=f"; or get it from {page} and unpack it in {home}",
+            )
             if not archive.sha256:
                 report(Note(f"{archive.name}: nobody published a checksum; its length and its files' are checked"))
             with _unpacked(workshop / archive.name, report) as folder:
                 _move(folder, home, archive.gives)
             (workshop / archive.name).unlink()
-        with contextlib.suppress(OSError):  # not empty: another archive is under way
-            (workshop / ".lock").unlink()
-            workshop.rmdir()
 
 
 @contextlib.contextmanager

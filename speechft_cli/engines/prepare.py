@@ -21,6 +21,7 @@ from speechft_cli.data.corpus import Corpus, CorpusRequest
 from speechft_cli.data.division import division
 from speechft_cli.data.inspection import Item, Limits
 from speechft_cli.data.journal import Journal
+from speechft_cli.data.lexicon import read_lexicon
 from speechft_cli.data.manifests import write_manifests
 from speechft_cli.data.prepared import (
     REJECTED,
@@ -65,15 +66,24 @@ def run(config: Config, report: Report) -> Result:
         SpeechftError: The folder can't be written to.
         InterruptedRunError: Ctrl-C; the next run goes on.
     """
+    try:
+        return _run(config, report)
+    except KeyboardInterrupt:
+        raise InterruptedRunError("prepare: interrupted", "the same command goes on from here") from None
+
+
+def _run(config: Config, report: Report) -> Result:
     section = config.prepare
     if section is None:
         raise RequestError("prepare: must be a section of the config, is absent", "prepare: {corpus: synthetic}")
     corpus = joined([folder.absolute() for folder in section.join]) if section.join else CORPORA.get(section.corpus)
     root = None if section.root is None else section.root.absolute()
-    if section.download and (root is not None or not corpus.needs_root):
+    check_request(section, corpus, root)
+    if section.download:
+        if section.lexicon is not None:
+            read_lexicon(section.lexicon)  # a wrong one says so before gigabytes come
         parts = [part for parts in section.splits.values() for part in parts]
         obtain(corpus.archives, root or config.data_dir, parts=parts, page=corpus.page, report=report)
-    check_request(section, corpus, root)
     out = config.data_dir.absolute()
     if any(folder.resolve() == out.resolve() for folder in section.join):
         raise RequestError(f"{out}: is read, so it can't be written to", "--out names another folder")
@@ -194,8 +204,6 @@ def _work_folder(out: Path) -> Iterator[Path]:
         try:
             work.mkdir(exist_ok=True)
             yield work
-        except KeyboardInterrupt:
-            raise InterruptedRunError("prepare: interrupted", "the same command goes on from here") from None
         except (RequestError, UnusableCorpusError):
             shutil.rmtree(work if was_there else out, ignore_errors=True)
             raise

@@ -32,7 +32,7 @@ def check_request(section: PrepareSection, corpus: Corpus, root: Path | None) ->
         if root is not None or section.splits:
             key = "root" if root is not None else "splits"
             raise RequestError(f"prepare.{key}: must be absent beside prepare.join", "leave one of the two out")
-    elif corpus.needs_root and (root is None or not root.exists()):
+    elif corpus.needs_root and (root is None or not (section.download or root.exists())):
         raise RequestError(
             f"prepare.root: must be where the corpus {section.corpus!r} lies, "
             f"got {'nothing' if root is None else f'{root}, which does not exist'}",

@@ -8,13 +8,13 @@ import json
 import re
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 from speechft_cli.errors import SpeechftError
-from speechft_cli.events import Advanced, Finished, Report, Started
+from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.hashes import file_hash
 from speechft_cli.io.space import require_space, size_text
 
@@ -28,7 +28,7 @@ _SHA256 = re.compile(r'"?([0-9a-f]{64})"?')
 _FOR_GOOD = range(400, 500)  # HTTP: trying again is no use
 
 
-def fetch(url: str, path: Path, *, sha256: str, report: Report, wait: float = _WAIT) -> None:
+def fetch(url: str, path: Path, *, sha256: str, report: Report, by_hand: str = "", wait: float = _WAIT) -> None:
     """Makes `path` hold what `url` has; nothing is there until it is whole.
 
     What has come lies in `<path>.part` meanwhile. After a break, in this run or the next, the rest is asked for, unless
@@ -39,6 +39,7 @@ def fetch(url: str, path: Path, *, sha256: str, report: Report, wait: float = _W
         path: Where to put it; its folder is made.
         sha256: Of the content; empty when nobody published one, and then the length is all that is checked.
         report: Hears of the progress.
+        by_hand: How else a person gets it, as the end of a hint.
         wait: Before trying again after a break, doubled each time [s].
 
     Raises:
@@ -48,16 +49,19 @@ def fetch(url: str, path: Path, *, sha256: str, report: Report, wait: float = _W
     if path.is_file():
         return
     part, facts = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.part.json")
-    report(Started(f"downloading {path.name}", None, "MB"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _fetch_stubbornly(url, part, facts, report, wait=wait)
-        if sha256 and (got := file_hash(part)) != sha256:
-            part.unlink()
-            raise SpeechftError(
-                f"{url}: must have the SHA-256 {sha256}, got {got}",
-                "what came was thrown away; try again, or fetch it by another way and unpack it there",
-            )
+        _fetch_stubbornly(url, part, facts, _Progress(url, path.name, report), wait=wait, by_hand=by_hand)
+        if sha256:
+            report(Finished())
+            report(Started(f"checking {path.name}"))  # minutes, of tens of gigabytes
+            if (got := file_hash(part)) != sha256:
+                part.unlink()
+                facts.unlink(missing_ok=True)
+                raise SpeechftError(
+                    f"{url}: must have the SHA-256 {sha256}, got {got}",
+                    f"what came was thrown away; try again{by_hand}",
+                )
         part.replace(path)
         facts.unlink(missing_ok=True)
     except OSError as error:
@@ -87,19 +91,48 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         del arguments
 
 
-def _fetch_stubbornly(url: str, part: Path, facts: Path, report: Report, *, wait: float) -> None:
+class _Progress:
+    """Says how far a download is; how much there is, the server's first answer says."""
+
+    def __init__(self, url: str, name: str, report: Report) -> None:
+        self._name, self._report = name, report
+        self._total: int | None = None
+        report(Started(f"asking {urllib.parse.urlsplit(url).hostname} for {name}"))
+
+    def begin(self, have: int, length: int) -> None:
+        """Has an answer: `have` bytes are there already, of `length` in all; 0 when the server does not say."""
+        if length != self._total:
+            self._total = length
+            self._report(Finished())
+            self._report(Started(f"downloading {self._name}", _megabytes(length) or None, "MB"))
+        self.advance(have)
+
+    def advance(self, have: int) -> None:
+        """Has so many bytes by now."""
+        self._report(Advanced(_megabytes(have)))
+
+    def fail(self, trouble: str, seconds: float) -> None:
+        """Has got nothing, and tries again in so many seconds."""
+        self._report(Note(f"{self._name}: {trouble}; trying again in {seconds:g} s"))
+
+
+def _megabytes(count: int) -> int:
+    return -(-count // _MEGABYTE)
+
+
+def _fetch_stubbornly(url: str, part: Path, facts: Path, progress: _Progress, *, wait: float, by_hand: str) -> None:
     failures = 0
     while True:
         before = _size(part)
         try:
-            if _fetch_rest(url, part, facts, report):
+            if _fetch_rest(url, part, facts, progress):
                 return
             trouble = f"the connection broke off after {size_text(_size(part))}"
         except urllib.error.HTTPError as error:
             if error.code in _FOR_GOOD:
                 raise SpeechftError(
                     f"{url}: can't be fetched: {error.code} {error.reason}",
-                    "it may have moved: look at the corpus's page",
+                    f"it may have moved{by_hand}",
                 ) from error
             trouble = f"the server says {error.code} {error.reason}"
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
@@ -107,12 +140,14 @@ def _fetch_stubbornly(url: str, part: Path, facts: Path, report: Report, *, wait
         failures = 0 if _size(part) > before else failures + 1
         if failures == _ATTEMPTS:
             raise SpeechftError(
-                f"{url}: can't be fetched: {trouble}", "the same command again goes on where this one stopped"
+                f"{url}: can't be fetched: {trouble}", f"the same command again goes on where this one stopped{by_hand}"
             )
+        if failures:
+            progress.fail(trouble, wait * 2**failures)
         time.sleep(wait * 2**failures)
 
 
-def _fetch_rest(url: str, part: Path, facts: Path, report: Report) -> bool:
+def _fetch_rest(url: str, part: Path, facts: Path, progress: _Progress) -> bool:
     """Asks for what is missing and returns whether everything is there now."""
     have, known = _size(part), _read_facts(facts)
     headers = {"User-Agent": "speechft", "Accept-Encoding": "identity"}
@@ -136,16 +171,13 @@ def _fetch_rest(url: str, part: Path, facts: Path, report: Report) -> bool:
         version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
         facts.write_text(json.dumps({"url": url, "length": str(length), "version": version}), encoding="utf-8")
         require_space(part.parent, length - have)
+        progress.begin(have, length)
         with part.open("ab" if is_rest else "wb") as file:
-            _copy(answer, file, have, report, total=length)
+            while block := answer.read(_BLOCK):
+                file.write(block)
+                have += len(block)
+                progress.advance(have)
     return _size(part) >= length
-
-
-def _copy(answer: http.client.HTTPResponse, file: IO[bytes], have: int, report: Report, *, total: int) -> None:
-    while block := answer.read(_BLOCK):
-        file.write(block)
-        have += len(block)
-        report(Advanced(have // _MEGABYTE, f"of {total // _MEGABYTE} MB" if total else ""))
 
 
 def _size(part: Path) -> int:

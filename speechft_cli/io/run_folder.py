@@ -15,12 +15,13 @@ from speechft_cli.io.atomic import write_json, write_text
 
 
 @contextlib.contextmanager
-def locked(folder: Path, *, leave_nothing: bool = False) -> Iterator[None]:
+def locked(folder: Path, *, leave_nothing: bool = False, other: str = "--out names another") -> Iterator[None]:
     """Holds the folder's lock; it goes with the process, however that ends.
 
     Args:
         folder: Made when it does not exist.
         leave_nothing: Remove the lock's file in the end, and the folder when nothing came into it.
+        other: The hint on a folder that can't be written to.
 
     Raises:
         RequestError: Another process holds it, or the folder can't be written to.
@@ -31,7 +32,7 @@ def locked(folder: Path, *, leave_nothing: bool = False) -> Iterator[None]:
         file = (folder / ".lock").open("a+")
     except OSError as error:
         raise RequestError(
-            f"{folder}: must be a folder that can be written to: {_reason(folder, error)}", "--out names another"
+            f"{folder}: must be a folder that can be written to: {_reason(folder, error)}", other
         ) from error
     with file:
         try:

@@ -57,6 +57,16 @@ def test_one_name_says_what_it_is_and_gives_an_example(speechft) -> None:
     assert "--task asr" in result.stdout.partition("for example: ")[2]
 
 
+def test_a_corpus_says_how_it_comes_to_a_disk(speechft) -> None:
+    for name, line in (
+        ("an4", "  download: --download fetches it into the folder of --root"),
+        ("iemocap", "  download: by hand, from https://sail.usc.edu/iemocap/"),
+        ("librispeech", "  download: --download fetches into the folder of --root the parts that --splits"),
+    ):
+        assert line in speechft("list", "corpora", name).stdout.splitlines()
+    assert "download" not in speechft("list", "corpora", "folder").stdout
+
+
 @pytest.mark.parametrize("group", ["encoders", "tasks", "strategies", "corpora", "methods", "scores"])
 def test_every_name_of_every_catalogue_can_be_shown(speechft, group: str) -> None:
     for name in registry(group):

@@ -13,6 +13,7 @@ from speechft_cli.data import CORPORA
 from speechft_cli.data.archives import Archive, obtain
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Event, Note, ignore
+from tests.serving import Server
 
 
 def put(root: Path, archive: Archive, *members: str) -> None:
@@ -103,7 +104,7 @@ def test_an_archive_writes_nothing_outside(tmp_path: Path) -> None:
     put(tmp_path / "root", part("dev"), "../../evil.txt", "Corpus/dev/a.flac")
     with pytest.raises(SpeechftError, match="must be a whole archive"):
         fetched(tmp_path / "root", part("dev"))
-    assert files(tmp_path) == {"root/.download/.lock"}
+    assert files(tmp_path) == set()
 
 
 def test_a_missing_checksum_is_said(tmp_path: Path) -> None:
@@ -119,6 +120,29 @@ def test_what_nobody_may_fetch_says_where_to_get_it(name: str, tmp_path: Path) -
     with pytest.raises(RequestError, match=r"prepare\.download: must be off") as caught:
         obtain(corpus.archives, tmp_path, parts=(), page=corpus.page, report=ignore)
     assert corpus.page in caught.value.hint
+
+
+def test_what_is_made_here_or_yours_needs_no_download(tmp_path: Path) -> None:
+    for name in ("synthetic", "manifest", "folder"):
+        with pytest.raises(RequestError, match="must be off for what is made here or yours already"):
+            obtain(CORPORA.get(name).archives, tmp_path, parts=(), page=CORPORA.get(name).page, report=ignore)
+
+
+def test_a_root_that_can_not_be_written_to_is_told_from_the_folder_of_the_manifests(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RequestError, match="file is a file") as caught:
+        fetched(tmp_path / "file" / "root", part("dev"))
+    assert caught.value.hint == "--root names another"
+
+
+def test_what_can_not_be_fetched_says_where_to_get_it_and_where_to_put_it(tmp_path: Path) -> None:
+    server = Server(b"")
+    server.status = 404
+    with pytest.raises(SpeechftError, match="404 Not Found") as caught:
+        fetched(tmp_path / "root", Archive(server.url, "corpus"))
+    server.close()
+    assert caught.value.hint.endswith(f"or get it from https://corpus.example and unpack it in {tmp_path / 'root'}")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_archives_of_the_catalogue_have_names_of_their_own_and_whole_checksums() -> None:

@@ -48,7 +48,7 @@ def test_a_name_is_fetched_once_and_recorded(server: Server, cache: Path, tiny: 
     read = read_encoder(Path(NAME), report=heard.append)
     assert read.path == fetched(cache)
     assert all(torch.equal(read.weights[name], each) for name, each in tiny.weights.items())
-    assert Started("downloading corpus.bin", None, "MB") in heard
+    assert Started("asking 127.0.0.1 for corpus.bin") in heard
     record = json.loads((cache / "encoders" / NAME / "fetched.json").read_text())
     assert (record["name"], record["url"], record["license"]) == (NAME, server.url, "CC0-1.0")
     assert record["sha256"] == {"corpus.bin": hashlib.sha256(server.content).hexdigest()}

@@ -8,8 +8,8 @@ import pytest
 from speechft_cli.config.schema import Config
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.engines.prepare import run
-from speechft_cli.errors import RequestError
-from speechft_cli.events import ignore
+from speechft_cli.errors import InterruptedRunError, RequestError
+from speechft_cli.events import Event, Started, ignore
 from tests.data.corpora.replicas import emodb, librispeech, tedlium, text
 
 
@@ -31,6 +31,30 @@ def test_a_corpus_that_is_made_or_needs_an_account_can_not_be_downloaded(tmp_pat
     for corpus, root in (("synthetic", None), ("iemocap", tmp_path)):
         with pytest.raises(RequestError, match=r"prepare\.download: must be off"):
             run(request(corpus, root, tmp_path / "out", download=True), ignore)
+
+
+def test_a_wrong_request_says_so_before_anything_is_fetched(tmp_path: Path) -> None:
+    for settings in ({"task": "sid"}, {"split": {"train": 0.5}}, {"lexicon": tmp_path / "gone"}):
+        heard: list[Event] = []
+        with pytest.raises(RequestError):
+            run(request("an4", tmp_path / "corpora", tmp_path / "out", download=True, **settings), heard.append)
+        assert heard == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_that_is_interrupted_says_that_it_can_go_on(tmp_path: Path) -> None:
+    def interrupt(event: Event) -> None:
+        if event == Started("unpacking download.zip", None, "files"):
+            raise KeyboardInterrupt
+
+    emodb(tmp_path / "packed")
+    archive = tmp_path / "corpora" / ".download" / "download.zip"
+    archive.parent.mkdir(parents=True)
+    shutil.make_archive(str(archive.with_suffix("")), "zip", tmp_path / "packed")
+    with pytest.raises(InterruptedRunError, match="interrupted") as caught:
+        run(request("emodb", tmp_path / "corpora", tmp_path / "out", download=True), interrupt)
+    assert caught.value.hint == "the same command goes on from here"
+    assert list(archive.parent.iterdir()) == [archive]
 
 
 def test_hours_keep_the_first_of_the_corpus_or_some_drawn_by_seed(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.errors import SpeechftError
-from speechft_cli.events import Advanced, Event, Finished, Started, ignore
+from speechft_cli.events import Advanced, Event, Finished, Note, Started, ignore
 from speechft_cli.io.download import fetch, linked_sha256
 from tests.serving import Server
 
@@ -32,9 +32,15 @@ def test_a_file_comes_whole_with_progress_and_nothing_else_stays(server: Server,
     fetch(server.url, tmp_path / "deep" / "corpus.bin", sha256=sha256(CONTENT), report=heard.append)
     assert (tmp_path / "deep" / "corpus.bin").read_bytes() == CONTENT
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["corpus.bin"]
-    assert heard[0] == Started("downloading corpus.bin", None, "MB")
-    assert Advanced(3, "of 3 MB") in heard
-    assert heard[-1] == Finished("3.1 MB, SHA-256 as published")
+    assert heard == [
+        Started("asking 127.0.0.1 for corpus.bin"),
+        Finished(),
+        Started("downloading corpus.bin", 4, "MB"),
+        *map(Advanced, (0, 2, 3, 4)),
+        Finished(),
+        Started("checking corpus.bin"),
+        Finished("3.1 MB, SHA-256 as published"),
+    ]
 
 
 def test_a_break_is_mended_by_asking_for_the_rest(server: Server, tmp_path: Path) -> None:
@@ -54,6 +60,17 @@ def test_a_run_goes_on_where_an_earlier_one_was_killed(server: Server, tmp_path:
     fetch(server.url, tmp_path / "a", sha256=sha256(CONTENT), report=ignore)
     assert server.asked == ["bytes=2000000-"]
     assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_progress_of_the_rest_begins_where_the_earlier_run_was_killed(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_bytes(CONTENT[:2_000_000])
+    heard: list[Event] = []
+    fetch(server.url, tmp_path / "a", sha256="", report=heard.append)
+    assert heard[2:] == [
+        Started("downloading a", 4, "MB"),
+        *map(Advanced, (2, 4, 4)),
+        Finished("3.1 MB, length as announced"),
+    ]
 
 
 def test_a_server_that_knows_no_ranges_sends_everything_again(server: Server, tmp_path: Path) -> None:
@@ -89,20 +106,24 @@ def test_too_much_is_thrown_away_and_fetched_anew(server: Server, tmp_path: Path
 def test_a_wrong_checksum_leaves_nothing(server: Server, tmp_path: Path) -> None:
     with pytest.raises(SpeechftError, match=f"must have the SHA-256 {'0' * 64}, got {sha256(CONTENT)}"):
         fetch(server.url, tmp_path / "a", sha256="0" * 64, report=ignore)
-    assert not (tmp_path / "a").exists()
-    assert not (tmp_path / "a.part").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_server_does_not_have_is_asked_for_once(server: Server, tmp_path: Path) -> None:
     server.status = 404
-    with pytest.raises(SpeechftError, match="can't be fetched: 404 Not Found"):
-        fetch(server.url, tmp_path / "a", sha256="", report=ignore)
+    with pytest.raises(SpeechftError, match="can't be fetched: 404 Not Found") as caught:
+        fetch(server.url, tmp_path / "a", sha256="", report=ignore, by_hand="; or get it from a friend")
+    assert caught.value.hint == "it may have moved; or get it from a friend"
     assert len(server.asked) == 1
 
 
 def test_a_server_that_is_not_there_is_tried_five_times(tmp_path: Path) -> None:
+    heard: list[Event] = []
     with pytest.raises(SpeechftError, match=r"can't be fetched: .*[Rr]efused"):
-        fetch("http://127.0.0.1:1/a", tmp_path / "a", sha256="", report=ignore, wait=0.001)
+        fetch("http://127.0.0.1:1/a", tmp_path / "a", sha256="", report=heard.append, wait=0.001)
+    assert heard[0] == Started("asking 127.0.0.1 for a")
+    trouble = "a: [Errno 111] Connection refused; trying again in"
+    assert heard[1:] == [Note(f"{trouble} {seconds} s") for seconds in (0.002, 0.004, 0.008, 0.016)]
 
 
 def test_a_server_in_trouble_is_given_time(server: Server, tmp_path: Path) -> None:
