@@ -48,7 +48,7 @@ class CorpusRequest:
             ignore it.
         seed: Of everything random: generated speech, and a split that the corpus does not have.
         order: Whether utterances come as the corpus has them or at random; what `hours` keeps depends on it.
-        lexicon: Where pronunciations are, for phonemes of the transcripts.
+        lexicon: Upper-case word → its phonemes, for phonemes of the transcripts; None for none.
         recipe: What a generated corpus is made of; readers of existing audio ignore it.
         workers: How many processes generate it.
     """
@@ -58,7 +58,7 @@ class CorpusRequest:
     hours: float | None = None
     seed: int = 0
     order: Literal["corpus", "random"] = "corpus"
-    lexicon: Path | None = None
+    lexicon: Mapping[str, str] | None = None
     recipe: Recipe = field(default_factory=Recipe)
     workers: int = 1
 

@@ -8,23 +8,27 @@ from collections.abc import Iterator
 from speechft_cli.data.corpus import Corpus, CorpusRequest
 from speechft_cli.data.inspection import Bad, Item
 from speechft_cli.data.items import as_item
-from speechft_cli.data.lexicon import read_lexicon, with_phones
+from speechft_cli.data.lexicon import Gaps, with_phones
 
 
-def read_corpus(corpus: Corpus, request: CorpusRequest) -> Iterator[Item]:
+def read_corpus(corpus: Corpus, request: CorpusRequest, gaps: Gaps) -> Iterator[Item]:
     """Yields what the corpus has, in the order that is wanted.
 
     In corpus order it is as lazy as the reader; for a random order everything is read first.
 
+    Args:
+        corpus: What is read.
+        request: What is wanted of it.
+        gaps: Learns what the lexicon lacks.
+
     Raises:
-        RequestError: As the reader does; or the lexicon can't be read.
+        RequestError: As the reader does.
     """
-    lexicon = None if request.lexicon is None else read_lexicon(request.lexicon)
     items: Iterator[Item] = map(as_item, corpus.read(request)) if corpus.rows is None else corpus.rows(request)
     if corpus.language or corpus.licence:
         items = _with_facts(corpus, items)
-    if lexicon is not None:
-        items = with_phones(items, lexicon)
+    if request.lexicon is not None:
+        items = with_phones(items, request.lexicon, gaps)
     yield from items if request.order == "corpus" else sorted(items, key=lambda each: _drawn(each, request.seed))
 
 

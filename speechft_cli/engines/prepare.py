@@ -21,7 +21,7 @@ from speechft_cli.data.corpus import Corpus, CorpusRequest
 from speechft_cli.data.division import division
 from speechft_cli.data.inspection import Item, Limits
 from speechft_cli.data.journal import Journal
-from speechft_cli.data.lexicon import read_lexicon
+from speechft_cli.data.lexicon import Gaps
 from speechft_cli.data.manifests import write_manifests
 from speechft_cli.data.prepared import (
     REJECTED,
@@ -79,42 +79,45 @@ def _run(config: Config, report: Report) -> Result:
     corpus = joined([folder.absolute() for folder in section.join]) if section.join else CORPORA.get(section.corpus)
     root = None if section.root is None else section.root.absolute()
     check_request(section, corpus, root)
-    if section.download:
-        if section.lexicon is not None:
-            read_lexicon(section.lexicon)  # a wrong one says so before gigabytes come
-        parts = [part for parts in section.splits.values() for part in parts]
-        obtain(corpus.archives, root or config.data_dir, parts=parts, page=corpus.page, report=report)
     out = config.data_dir.absolute()
+    workers = section.workers or cores()
+    wanted = corpus_request(section, root or out, seed=config.seed, workers=workers)
+    if section.download:
+        parts = [part for parts in section.splits.values() for part in parts]
+        obtain(corpus.archives, root or out, parts=parts, page=corpus.page, report=report)
     if any(folder.resolve() == out.resolve() for folder in section.join):
         raise RequestError(f"{out}: is read, so it can't be written to", "--out names another folder")
     request = describe_request(section, root, seed=config.seed)
-    workers = section.workers or cores()
-    wanted = corpus_request(section, root or out, seed=config.seed, workers=workers)
 
     record = finished_record(out, request)
     if record is not None and not (section.strict and record["rejected"]):
-        found = _found(corpus, wanted) if corpus.needs_root else iter(())
+        found = _found(corpus, wanted, Gaps()) if corpus.needs_root else iter(())
         if not corpus.needs_root or record["listing"] == _look(found, workers=workers, report=report):
             return prepared_result(record, out, section, is_skipped=True)
+    gaps = Gaps()
     if corpus.needs_root:
-        found = _found(corpus, wanted)
+        found = _found(corpus, wanted, gaps)
         first = list(itertools.islice(found, 1))  # a wrong request says so before anything is written
         with _work_folder(out) as work:
             found = itertools.chain(first, found)
-            return _prepare(section, found, out, work, request, seed=config.seed, workers=workers, report=report)
-    with _work_folder(out) as work:
-        generated = _generate(section.corpus, corpus, wanted, out, report)
-        return _prepare(
-            section,
-            generated,
-            out,
-            work,
-            request,
-            seed=config.seed,
-            workers=workers,
-            report=report,
-            audio_files=len(generated),
-        )
+            result = _prepare(section, found, out, work, request, seed=config.seed, workers=workers, report=report)
+    else:
+        with _work_folder(out) as work:
+            generated = _generate(section.corpus, _found(corpus, wanted, gaps), out, report)
+            result = _prepare(
+                section,
+                generated,
+                out,
+                work,
+                request,
+                seed=config.seed,
+                workers=workers,
+                report=report,
+                audio_files=len(generated),
+            )
+    if gaps.without:
+        report(Note(str(gaps), important=True))
+    return result
 
 
 def _prepare(
@@ -212,18 +215,18 @@ def _work_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _found(corpus: Corpus, request: CorpusRequest) -> Iterator[Item]:
+def _found(corpus: Corpus, request: CorpusRequest, gaps: Gaps) -> Iterator[Item]:
     try:
-        yield from read_corpus(corpus, request)
+        yield from read_corpus(corpus, request, gaps)
     except OSError as error:
         raise RequestError(f"{request.root}: can't be read: {error}") from error
 
 
-def _generate(name: str, corpus: Corpus, request: CorpusRequest, out: Path, report: Report) -> list[Item]:
+def _generate(name: str, made: Iterator[Item], out: Path, report: Report) -> list[Item]:
     """Makes the audio of a generated corpus; it is there when all of it is."""
     report(Started(f"generating {name}", None, "files"))
     found: list[Item] = []
-    for each in _found(corpus, request):
+    for each in made:
         if not found:
             forget_prepared(out)  # the old manifests will not describe the new audio
         found.append(each)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data.corpus import Corpus, CorpusRequest
+from speechft_cli.data.lexicon import read_lexicon
 from speechft_cli.data.synthesis.recipe import Recipe
 from speechft_cli.data.utterance import SPLITS
 from speechft_cli.errors import RequestError
@@ -110,7 +111,11 @@ def describe_request(section: PrepareSection, root: Path | None, *, seed: int) -
 
 
 def corpus_request(section: PrepareSection, root: Path, *, seed: int, workers: int) -> CorpusRequest:
-    """Returns what a corpus's reader is asked for."""
+    """Returns what a corpus's reader is asked for.
+
+    Raises:
+        RequestError: The lexicon can't be read.
+    """
     synthetic = section.synthetic
     return CorpusRequest(
         root,
@@ -118,7 +123,7 @@ def corpus_request(section: PrepareSection, root: Path, *, seed: int, workers: i
         hours=section.hours,
         seed=seed,
         order=section.order,
-        lexicon=section.lexicon,
+        lexicon=None if section.lexicon is None else read_lexicon(section.lexicon),
         recipe=Recipe(tuple(synthetic.contents), synthetic.speakers, synthetic.snr, synthetic.reverberation),
         workers=workers,
     )

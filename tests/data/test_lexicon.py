@@ -1,10 +1,11 @@
+import gzip
 from pathlib import Path
 
 import pytest
 
 from speechft_cli.data.corpus import Rejected
 from speechft_cli.data.items import as_item
-from speechft_cli.data.lexicon import pronounce, read_lexicon, with_phones
+from speechft_cli.data.lexicon import Gaps, pronounce, read_lexicon, with_phones
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
 
@@ -36,8 +37,34 @@ def test_utterances_get_phonemes_where_they_can_and_keep_their_own_where_not(tmp
         ("train", Utterance("c", tmp_path)),
         rejected,
     ]
-    (_, a), (_, b), (_, c), last = with_phones(map(as_item, found), {"YES": "Y EH S"})  # type: ignore[misc]
+    gaps = Gaps()
+    (_, a), (_, b), (_, c), last = with_phones(map(as_item, found), {"YES": "Y EH S"}, gaps)  # type: ignore[misc]
     assert (a.phones, b.phones, c.phones, last) == ("Y EH S", "old", None, as_item(rejected))
+    assert gaps == Gaps(transcripts=2)
+
+
+def test_transcripts_without_phonemes_are_counted_with_the_first_words_that_are_missing(tmp_path: Path) -> None:
+    texts = ("yes no", "NO MAYBE", "YES", "perhaps never", "")
+    found = [("train", Utterance(text, tmp_path, text=text)) for text in texts]
+    gaps = Gaps()
+    assert len(list(with_phones(map(as_item, found), {"YES": "Y EH S"}, gaps))) == 5
+    said = "lexicon: 4 of 5 transcripts have no phonemes: they have words that are not in it, e.g. NO, MAYBE, PERHAPS"
+    assert str(gaps) == said
+
+
+def test_a_lexicon_may_be_packed(tmp_path: Path) -> None:
+    packed = lexicon(tmp_path / "lexicon.txt.gz", gzip.compress(b"CAT  K AE1 T\n"))
+    assert read_lexicon(packed) == {"CAT": "K AE1 T"}
+    with pytest.raises(RequestError, match=r"lexicon\.txt\.gz: must be a lexicon, can't be read"):
+        read_lexicon(lexicon(packed, packed.read_bytes()[:-9]))
+
+
+def test_what_is_no_text_or_has_no_words_is_no_lexicon(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="must be a lexicon in UTF-8, is something else"):
+        read_lexicon(lexicon(tmp_path / "lexicon.txt", "CAT K AE1 T".encode("utf-16")))
+    for content in (b"", b"\r\n", b";;; words to come\n"):
+        with pytest.raises(RequestError, match="must be a lexicon, has no words"):
+            read_lexicon(lexicon(tmp_path / "lexicon.txt", content))
 
 
 def test_a_line_without_phonemes_and_a_missing_file_are_named(tmp_path: Path) -> None:

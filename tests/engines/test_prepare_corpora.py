@@ -9,7 +9,7 @@ from speechft_cli.config.schema import Config
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import InterruptedRunError, RequestError
-from speechft_cli.events import Event, Started, ignore
+from speechft_cli.events import Event, Note, Started, ignore
 from tests.data.corpora.replicas import emodb, librispeech, tedlium, text
 
 
@@ -74,7 +74,10 @@ def test_phonemes_come_from_a_lexicon_and_stay_away_where_a_word_is_not_in_it(tm
     librispeech(tmp_path)
     words = (";;; # CMUdict", "HELLO  HH AH0 L OW1", "HELLO(1)  HH EH0 L OW1", "WORLD  W ER1 L D")
     lexicon = text(tmp_path / "cmudict", *words)
-    run(request("librispeech", tmp_path, tmp_path / "out", lexicon=lexicon), ignore)
+    heard: list[Event] = []
+    run(request("librispeech", tmp_path, tmp_path / "out", lexicon=lexicon), heard.append)
+    missing = "they have words that are not in it, e.g. THE, CAT'S, MODEL"
+    assert heard[-1] == Note(f"lexicon: 3 of 6 transcripts have no phonemes: {missing}", important=True)
     first, second = read_manifest(tmp_path / "out", "train")
     assert (first.text, first.phones) == ("HELLO WORLD", "HH AH0 L OW1 W ER1 L D")
     assert (second.text, second.phones) == ("THE CAT'S MODEL", None)
