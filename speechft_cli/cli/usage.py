@@ -23,7 +23,14 @@ def as_request_error(error: Exception) -> RequestError:
     """Returns a usage error as one of ours: the option, what it must be, and where help is."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "speechft"
-    return RequestError(_message(error), f"{command} --help shows what it takes")
+    hint = f"{command} --help shows what it takes"
+    if context is not None and context.parent is not None:
+        option = getattr(error, "option_name", None)
+        general = {name for each in context.find_root().command.params for name in each.opts}
+        if option in general:  # -v, -q, --no-color and --version belong to all commands
+            program, _, rest = command.partition(" ")
+            hint = f"it goes before the command: {program} {option} {rest}"
+    return RequestError(_message(error), hint)
 
 
 def is_help(error: Exception) -> bool:

@@ -139,7 +139,7 @@ def _prepare(
     if section.split:
         checks.append(division(section.split, by=section.split_by, stratify=section.stratify, seed=seed))
     if section.task is not None:
-        checks.append(vocabulary_check(trained_task(section.task, key="prepare.task")))
+        checks.append(vocabulary_check(trained_task(section.task, key="prepare.task"), report))
     with Journal(work / "journal", request_hash(asdict(limits))) as journal, staging(out) as unfinished:
         if len(journal):
             report(Note("going on where an earlier run was stopped"))
@@ -186,6 +186,15 @@ def _prepare(
 def _check_result(result: Collation, section: PrepareSection) -> None:
     name = corpus_name(section)
     hint = "nothing was written; correct the recordings or prepare.min_seconds and max_seconds"
+    if (
+        not result.utterances
+        and section.hours is not None
+        and any(each.beyond_hours for each in result.splits.values())
+    ):
+        raise UnusableCorpusError(
+            "\n  ".join([f"{name}: not a single utterance fits into {section.hours:g} hours", *rejections(result)]),
+            "nothing was written; raise prepare.hours",
+        )
     if not result.utterances:
         raise UnusableCorpusError(
             "\n  ".join([f"{name}: not a single utterance can be used", *rejections(result)]), hint

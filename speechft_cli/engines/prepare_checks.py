@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from speechft_cli.data.collation import Check, Judge, ReadRows
 from speechft_cli.data.columns import Row
 from speechft_cli.data.utterances import row_target
+from speechft_cli.events import Note, Report
 
 if TYPE_CHECKING:  # without a task nothing here needs torch
     from speechft_cli.tasks.base import Task
 
 
-def vocabulary_check(task: Task) -> Check:
+def vocabulary_check(task: Task, report: Report) -> Check:
     """Returns a check that leaves out targets with symbols that are not in the task's vocabulary.
 
-    An utterance without a target passes: the task leaves it alone.
+    An utterance without a target passes: the task leaves it alone. Where no training utterance has one, that is said:
+    then there is no vocabulary, and all pass.
     """
 
     def check(rows: ReadRows) -> Judge:
@@ -25,6 +27,10 @@ def vocabulary_check(task: Task) -> Check:
                 if split == "train" and (target := row_target(row, task.needs)) is not None:
                     yield task.normalise(target)
 
+        if next(targets(), None) is None:
+            nothing = f"no training utterance has {task.needs!r}, which task {task.name} needs"
+            report(Note(f"{nothing}: nothing is checked for it", important=True))
+            return lambda split, _: split
         vocabulary = task.vocabulary(targets())
 
         def judge(split: str, row: Row) -> str | tuple[str, str]:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data.collated import Collation
+from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import REJECTED
 from speechft_cli.encoders.names import SMALL
 from speechft_cli.engines.prepare_request import corpus_name
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
+
+#: Task → what it needs of a manifest, in the order in which they are proposed.
+_FIELDS = {
+    "asr": "text",
+    "er": "emotion",
+    "ks": "keyword",
+    "ic": "action+object+location",
+    "pr": "phones",
+    "sid": "speaker",
+}
+_LOOKED_AT = 1000  # utterances
 
 
 def progress(report: Report) -> Callable[[int, int | None], None]:
@@ -98,7 +111,21 @@ def prepared_result(record: Mapping[str, object], out: Path, section: PrepareSec
 
 
 def _next_command(section: PrepareSection, out: Path) -> str:
-    # the classes of a folder are nobody's words or speakers by themselves; keyword spotting takes any classes
-    task = ["--task", "ks", "--label", "ks=label"] if corpus_name(section) == "folder" else []
-    command = ["speechft", "finetune", "--encoder", SMALL, "--data", str(out), *task, "--out", "run"]
+    command = ["speechft", "finetune", "--encoder", SMALL, "--data", str(out), *_task(section, out), "--out", "run"]
     return shlex.join(command)
+
+
+def _task(section: PrepareSection, out: Path) -> list[str]:
+    """Returns the flags of a task that can be trained on the manifests; none for `asr`, which is the default."""
+    if section.task is not None:
+        return [] if section.task == "asr" else ["--task", section.task]
+    if corpus_name(section) == "folder":
+        # the classes of a folder are nobody's words or speakers by themselves; keyword spotting takes any classes
+        return ["--task", "ks", "--label", "ks=label"]
+    if "train" not in available_splits(out):
+        return []
+    train = read_manifest(out, "train")
+    for task, field in _FIELDS.items():
+        if any(target is not None for target in itertools.islice(train.targets(field), _LOOKED_AT)):
+            return [] if task == "asr" else ["--task", task]
+    return ["--task", "hubert"]

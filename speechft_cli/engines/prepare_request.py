@@ -16,6 +16,12 @@ from speechft_cli.errors import RequestError
 from speechft_cli.registry import unknown_name
 from speechft_cli.tasks import trained_task
 
+#: Task → why nothing can be outside its vocabulary.
+_WITHOUT_VOCABULARY = {
+    "asv": "whose test compares speakers that its train split does not have",
+    "hubert": "whose targets are made when it is trained",
+}
+
 
 def check_request(section: PrepareSection, corpus: Corpus, root: Path | None) -> None:
     """Makes sure that a request makes sense before anything is read.
@@ -61,12 +67,14 @@ def check_request(section: PrepareSection, corpus: Corpus, root: Path | None) ->
             f"prepare.min_seconds: must be at most max_seconds, got {section.min_seconds:g} > {section.max_seconds:g}",
             "--set prepare.min_seconds=0.5 --set prepare.max_seconds=60",
         )
-    if section.task is not None and trained_task(section.task, key="prepare.task").is_closed_set:
-        raise RequestError(
-            f"prepare.task: must be a task with a vocabulary of symbols, got {section.task!r}, "
-            "whose classes are those of its train split",
-            "prepare.task: asr",
-        )
+    if section.task is not None:
+        task = trained_task(section.task, key="prepare.task")
+        if task.is_closed_set or task.name in _WITHOUT_VOCABULARY:
+            why = _WITHOUT_VOCABULARY.get(task.name, "whose classes are those of its train split")
+            raise RequestError(
+                f"prepare.task: must be a task with a vocabulary of symbols, got {section.task!r}, {why}",
+                "prepare.task: asr",
+            )
 
 
 def _check_split(section: PrepareSection) -> None:

@@ -294,6 +294,45 @@ def test_symbols_outside_a_tasks_vocabulary_are_named(tmp_path: Path) -> None:
     assert [(line["id"], line["detail"]) for line in rejected] == [("b", "'Ï'"), ("c", "'...'")]
 
 
+def test_a_task_that_no_training_utterance_has_a_target_for_checks_nothing_and_says_so(
+    corpus: Path, tmp_path: Path
+) -> None:
+    for task, needs in (("pr", "phones"), ("sf", "text+slots"), ("sd", "segments+duration")):
+        heard: list[Event] = []
+        result = run(config(corpus, tmp_path / task, task=task), heard.append)
+        said = f"no training utterance has {needs!r}, which task {task} needs: nothing is checked for it"
+        assert Note(said, important=True) in heard
+        assert not any("vocabulary" in reason for reason in result.data["rejected"])  # type: ignore[attr-defined]
+
+
+def test_a_task_whose_targets_have_no_vocabulary_of_their_own_is_refused(corpus: Path, tmp_path: Path) -> None:
+    for task in ("sid", "asv", "hubert"):
+        with pytest.raises(RequestError, match=f"must be a task with a vocabulary of symbols, got '{task}'"):
+            run(config(corpus, tmp_path / "out", task=task), ignore)
+
+
+def test_hours_in_which_nothing_fits_are_told_from_bad_recordings(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(SpeechftError, match=r"not a single utterance fits into 1e-06 hours") as caught:
+        run(config(corpus, tmp_path / "out", hours=1e-6), ignore)
+    assert caught.value.hint == "nothing was written; raise prepare.hours"
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_next_command_trains_a_task_that_the_manifests_have_targets_for(corpus: Path, tmp_path: Path) -> None:
+    wave = next(corpus.rglob("*.wav"))
+    for task, fields in (
+        (" --task er", {"emotion": "anger", "speaker": "a"}),
+        (" --task ks", {"keyword": "yes"}),
+        (" --task ic", {"action": "open", "object": "door", "location": "none"}),
+        (" --task sid", {"speaker": "a"}),
+        (" --task hubert", {}),
+        ("", {"text": "yes", "emotion": "anger"}),
+    ):
+        (tmp_path / "list.jsonl").write_text(json.dumps({"audio": str(wave), **fields}))
+        result = run(config(tmp_path / "list.jsonl", tmp_path / "out"), ignore)
+        assert f"--data {tmp_path / 'out'}{task} --out run" in result.next_command
+
+
 def test_strict_writes_nothing_when_anything_is_rejected(corpus: Path, tmp_path: Path) -> None:
     run(config(corpus, tmp_path / "kept"), ignore)
     before = contents(tmp_path / "kept")
