@@ -144,9 +144,12 @@ def remove_leftovers(out: Path, folders: Sequence[Path]) -> None:
         out: The output folder.
         folders: Merged folders in it, which a kill may have left under another name.
     """
+    # a folder of thousands of alphas is listed once, not for each of them
+    hidden = {parent: [path.name for path in parent.glob(".*")] for parent in {folder.parent for folder in folders}}
     for folder in folders:
-        recover(folder)
-        remove_unfinished(folder)
+        if any(name.startswith(f".{folder.name}.") for name in hidden[folder.parent]):
+            recover(folder)
+            remove_unfinished(folder)
         shutil.rmtree(folder / ".merge", ignore_errors=True)
         remove_unfinished(folder / ".merge")
     # alphas of an earlier, other grid too; nothing outside the folders that this merge writes
