@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import errno
 import gc
 import os
 import sys
 
+#: What a disk says that has no room left, or none for this user.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def main() -> None:
     """Runs the command line; leaves with the exit code."""
+    _open_closed_streams()
     # What is made while starting stays until the end, so looking for garbage in it is a fifth of the time to the first
     # line. `conduct` looks again, before a command's work.
     gc.disable()
@@ -34,13 +40,37 @@ def main() -> None:
         code = 130
         sys.stderr.write("interrupted\n")
         raise SystemExit(code) from None
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _say_full(error)
+        raise SystemExit(code) from None
+
+
+def _open_closed_streams() -> None:
+    """Gives what was closed (`>&-`) to nobody; else the next file that is opened would hear what is printed."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            mode = "w" if descriptor else "r"
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8"))
+            os.set_inheritable(descriptor, True)
 
 
 def _leave(code: int) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # as after `>&-`
-            stream.flush()
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        if code == 0 and error.errno in _FULL:
+            _say_full(error)
+        code = code or 1
+    with contextlib.suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)
+
+
+def _say_full(error: OSError) -> None:
+    what = error.filename or "what was to be written"
+    sys.stderr.write(f"error: {what}: can't be written: {error.strerror}\nhint: make room, and run it again\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -115,8 +116,10 @@ class Talk:
             self.above("".join(self.paint(text, style) for text, style in parts))
             return
         has_style = _is_terminal(sys.stderr)
-        sys.stderr.write("".join(self.paint(text, style) if has_style else text for text, style in parts) + "\n")
-        sys.stderr.flush()
+        # whether somebody still listens (`| head`, a terminal that was closed) is no reason to stop a run
+        with contextlib.suppress(OSError):
+            sys.stderr.write("".join(self.paint(text, style) if has_style else text for text, style in parts) + "\n")
+            sys.stderr.flush()
 
     def _wrapped(self, text: str, before: int = 0) -> str:
         """Breaks a line between words where a terminal would break it anywhere; `before` characters stand in front."""

@@ -217,3 +217,31 @@ main()
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
+
+
+FULL = "error: what was to be written: can't be written: No space left on device\nhint: make room, and run it again\n"
+NO_TERMINAL = (
+    "error: init: must have a terminal to ask its questions on, got none\n"
+    "hint: speechft init --defaults, --answers FILE, or --template NAME\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "stdout", "stderr"),
+    [
+        ('"$@" list >&-', 0, "", ""),
+        ('"$@" list 2>&- | head -n 1', 0, "encoders\n", ""),
+        ('"$@" list methods --json | true', 0, "", ""),
+        ('"$@" config show | head -n 1', 0, "name: speechft  # default\n", ""),
+        ('"$@" init <&-', 2, "", NO_TERMINAL),
+        ('"$@" init --defaults >&- 2>&- <&-; head -c 9 speechft.yaml', 0, "# yaml-la", ""),
+        ('"$@" list > /dev/full', 1, "", FULL),
+        ('"$@" --help > /dev/full', 1, "", FULL),
+        ('"$@" --version > /dev/full', 1, "", FULL),
+        ('"$@" finetune 2> /dev/full', 2, "", ""),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_in_no_traceback(typed: str, code: int, stdout: str, stderr: str) -> None:
+    command = ["sh", "-c", typed, "sh", sys.executable, "-m", "speechft_cli"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (code, stdout, stderr)
