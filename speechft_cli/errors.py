@@ -38,7 +38,7 @@ class ConfigError(RequestError):
 class InterruptedRunError(SpeechftError):
     """The user or the scheduler stopped the run; what was done is saved.
 
-    `exit_code` is 130 after SIGINT and 143 after SIGTERM.
+    `exit_code` is 130 after SIGINT, 143 after SIGTERM and 129 after SIGHUP.
     """
 
     def __init__(self, message: str, hint: str = "", *, exit_code: int = 130) -> None:

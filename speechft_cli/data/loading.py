@@ -108,7 +108,8 @@ def _batch(pieces: tuple[Piece, ...], read: tuple[Tensor, list[int]] | SpeechftE
 
 
 def _leave_signals_to_the_main_process(worker: int) -> None:
-    # Ctrl-C and a scheduler's SIGTERM reach the whole process group; the main process saves and then ends the workers
+    # Ctrl-C, a scheduler's SIGTERM and a closed terminal's SIGHUP reach the whole process group; the main process saves
+    # and then ends the workers
     del worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)

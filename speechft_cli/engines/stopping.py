@@ -1,4 +1,4 @@
-"""Ctrl-C and a scheduler's SIGTERM end a run with a message instead of a traceback."""
+"""Ctrl-C, a scheduler's SIGTERM and a closed terminal's SIGHUP end a run with a message instead of a traceback."""
 
 from __future__ import annotations
 
@@ -12,32 +12,38 @@ from speechft_cli.errors import InterruptedRunError
 
 
 class _Terminated(BaseException):
-    """SIGTERM arrived; no Exception, so that nobody takes it for an error of theirs."""
+    """SIGTERM or SIGHUP arrived; no Exception, so that nobody takes it for an error of theirs."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
 
 
 @contextlib.contextmanager
 def stoppable(message: str) -> Iterator[None]:
-    """Inside the block SIGINT and SIGTERM raise, and leave it as InterruptedRunError.
+    """Inside the block SIGINT, SIGTERM and SIGHUP raise, and leave it as InterruptedRunError.
 
     Args:
         message: What became of the work.
 
     Raises:
-        InterruptedRunError: One of them arrived; with exit code 130 or 143.
+        InterruptedRunError: One of them arrived; with exit code 130, 143 or 129.
     """
     is_main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, _terminate) if is_main else None
+    numbers = (signal.SIGTERM, signal.SIGHUP) if is_main else ()
+    # what is ignored stays so, as nohup wants it
+    before = {each: signal.signal(each, _terminate) for each in numbers if signal.getsignal(each) != signal.SIG_IGN}
     try:
         yield
     except KeyboardInterrupt:
         raise InterruptedRunError(message) from None
-    except _Terminated:
-        raise InterruptedRunError(message, exit_code=143) from None
+    except _Terminated as signalled:
+        raise InterruptedRunError(message, exit_code=128 + signalled.number) from None
     finally:
-        if is_main:
-            signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:
-    del number, frame
-    raise _Terminated
+    del frame
+    raise _Terminated(number)

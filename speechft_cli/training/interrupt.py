@@ -9,7 +9,7 @@ from typing import Self
 
 
 class Interruptible:
-    """Inside its block, the first SIGINT or SIGTERM is noted in `received`; a second one acts as usual."""
+    """Inside its block, the first SIGINT, SIGTERM or SIGHUP is noted in `received`; a second one acts as usual."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -17,8 +17,9 @@ class Interruptible:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup wants it
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

@@ -76,16 +76,17 @@ def cached(out: Path) -> dict[tuple[str, str], Tensor]:
     return {(shard.parent.name, name): each for shard in shards for name, each in load_file(shard).items()}
 
 
-def test_sigterm_while_encoding_is_143_and_the_next_run_ends_with_the_same_bytes(
-    settings: Path, whole: Path, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_encoding_is_told_and_the_next_run_ends_with_the_same_bytes(
+    settings: Path, whole: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     def terminate(event: Event) -> None:
         if isinstance(event, Advanced) and event.done >= 2:  # utterances of the first encoder
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
 
     with pytest.raises(InterruptedRunError, match="the same command goes on from there") as caught:
         run(settings, tmp_path, terminate)
-    assert caught.value.exit_code == 143
+    assert caught.value.exit_code == 128 + number
     assert not (tmp_path / "scores.jsonl").exists()
     run(settings, tmp_path)
     assert written(tmp_path) == written(whole)

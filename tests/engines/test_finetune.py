@@ -76,7 +76,7 @@ def whole(manifests: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_resumes_to_the_same_bits(
     manifests: Path, whole: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
@@ -102,6 +102,19 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
         for out in (whole, tmp_path / "stopped")
     ]
     assert losses[0] == losses[1]
+
+
+def test_a_terminal_that_is_closed_stops_no_run_under_nohup(manifests: Path, tmp_path: Path) -> None:
+    def hang_up(event: Event) -> None:
+        if isinstance(event, TrainingStep):
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        finetune.run(config_for(manifests, tmp_path / "run", finetune__steps=2), hang_up)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert read_run(tmp_path / "run")["status"] == "done"
 
 
 def flat(tree: object) -> object:
