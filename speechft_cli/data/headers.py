@@ -52,14 +52,23 @@ def open_recording(path: str, *, offset: int = 0, size: int = 0) -> RecordingFil
     Raises:
         OSError: It can't be opened.
     """
-    # without O_NONBLOCK a named pipe would wait for its writer for ever
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = open_descriptor(path)
     if not size:
         return descriptor
     try:
         return io.BytesIO(os.pread(descriptor, size, offset))
     finally:
         os.close(descriptor)
+
+
+def open_descriptor(path: str) -> int:
+    """Opens a file to read it.
+
+    Raises:
+        OSError: It can't be opened.
+    """
+    # without O_NONBLOCK a named pipe would wait for its writer for ever
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def close_recording(file: RecordingFile) -> None:

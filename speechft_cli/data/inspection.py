@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import stat
 import zlib
@@ -19,6 +20,7 @@ from speechft_cli.data.headers import (
     RecordingFile,
     UnreadableError,
     close_recording,
+    open_descriptor,
     open_recording,
     read_header,
 )
@@ -105,20 +107,29 @@ class Inspected(NamedTuple):
 def inspect(task: Task) -> Inspected:
     """Does a task."""
     items = unpack_items(task.items)
-    states = [_state(item) for item in items]
-    digest = hashlib.blake2b(task.items + orjson.dumps(states), digest_size=16).digest()
-    if task.limits is None or digest == task.known:
-        return Inspected(digest, None)
-    header = _LastHeader()
+    if task.limits is None or task.known:
+        digest = _digest(task.items, [_state(item.audio if isinstance(item, Bad) else item[1].audio) for item in items])
+        if task.limits is None or digest == task.known:
+            return Inspected(digest, None)
+    last = _LastRecording()
+    states: list[State] = []
     verdicts: list[Verdict] = []
-    for item, state in zip(items, states, strict=True):
+    for item in items:
         if isinstance(item, Bad):
+            states.append(_state(item.audio))
             verdicts.append(item)
         elif item[0] in task.full:
+            states.append(_state(item[1].audio))
             verdicts.append(Beyond(item[0]))
         else:
-            verdicts.append(_inspect_one(*item, state, task.limits, header))
-    return Inspected(digest, pack(verdicts))
+            last.look(item[1])
+            states.append(last.state)
+            verdicts.append(_inspect_one(*item, task.limits, last))
+    return Inspected(_digest(task.items, states), pack(verdicts))
+
+
+def _digest(items: bytes, states: Sequence[State]) -> bytes:
+    return hashlib.blake2b(items + orjson.dumps(states), digest_size=16).digest()
 
 
 def pack(records: Sequence[Item] | Sequence[Verdict]) -> bytes:
@@ -149,39 +160,73 @@ def split_of(verdict: bytes) -> str:
     return verdict[2 : verdict.index(b'"', 2)].decode()
 
 
+#: Length [bytes] and time of change [ns] of a recording, or why it is none.
 State = tuple[int, int] | str
 
 
-def _state(item: Item) -> State:
-    """Returns length [bytes] and time of change [ns] of a recording, or why it is none."""
+def _state(path: str) -> State:
     try:
-        found = os.stat(item.audio if isinstance(item, Bad) else item[1].audio)  # noqa: PTH116  # no Path per file
+        return _state_of(os.stat(path))  # noqa: PTH116  # no Path per file
     except FileNotFoundError:
         return "no such file"
     except (OSError, ValueError) as error:  # a loop of links, a name too long for a file or with a NUL in it
         return str(error)
+
+
+def _state_of(found: os.stat_result) -> State:
     return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else "not a regular file"
 
 
-class _LastHeader:
-    """The recording opened last: utterances of one recording follow each other."""
+class _LastRecording:
+    """The recording looked at last: utterances of one recording follow each other.
+
+    Attributes:
+        state: Its state.
+        found: Header, length [bytes] and checksum, or why there are none.
+    """
+
+    state: State
+    found: tuple[Header, int, int] | UnreadableError
 
     def __init__(self) -> None:
         self._place: tuple[str, int, int] | None = None
-        self._found: tuple[Header, int, int] | None = None
 
-    def read(self, row: Row, length: int) -> tuple[Header, int, int]:
-        """Returns header, length [bytes] and checksum."""
+    def look(self, row: Row) -> None:
+        """Looks at the recording of an utterance."""
         place = (row.audio, row.offset, row.size)
-        if self._found is None or place != self._place:
-            self._found = None
-            file = open_recording(row.audio, offset=row.offset, size=row.size)
-            try:
-                self._found = _read(file, row.size or length)
-            finally:
-                close_recording(file)
+        if place != self._place:
             self._place = place
-        return self._found
+            try:
+                self._open(row)
+            except UnreadableError as error:
+                self.found = error.with_traceback(None)
+
+    def _open(self, row: Row) -> None:
+        try:
+            descriptor = open_descriptor(row.audio)
+        except (OSError, ValueError) as error:
+            self.state = _state(row.audio)
+            raise _no_recording(self.state) or UnreadableError("can't be opened", str(error)) from error
+        try:
+            # of what is open, not of what the name stands for by now; and in half the time
+            found = os.fstat(descriptor)
+            self.state = _state_of(found)
+            if (problem := _no_recording(self.state)) is not None:
+                raise problem
+            file = io.BytesIO(os.pread(descriptor, row.size, row.offset)) if row.size else descriptor
+            self.found = _read(file, row.size or found.st_size)
+        except OSError as error:
+            raise UnreadableError("can't be opened", str(error)) from error
+        finally:
+            os.close(descriptor)
+
+
+def _no_recording(state: State) -> UnreadableError | None:
+    """Returns why a file with this state is no recording."""
+    if not isinstance(state, str):
+        return None if state[0] else UnreadableError("file of 0 bytes")
+    known = ("no such file", "not a regular file")
+    return UnreadableError(*((state, "") if state in known else ("no name of a file", state)))
 
 
 def _read(file: RecordingFile, length: int) -> tuple[Header, int, int]:
@@ -194,14 +239,11 @@ def _read(file: RecordingFile, length: int) -> tuple[Header, int, int]:
     return header, length, zlib.crc32(tail, zlib.crc32(head))
 
 
-def _inspect_one(split: str, row: Row, state: State, limits: Limits, last: _LastHeader) -> Verdict:
-    if isinstance(state, str):
-        known = ("no such file", "not a regular file")
-        return _reject(split, row, *((state, "") if state in known else ("no name of a file", state)))
-    if state[0] == 0:
-        return _reject(split, row, "file of 0 bytes")
+def _inspect_one(split: str, row: Row, limits: Limits, last: _LastRecording) -> Verdict:
+    if isinstance(last.found, UnreadableError):
+        return Bad(split, row.id, row.audio, last.found.reason, last.found.detail)
+    header, length, checksum = last.found
     try:
-        header, length, checksum = last.read(row, state[0])
         duration = _duration(row, header, limits)
         if limits.decode:
             first = round(row.start * header.sample_rate)
@@ -212,9 +254,9 @@ def _inspect_one(split: str, row: Row, state: State, limits: Limits, last: _Last
             finally:
                 close_recording(file)
     except UnreadableError as error:
-        return _reject(split, row, error.reason, error.detail)
+        return Bad(split, row.id, row.audio, error.reason, error.detail)
     except OSError as error:
-        return _reject(split, row, "can't be opened", str(error))
+        return Bad(split, row.id, row.audio, "can't be opened", str(error))
     normalised = row.normalised
     if normalised is None and row.text is not None:
         normalised = normalise_transcript(row.text)
@@ -251,7 +293,3 @@ def _duration(row: Row, header: Header, limits: Limits) -> Seconds:
     if duration > limits.max_seconds:
         raise UnreadableError("longer than max_seconds", f"{duration:.2f} s > {limits.max_seconds:g} s")
     return duration
-
-
-def _reject(split: str, row: Row, reason: str, detail: str = "") -> Bad:
-    return Bad(split, row.id, row.audio, reason, detail)

@@ -6,9 +6,11 @@ The pools of the standard library leave their processes behind when the parent i
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import multiprocessing
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -30,6 +32,8 @@ _PRELOADED = ["speechft_cli.data.inspection", "speechft_cli.data.blocks"]
 class _Worker(Generic[T]):
     process: BaseProcess
     connection: Connection
+    start: threading.Thread
+    is_up: bool = False  # it has said so
     number: int | None = None  # of the task it is at
     task: T | None = None
 
@@ -54,10 +58,10 @@ class Workers(Generic[T, R]):
 
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
+            worker.start.join()
             worker.connection.close()  # its end of the conversation
-            worker.process.terminate()
         for worker in self._workers:
-            worker.process.join()
+            _end(worker.process)
 
     @property
     def is_idle(self) -> bool:
@@ -68,14 +72,18 @@ class Workers(Generic[T, R]):
         """Gives a task to an idle worker."""
         worker = next((each for each in self._workers if each.number is None), None)
         if worker is None:
-            worker = _Worker(*start_process(self._work))
+            worker = _start(self._work)
             self._workers.append(worker)
         worker.number, worker.task = number, task
         with contextlib.suppress(ConnectionError):  # it died idle: `results` sees that
             worker.connection.send(task)
 
     def results(self, *, timeout: float | None) -> Iterator[tuple[int, R]]:
-        """Yields what is done, waiting at most `timeout` [s] for the first of it."""
+        """Yields what is done, waiting at most `timeout` [s] for the first of it; perhaps nothing is.
+
+        Raises:
+            SpeechftError: A process ended before it could be asked.
+        """
         busy = {worker.connection: worker for worker in self._workers if worker.number is not None}
         for connection in wait(list(busy), timeout):
             worker = busy[connection]  # type: ignore[index]  # nothing else was waited for
@@ -83,13 +91,19 @@ class Workers(Generic[T, R]):
             assert number is not None
             assert task is not None
             try:
-                yield number, worker.connection.recv()
-                worker.number = worker.task = None
+                result = worker.connection.recv()
             except (EOFError, ConnectionError):
+                if not worker.is_up:
+                    raise _unguarded() from None
                 worker.connection.close()
                 worker.process.join()
                 self._workers.remove(worker)
                 yield number, self._bury(task)
+                continue
+            if worker.is_up:
+                worker.number = worker.task = None
+                yield number, result
+            worker.is_up = True
 
 
 def in_order(work: Callable[[T], R], tasks: Iterable[T], *, workers: int) -> Iterator[R]:
@@ -124,25 +138,51 @@ def start_process(work: Callable[[T], R]) -> tuple[BaseProcess, Connection]:
     Raises:
         SpeechftError: It ended before it could be asked.
     """
+    worker: _Worker[T] = _start(work)
+    try:
+        worker.connection.recv()
+    except (EOFError, ConnectionError):
+        raise _unguarded() from None
+    worker.start.join()
+    return worker.process, worker.connection
+
+
+def _start(work: Callable[[T], R]) -> _Worker[T]:
+    """Begins to start a process; it first says that it is there, then answers tasks as long as it is asked."""
     context = multiprocessing.get_context("forkserver")  # a fork takes threads' locks along
     context.set_forkserver_preload(_PRELOADED)
     ours, theirs = context.Pipe()
     process = context.Process(target=_answer, args=(work, theirs), daemon=True)
-    process.start()
-    theirs.close()  # so that the death of either side is the end of the conversation
-    try:
-        ours.recv()
-    except (EOFError, ConnectionError):
-        # without this one would be started after the other, each for the task that is thought to have killed the last
-        raise SpeechftError(
-            "worker processes end while they start",
-            'a script that calls speechft must do so below `if __name__ == "__main__":`, as each of them imports it',
-        ) from None
-    return process, ours
+
+    def start() -> None:
+        try:
+            process.start()
+        finally:
+            theirs.close()  # so that the death of either side is the end of the conversation
+
+    # the first one takes as long as the imports that all of them share; meanwhile there is a corpus to read
+    thread = threading.Thread(target=start)
+    thread.start()
+    return _Worker(process, ours, thread)
+
+
+def _end(process: BaseProcess) -> None:
+    if process.pid is not None:  # it was started
+        process.terminate()
+        process.join()
+
+
+def _unguarded() -> SpeechftError:
+    # without this one would be started after the other, each for the task that is thought to have killed the last
+    return SpeechftError(
+        "worker processes end while they start",
+        'a script that calls speechft must do so below `if __name__ == "__main__":`, as each of them imports it',
+    )
 
 
 def _answer(work: Callable[[T], R], connection: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent ends this one
+    gc.freeze()  # what the imports left is no garbage, and need not be looked through
     with contextlib.suppress(EOFError, ConnectionError):
         connection.send(None)  # it is there
         while True:
