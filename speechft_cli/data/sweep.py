@@ -105,7 +105,7 @@ def _run(backlog: _Backlog, commit: _Commit, pool: Workers[Task, Inspected], *, 
             pool.begin(begun, commit.task(begun))
             begun += 1
         # while there is something else to do, nobody waits
-        done |= dict(pool.results(timeout=0 if committed in done or not backlog.is_complete else None))
+        done |= dict(pool.results(is_waiting=committed not in done and backlog.is_complete))
         if committed in done:
             yield commit(committed, done.pop(committed))
             committed += 1

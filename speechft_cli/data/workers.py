@@ -78,32 +78,37 @@ class Workers(Generic[T, R]):
         with contextlib.suppress(ConnectionError):  # it died idle: `results` sees that
             worker.connection.send(task)
 
-    def results(self, *, timeout: float | None) -> Iterator[tuple[int, R]]:
-        """Yields what is done, waiting at most `timeout` [s] for the first of it; perhaps nothing is.
+    def results(self, *, is_waiting: bool) -> Iterator[tuple[int, R]]:
+        """Yields what is done, waiting for the first of it or not.
 
         Raises:
             SpeechftError: A process ended before it could be asked.
         """
-        busy = {worker.connection: worker for worker in self._workers if worker.number is not None}
-        for connection in wait(list(busy), timeout):
-            worker = busy[connection]  # type: ignore[index]  # nothing else was waited for
-            number, task = worker.number, worker.task
-            assert number is not None
-            assert task is not None
-            try:
-                result = worker.connection.recv()
-            except (EOFError, ConnectionError):
+        is_done = False
+        while not is_done:
+            busy = {worker.connection: worker for worker in self._workers if worker.number is not None}
+            for connection in wait(list(busy), None if is_waiting else 0):
+                worker = busy[connection]  # type: ignore[index]  # nothing else was waited for
                 if not worker.is_up:
-                    raise _unguarded() from None
-                worker.connection.close()
-                worker.process.join()
-                self._workers.remove(worker)
-                yield number, self._bury(task)
-                continue
-            if worker.is_up:
-                worker.number = worker.task = None
-                yield number, result
-            worker.is_up = True
+                    _hear(worker)
+                    continue
+                is_done = True
+                yield self._result(worker)
+            is_done = is_done or not is_waiting
+
+    def _result(self, worker: _Worker[T]) -> tuple[int, R]:
+        number, task = worker.number, worker.task
+        assert number is not None
+        assert task is not None
+        try:
+            result: R = worker.connection.recv()
+        except (EOFError, ConnectionError):
+            worker.connection.close()
+            worker.process.join()
+            self._workers.remove(worker)
+            return number, self._bury(task)
+        worker.number = worker.task = None
+        return number, result
 
 
 def in_order(work: Callable[[T], R], tasks: Iterable[T], *, workers: int) -> Iterator[R]:
@@ -129,7 +134,7 @@ def in_order(work: Callable[[T], R], tasks: Iterable[T], *, workers: int) -> Ite
                 yield done.pop(committed)
                 committed += 1
             else:
-                done |= dict(pool.results(timeout=None))
+                done |= dict(pool.results(is_waiting=True))
 
 
 def start_process(work: Callable[[T], R]) -> tuple[BaseProcess, Connection]:
@@ -139,10 +144,7 @@ def start_process(work: Callable[[T], R]) -> tuple[BaseProcess, Connection]:
         SpeechftError: It ended before it could be asked.
     """
     worker: _Worker[T] = _start(work)
-    try:
-        worker.connection.recv()
-    except (EOFError, ConnectionError):
-        raise _unguarded() from None
+    _hear(worker)
     worker.start.join()
     return worker.process, worker.connection
 
@@ -172,12 +174,21 @@ def _end(process: BaseProcess) -> None:
         process.join()
 
 
-def _unguarded() -> SpeechftError:
-    # without this one would be started after the other, each for the task that is thought to have killed the last
-    return SpeechftError(
-        "worker processes end while they start",
-        'a script that calls speechft must do so below `if __name__ == "__main__":`, as each of them imports it',
-    )
+def _hear(worker: _Worker[T]) -> None:
+    """Takes the word of a process that it is there.
+
+    Raises:
+        SpeechftError: It is no more.
+    """
+    try:
+        worker.connection.recv()
+    except (EOFError, ConnectionError):
+        # without this one would be started after the other, each for the task that is thought to have killed the last
+        raise SpeechftError(
+            "worker processes end while they start",
+            'a script that calls speechft must do so below `if __name__ == "__main__":`, as each of them imports it',
+        ) from None
+    worker.is_up = True
 
 
 def _answer(work: Callable[[T], R], connection: Connection) -> None:

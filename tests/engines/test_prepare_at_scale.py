@@ -168,7 +168,7 @@ def test_when_the_parent_dies_the_workers_do(tmp_path: Path) -> None:
         "if __name__ == '__main__':\n"
         "    with inspectors(1) as workers:\n"
         "        workers.begin(0, Task(pack([Bad('train', 'a', '/a', 'r', '')]), Limits(0.1, 1.0)))\n"
-        "        list(workers.results(timeout=None))\n"
+        "        list(workers.results(is_waiting=True))\n"
         "        print(workers._workers[0].process.pid, flush=True)\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -192,11 +192,12 @@ def test_a_worker_that_dies_of_its_task_takes_nothing_along(tmp_path: Path) -> N
     task = Task(pack([*rows, Bad("dev", "c", "/c", "audio without transcript", "")]), Limits(0.1, 2.0, decode=True))
     with inspectors(1) as workers:
         workers.begin(7, task)
+        workers._workers[0].connection.poll(None)  # it says that it is there
         os.kill(workers._workers[0].process.pid or 0, signal.SIGKILL)
-        ((number, inspected),) = workers.results(timeout=None)
+        ((number, inspected),) = workers.results(is_waiting=True)
         assert workers.is_idle
         workers.begin(8, task)
-        ((_, again),) = workers.results(timeout=None)
+        ((_, again),) = workers.results(is_waiting=True)
     assert number == 7
     good, gone, listed = unpack_verdicts(inspected.verdicts or b"")
     assert isinstance(good, Good)
