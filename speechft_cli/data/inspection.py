@@ -162,6 +162,7 @@ def split_of(verdict: bytes) -> str:
 
 #: Length [bytes] and time of change [ns] of a recording, or why it is none.
 State = tuple[int, int] | str
+_NO_RIGHT = "no right to enter its folder"
 
 
 def _state(path: str) -> State:
@@ -169,6 +170,8 @@ def _state(path: str) -> State:
         return _state_of(os.stat(path))  # noqa: PTH116  # no Path per file
     except FileNotFoundError:
         return "no such file"
+    except PermissionError:
+        return _NO_RIGHT
     except (OSError, ValueError) as error:  # a loop of links, a name too long for a file or with a NUL in it
         return str(error)
 
@@ -225,6 +228,8 @@ def _no_recording(state: State) -> UnreadableError | None:
     """Returns why a file with this state is no recording."""
     if not isinstance(state, str):
         return None if state[0] else UnreadableError("file of 0 bytes")
+    if state == _NO_RIGHT:
+        return UnreadableError("can't be opened", state)
     known = ("no such file", "not a regular file")
     return UnreadableError(*((state, "") if state in known else ("no name of a file", state)))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from speechft_cli.data.corpora.layout import SUFFIXES
+from speechft_cli.data.corpora.layout import SUFFIXES, entries
 from speechft_cli.data.inspection import Bad, Good, Limits, Task, inspect, pack, unpack_verdicts
 from speechft_cli.data.items import as_item
 from speechft_cli.data.manifests import available_splits, read_manifest
@@ -42,7 +42,7 @@ def read_audio(path: Path, splits: Sequence[str], report: Report) -> list[Uttera
         raise RequestError(
             f"{path}: must be a folder of manifests or recordings, or a recording, but is not there", "check the path"
         )
-    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES)
+    files = [path] if path.is_file() else _recordings(path)
     home = path.parent if path.is_file() else path
     named = [Utterance(file.relative_to(home).with_suffix("").as_posix(), file) for file in files]
     task = Task(pack([as_item(("", each)) for each in named]), Limits(0.0, float("inf")))
@@ -69,3 +69,12 @@ def read_audio(path: Path, splits: Sequence[str], report: Report) -> list[Uttera
             "rename some, or give one format's folder",
         )
     return utterances
+
+
+def _recordings(folder: Path) -> list[Path]:
+    try:
+        return sorted(each for each in entries(folder, is_deep=True) if each.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise RequestError(
+            f"{error.filename or folder}: can't be read: {error.strerror or error}", "make it readable, or take it out"
+        ) from error

@@ -228,7 +228,10 @@ def _found(corpus: Corpus, request: CorpusRequest, gaps: Gaps) -> Iterator[Item]
     try:
         yield from read_corpus(corpus, request, gaps)
     except OSError as error:
-        raise RequestError(f"{request.root}: can't be read: {error}") from error
+        raise SpeechftError(
+            f"{error.filename or request.root}: can't be read: {error.strerror or error}",
+            "make it readable, or take it out of the corpus; the same command goes on from here",
+        ) from error
 
 
 def _generate(name: str, made: Iterator[Item], out: Path, report: Report) -> list[Item]:

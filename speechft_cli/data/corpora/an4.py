@@ -31,7 +31,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
         raise missing(root / "etc", "an4_train.transcription", _PAGE)
     dictionary = root / "etc" / "an4.dic"
     lexicon = read_lexicon(dictionary) if dictionary.is_file() else {}
-    audio = list_recordings(root / "wav", "**/*")
+    audio = list_recordings(root / "wav", is_deep=True)
     for split, part in choose_parts(
         root / "etc", there, splits=request.splits, default={"train": ["train"], "test": ["test"]}
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from speechft_cli.data.corpora.layout import SUFFIXES, draw_splits, folders, top_folder
+from speechft_cli.data.corpora.layout import SUFFIXES, draw_splits, entries, folders, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
 from speechft_cli.data.utterance import SPLIT_NAMES, SPLITS, Utterance
 from speechft_cli.errors import RequestError
@@ -41,7 +41,7 @@ CLASS_FOLDERS = Corpus(read)
 
 
 def _recordings(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in entries(folder, is_deep=True) if path.suffix.lower() in SUFFIXES)
 
 
 def _split_folders(root: Path, splits: Mapping[str, Sequence[str]]) -> list[tuple[str, Path]]:

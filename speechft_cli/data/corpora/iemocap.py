@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from speechft_cli.data.corpora.layout import GENDERS, choose_parts, draw_dev, folders, missing, read_lines, top_folder
+from speechft_cli.data.corpora.layout import (
+    GENDERS,
+    choose_parts,
+    draw_dev,
+    entries,
+    folders,
+    missing,
+    read_lines,
+    top_folder,
+)
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import Utterance
 
@@ -58,7 +67,8 @@ def _fill_up(splits: Mapping[str, Sequence[str]], there: Sequence[str]) -> dict[
 
 
 def _read_session(session: Path, split: str) -> Iterator[Found]:
-    for dialogue in sorted((session / "dialog" / "EmoEvaluation").glob("[!.]*.txt")):  # the release has ._ files
+    labels = (path for path in entries(session / "dialog" / "EmoEvaluation") if path.suffix == ".txt")
+    for dialogue in sorted(path for path in labels if path.name[0] != "."):  # the release has ._ files
         texts = _read_texts(session / "dialog" / "transcriptions" / dialogue.name)
         for name, emotion in sorted(_LABEL.findall("\n".join(read_lines(dialogue)))):
             audio = session / "sentences" / "wav" / dialogue.stem / f"{name}.wav"

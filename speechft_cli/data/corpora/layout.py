@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -73,10 +74,38 @@ def read_rows(path: Path, *, delimiter: str = ",", needs: Collection[str] = ()) 
         raise RequestError(f"{path}:{rows.reader.line_num}: must be a table: {error}") from error
 
 
-def recordings(folder: Path, pattern: str = "*") -> dict[str, Path]:
-    """Returns lower-case name without suffix → recording, sorted; lists and discs differ in case."""
-    paths = (path for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES and path.name[0] != ".")
-    return {path.stem.lower(): path for path in sorted(paths)}
+def recordings(folder: Path, *, is_deep: bool = False) -> dict[str, Path]:
+    """Returns lower-case name without suffix → recording, sorted; lists and discs differ in case.
+
+    Args:
+        folder: Where they lie; there are none when it is not there.
+        is_deep: Whether those in its folders count too.
+
+    Raises:
+        OSError: A folder can't be read.
+    """
+    paths = (path for path in entries(folder, is_deep=is_deep) if path.suffix.lower() in SUFFIXES)
+    return {path.stem.lower(): path for path in sorted(paths) if path.name[0] != "."}
+
+
+def entries(folder: Path, *, is_deep: bool = False) -> Iterator[Path]:
+    """Yields what lies in a folder, in no order, and in the folders in it; nothing when it is not there.
+
+    `Path.glob` leaves out a folder that it may not read without a word.
+
+    Raises:
+        OSError: A folder can't be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    if not folder.is_dir():
+        return
+    for place, inner, names in os.walk(folder, onerror=fail):
+        yield from (Path(place, name) for name in (*inner, *names))
+        if not is_deep:
+            return
 
 
 def choose_parts(

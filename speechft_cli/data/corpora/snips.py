@@ -33,7 +33,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     labels = dict(_read_line(line) for line in read_lines(find_file(root, ["all.iob.snips.txt"], _PAGE)))
     default = {split: [part] for split, part in _PARTS.items()}
     for split, part in choose_parts(root, there, splits=request.splits, default=default):
-        for name, audio in recordings(root / part, "**/*").items():
+        for name, audio in recordings(root / part, is_deep=True).items():
             speaker = audio.stem.partition("-")[0]
             words, slots, intent = labels.get(name, ((), (), ""))
             if speaker not in _SPEAKERS[part]:

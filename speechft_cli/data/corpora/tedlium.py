@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speechft_cli.data.archives import Archive
-from speechft_cli.data.corpora.layout import GENDERS, choose_parts, missing, read_lines, recordings, top_folder
+from speechft_cli.data.corpora.layout import GENDERS, choose_parts, entries, missing, read_lines, recordings, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import SPLITS, Utterance
 
@@ -56,7 +56,7 @@ def normalise(text: str) -> str:
 
 def _read_part(part: Path, split: str) -> Iterator[Found]:
     talks = recordings(part / "sph")
-    lists = {path.stem.lower(): path for path in (part / "stm").glob("*.stm") if not path.name.startswith(".")}
+    lists = {path.stem.lower(): path for path in entries(part / "stm") if _is_list(path)}
     for name in sorted(talks.keys() | lists.keys()):
         if name not in lists:
             yield Rejected(talks[name].stem, talks[name], split, "audio without transcript")
@@ -65,6 +65,10 @@ def _read_part(part: Path, split: str) -> Iterator[Found]:
         for number, line in enumerate(read_lines(lists[name]), start=1):
             if not line.startswith(";;"):
                 yield _read_segment(line, audio, split, place=f"{lists[name].name}:{number}")
+
+
+def _is_list(path: Path) -> bool:
+    return path.suffix == ".stm" and not path.name.startswith(".")
 
 
 def _read_segment(line: str, audio: Path, split: str, *, place: str) -> Found:
