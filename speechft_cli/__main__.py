@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
+import faulthandler
 import gc
 import os
 import sys
@@ -16,6 +17,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def main() -> None:
     """Runs the command line; leaves with the exit code."""
     _open_closed_streams()
+    # a library that crashes after a night of training leaves the line it was called from in the log, not only a number
+    faulthandler.enable()
     # What is made while starting stays until the end, so looking for garbage in it is a fifth of the time to the first
     # line. `conduct` looks again, before a command's work.
     gc.disable()

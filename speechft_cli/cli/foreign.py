@@ -34,9 +34,7 @@ class ForeignWords:
         ear, mouth = os.pipe()
         os.dup2(mouth, 2)
         os.close(mouth)
-        self._names_faults = not faulthandler.is_enabled()
-        if self._names_faults:  # the last words of a crash would stay in the pipe
-            faulthandler.enable(self.terminal)
+        faulthandler.enable(self.terminal)  # the last words of a crash would stay in the pipe
         # children may hold the other end for longer than we live
         threading.Thread(target=self._listen, args=(ear,), daemon=True).start()
 
@@ -45,9 +43,8 @@ class ForeignWords:
         sys.stderr.flush()
         os.write(2, b"\0")
         self._is_over.wait(_PATIENCE)
-        if self._names_faults:
-            faulthandler.disable()
         os.dup2(self.terminal, 2)
+        faulthandler.enable(2)
 
     def _listen(self, ear: int) -> None:
         rest = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -202,21 +203,33 @@ def test_the_console_script_is_installed() -> None:
     assert result.stderr.startswith("error: none.yaml: must be a file")
 
 
-def test_ctrl_c_before_the_command_is_read_is_no_traceback() -> None:
-    code = """
-import sys
+def _ended_by(action: str) -> subprocess.CompletedProcess[str]:
+    """Runs the console script, to which something happens while it reads its command."""
+    code = f"""
+import os, signal, sys
 from speechft_cli.__main__ import main
 
-class Stopped:
+class Happens:
     def find_spec(self, name, path=None, target=None):
         if name == "speechft_cli.cli.app":
-            raise KeyboardInterrupt
+            {action}
 
-sys.meta_path.insert(0, Stopped())
+sys.meta_path.insert(0, Happens())
 main()
 """
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+def test_ctrl_c_before_the_command_is_read_is_no_traceback() -> None:
+    result = _ended_by("raise KeyboardInterrupt")
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
+
+
+def test_a_crash_in_c_code_says_where_it_was_called_from() -> None:
+    result = _ended_by("os.kill(os.getpid(), signal.SIGSEGV)")
+    assert result.returncode == -signal.SIGSEGV
+    assert result.stderr.startswith("Fatal Python error: Segmentation fault\n")
+    assert " in find_spec\n" in result.stderr
 
 
 FULL = "error: what was to be written: can't be written: No space left on device\nhint: make room, and run it again\n"
