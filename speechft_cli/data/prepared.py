@@ -79,7 +79,7 @@ def staging(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(".staging.*"):  # by a kill; whoever is here holds the folder's lock
+        for left in left_staging(folder):  # whoever is here holds the folder's lock
             shutil.rmtree(left, ignore_errors=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".staging.", dir=folder))
     except OSError as error:
@@ -87,9 +87,22 @@ def staging(folder: Path) -> Iterator[Path]:
     try:
         yield unfinished
     except OSError as error:
-        raise SpeechftError(f"{folder}: can't be written: {error}", "check the disk space and permissions") from error
+        raise not_written(folder, error) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def left_staging(folder: Path) -> Iterator[Path]:
+    """Yields what a kill has left of unfinished manifests."""
+    return folder.glob(".staging.*")
+
+
+def not_written(folder: Path, error: OSError) -> SpeechftError:
+    """Says that the disk of a manifest folder is full or gone, and that nothing is lost."""
+    return SpeechftError(
+        f"{folder}: can't be written: {error}",
+        "check the disk space and permissions; the same command goes on from here",
+    )
 
 
 def publish(

@@ -28,6 +28,8 @@ from speechft_cli.data.prepared import (
     WORK,
     finished_record,
     forget_prepared,
+    left_staging,
+    not_written,
     publish,
     request_hash,
     staging,
@@ -93,6 +95,7 @@ def _run(config: Config, report: Report) -> Result:
     if record is not None and not (section.strict and record["rejected"]):
         found = _found(corpus, wanted, Gaps()) if corpus.needs_root else iter(())
         if not corpus.needs_root or record["listing"] == _look(found, workers=workers, report=report):
+            _tidy(out)
             return prepared_result(record, out, section, is_skipped=True)
     gaps = Gaps()
     if corpus.needs_root:
@@ -220,8 +223,16 @@ def _work_folder(out: Path) -> Iterator[Path]:
             shutil.rmtree(work if was_there else out, ignore_errors=True)
             raise
         except OSError as error:
-            raise SpeechftError(f"{out}: can't be written: {error}", "check the disk space and permissions") from error
+            raise not_written(out, error) from error
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _tidy(out: Path) -> None:
+    """Removes what a run has left that was killed when all was done; who only reads the manifests may leave it."""
+    if (out / WORK).exists() or any(left_staging(out)):
+        with contextlib.suppress(RequestError), locked(out):
+            for left in (out / WORK, *left_staging(out)):
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _found(corpus: Corpus, request: CorpusRequest, gaps: Gaps) -> Iterator[Item]:

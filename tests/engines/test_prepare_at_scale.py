@@ -94,6 +94,31 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(corpus: Path, tmp_pat
     assert not (tmp_path / "out" / ".prepare").exists()
 
 
+def test_what_a_run_leaves_that_is_killed_when_all_is_done_goes_with_the_next_one(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    script = (
+        "import os, signal, sys\n"
+        "from tests.engines.test_prepare_at_scale import config, run\n"
+        "from speechft_cli.events import Table\n"
+        "from pathlib import Path\n"
+        "def report(event):\n"
+        "    if isinstance(event, Table): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "if __name__ == '__main__':\n"
+        "    run(config(Path(sys.argv[1]), Path(sys.argv[2])), report)\n"
+    )
+    (tmp_path / "killed.py").write_text(script)
+    command = [sys.executable, str(tmp_path / "killed.py"), str(corpus), str(out)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert (out / "prepare.json").is_file()
+    assert (out / ".prepare").is_dir()
+    (out / ".staging.killed").mkdir()
+    before = contents(out)
+    assert run(config(corpus, out), ignore).data["skipped"] is True
+    assert contents(out) == before
+    assert {path.name for path in out.iterdir()} == {*before, ".lock"}
+
+
 def synthetic(out: Path) -> Config:
     section = {"corpus": "synthetic", "hours": 0.03, "synthetic": {"contents": ["digits"]}, "out": out, "workers": 1}
     return Config(prepare=PrepareSection.model_validate(section))
