@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import shutil
@@ -24,6 +25,7 @@ RECORD = "prepare.json"
 WORK = ".prepare"
 #: What was left out and why, one JSON object a line.
 REJECTED = "rejected.jsonl"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def request_hash(request: Mapping[str, object]) -> str:
@@ -88,6 +90,11 @@ def staging(folder: Path) -> Iterator[Path]:
         yield unfinished
     except OSError as error:
         raise not_written(folder, error) from error
+    except SpeechftError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in _FULL:  # the file that did not fit is nobody's concern
+            raise not_written(folder, cause) from error
+        raise
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -18,15 +18,21 @@ from speechft_cli.errors import RequestError
 
 _LISTED = 10  # problems named one by one; the rest is counted
 _NAMES = ("manifest.jsonl", "manifest.csv")
+_EXAMPLE = """a line is for example: {"audio": "a.wav", "text": "HELLO", "speaker": "ann", "split": "train"}"""
 
 
 def read(request: CorpusRequest) -> Iterator[Found]:
-    """Yields what `rows` does as utterances."""
+    """Reads one recording a line, as JSON or as CSV below a header.
+
+    The fields, of which only `audio` must be there: `audio` (relative to the list), `start` and `duration` [s], `id`,
+    `text`, `phones`, `speaker`, `language`, `licence`, `split` (train, dev or test). Any other is a label; `split_sid`
+    and its like are splits of single tasks.
+    """
     yield from ((split, utterance_of(row, request.root)) for split, row in rows(request))
 
 
 def rows(request: CorpusRequest) -> Iterator[tuple[str, Row]]:
-    """Reads a list of recordings, a line at a time; `manifest_line` says which fields it knows.
+    """Yields what `read` does as rows; `manifest_line` says which names the fields may have.
 
     Raises:
         RequestError: Some lines are wrong; the message has file and line of each problem.
@@ -40,7 +46,7 @@ def rows(request: CorpusRequest) -> Iterator[tuple[str, Row]]:
         if split in names:
             yield names[split], row
     if not there:
-        raise RequestError(f"{path}: must list at least one recording, is empty", "docs/corpora.md shows a list")
+        raise RequestError(f"{path}: must list at least one recording, is empty", _EXAMPLE)
     if missing := [value for value in names if splits and value not in there]:
         raise RequestError(
             f"{path}: must have the splits {', '.join(missing)}, has {', '.join(sorted(there))}",
@@ -59,7 +65,7 @@ def _find_list(root: Path) -> Path:
             return root / name
     raise RequestError(
         f"{root}: must be a .jsonl or .csv file, or hold {' or '.join(_NAMES)}, has neither",
-        "docs/corpora.md shows a list",
+        _EXAMPLE,
     )
 
 
