@@ -73,7 +73,7 @@ def _leave(code: int) -> None:
 
 def _say_full(error: OSError) -> None:
     what = error.filename or "what was to be written"
-    sys.stderr.write(f"error: {what}: can't be written: {error.strerror}\nhint: make room, and run it again\n")
+    sys.stderr.write(f"error: {what}: can't be written: {error.strerror}\nhint: check disk space and permissions\n")
 
 
 if __name__ == "__main__":

@@ -45,6 +45,9 @@ def _message(error: Exception) -> str:
         near = sorted(getattr(error, "possibilities", None) or [])
         suggestion = f"; did you mean {' or '.join(near)}?" if near else ""
         return f"{getattr(error, 'option_name', '')}: there is no such option{suggestion}"
+    extra = re.fullmatch(r"Got unexpected extra argument(?:s|\(s\))? \((.*)\)", text)
+    if extra:
+        return f"{extra[1]}: must be absent, there is no argument for it"
     where = _parameter(error)
     if kind == "MissingParameter":
         return f"{where}: must be given"

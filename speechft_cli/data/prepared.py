@@ -107,7 +107,7 @@ def left_staging(folder: Path) -> Iterator[Path]:
 def not_written(folder: Path, error: OSError) -> SpeechftError:
     """Says that the disk of a manifest folder is full or gone, and that nothing is lost."""
     return SpeechftError(
-        f"{folder}: can't be written: {error}",
+        f"{folder}: can't be written: {error.strerror or error}",
         "check the disk space and permissions; the same command goes on from here",
     )
 

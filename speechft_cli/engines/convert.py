@@ -151,6 +151,9 @@ def _staging(out: Path) -> Iterator[Path]:
         ) from error
     try:
         yield staging
+    except SpeechftError as error:
+        error.message = error.message.replace(f"{staging}/", f"{out}/")  # it is gone when somebody reads this
+        raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         if not any(out.iterdir()):

@@ -168,7 +168,9 @@ def _train(
     finally:
         if ranks.is_first:
             outputs = best_outputs(request, folder) if status == "done" else {}
-            write_run(folder, {**record, "status": status, "ended": now(), "steps": state.step, "outputs": outputs})
+            # of two errors the first counts: a full disk takes no status either
+            with contextlib.suppress(SpeechftError) if status == "failed" else contextlib.nullcontext():
+                write_run(folder, {**record, "status": status, "ended": now(), "steps": state.step, "outputs": outputs})
     return run_result(request, folder)
 
 

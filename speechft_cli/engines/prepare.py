@@ -239,6 +239,8 @@ def _found(corpus: Corpus, request: CorpusRequest, gaps: Gaps) -> Iterator[Item]
     try:
         yield from read_corpus(corpus, request, gaps)
     except OSError as error:
+        if not corpus.needs_root:
+            raise not_written(request.root, error) from error
         raise SpeechftError(
             f"{error.filename or request.root}: can't be read: {error.strerror or error}",
             "make it readable, or take it out of the corpus; the same command goes on from here",

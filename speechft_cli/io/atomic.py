@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +16,8 @@ from speechft_cli.errors import SpeechftError
 
 #: Ends the name that a folder has while another takes its place.
 _OLD = ".old"
+#: Less than this is no room [bytes].
+_BLOCK = 4096
 
 
 @contextlib.contextmanager
@@ -28,11 +32,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
     folder = _folder_beside(path)
     unfinished = folder / path.name
     try:
-        yield unfinished
+        with disk_errors(folder):
+            yield unfinished
         _sync(unfinished)
         unfinished.replace(path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -47,14 +52,30 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     recover(path)
     unfinished = _folder_beside(path)
     try:
-        yield unfinished
+        with disk_errors(unfinished):
+            yield unfinished
         unfinished.chmod(0o755)  # mkdtemp's 0700 is for secrets
         put_in_place(unfinished, path)
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
     finally:
         recover(path)
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Raises a plain OSError for what libraries say in ways of their own when the disk of `folder` is full."""
+    try:
+        yield
+    except Exception as error:  # torch, libsndfile, numpy, safetensors
+        if isinstance(error, SpeechftError) or (isinstance(error, OSError) and error.errno):
+            raise
+        said = re.search(r"\(os error (\d+)\)", str(error))  # safetensors removes its half of a file
+        number = int(said[1]) if said else errno.ENOSPC if shutil.disk_usage(folder).free < _BLOCK else None
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number)) from error
 
 
 def put_in_place(finished: Path, path: Path) -> None:
@@ -101,7 +122,7 @@ def _folder_beside(path: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
-        raise _cannot_write(path, error) from error
+        raise cannot_write(path, error) from error
 
 
 def _sync(path: Path) -> None:
@@ -110,5 +131,6 @@ def _sync(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _cannot_write(path: Path, error: OSError) -> SpeechftError:
-    return SpeechftError(f"{path}: can't be written: {error}", "check the disk space and the permissions")
+def cannot_write(path: Path, error: OSError) -> SpeechftError:
+    """Says that `path` can't be written, and why."""
+    return SpeechftError(f"{path}: can't be written: {error.strerror or error}", "check disk space and permissions")

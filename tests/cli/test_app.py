@@ -232,7 +232,9 @@ def test_a_crash_in_c_code_says_where_it_was_called_from() -> None:
     assert " in find_spec\n" in result.stderr
 
 
-FULL = "error: what was to be written: can't be written: No space left on device\nhint: make room, and run it again\n"
+FULL = (
+    "error: what was to be written: can't be written: No space left on device\nhint: check disk space and permissions\n"
+)
 NO_TERMINAL = (
     "error: init: must have a terminal to ask its questions on, got none\n"
     "hint: speechft init --defaults, --answers FILE, or --template NAME\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -176,3 +177,49 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path: Path) -> None:
     remove_unfinished(tmp_path / "last")
 
     assert [each.name for each in tmp_path.iterdir()] == [".lasting"]
+
+
+_LIBRARIES = """
+import subprocess, sys
+from pathlib import Path
+import numpy, soundfile, torch
+from safetensors.torch import save_file
+from speechft_cli.errors import SpeechftError
+from speechft_cli.io.atomic import atomic_path
+
+folder = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", folder], check=True)
+much = torch.rand(1_000_000)
+writers = {
+    "a.pt": lambda path: torch.save(much, path),
+    "a.npy": lambda path: numpy.save(path, much.numpy()),
+    "a.flac": lambda path: soundfile.write(path, much.numpy(), 16_000),
+    "a.safetensors": lambda path: save_file({"much": much}, path),
+    "a.txt": lambda path: path.write_text("x" * 1_000_000),
+}
+for name, write in writers.items():
+    try:
+        with atomic_path(folder / name) as path:
+            write(path)
+    except SpeechftError as error:
+        print(error.message.replace(f"{folder}/", ""))
+print(sorted(folder.iterdir()))
+"""
+
+
+def test_every_library_that_meets_a_full_disk_is_said_to_have_met_one(tmp_path: Path) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    can = shutil.which("unshare") and subprocess.run([*alone, "mount", "-t", "tmpfs", "tmpfs", tmp_path], check=False)
+    if not can or can.returncode:
+        pytest.skip("needs namespaces of one's own, for a small disk")
+    command = [*alone, sys.executable, "-c", _LIBRARIES, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    names = ["a.pt", "a.npy", "a.flac", "a.safetensors", "a.txt"]
+    lines = [f"{name}: can't be written: No space left on device" for name in names]
+    assert result.stdout.splitlines() == [*lines, "[]"], result.stderr
+
+
+def test_what_else_goes_wrong_while_a_file_is_written_stays_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a.txt"):
+        raise ZeroDivisionError
+    assert names(tmp_path) == []

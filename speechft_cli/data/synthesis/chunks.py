@@ -31,6 +31,7 @@ from speechft_cli.data.synthesis.room import add_noise, pink_noise, reverberate
 from speechft_cli.data.synthesis.sentences import draw_sentence
 from speechft_cli.data.synthesis.voices import Voice
 from speechft_cli.data.utterance import Seconds, Utterance
+from speechft_cli.io.atomic import disk_errors
 
 SAMPLE_RATE = 16_000  # [Hz]
 #: Utterances in a chunk: a copy of the synthesiser, which each chunk needs, takes the time of two.
@@ -90,7 +91,8 @@ def speak_chunk(plan: Plan, split: str, number: int) -> Iterator[tuple[Utterance
             speaker = line.voice.name if line.voice else SILENCE
             path = plan.folder / speaker / f"{split}-{index:06d}-{line.kind}.flac"
             path.parent.mkdir(exist_ok=True)
-            soundfile.write(path, samples, SAMPLE_RATE)
+            with disk_errors(path.parent):
+                soundfile.write(path, samples, SAMPLE_RATE)
             yield _utterance(line, path, phones), len(samples) / SAMPLE_RATE
 
 

@@ -43,10 +43,10 @@ def speak(plan: Plan, split: str, *, workers: int) -> Generator[tuple[Utterance,
 
 def _hear(connection: Connection) -> list[tuple[Utterance, Seconds]]:
     try:
-        chunk: list[tuple[Utterance, Seconds]] | SpeechftError = connection.recv()
+        chunk: list[tuple[Utterance, Seconds]] | Exception = connection.recv()
     except EOFError as error:
         raise SpeechftError("espeak-ng: a worker died", "try again with --workers 1") from error
-    if isinstance(chunk, SpeechftError):
+    if isinstance(chunk, Exception):
         raise chunk
     return chunk
 
@@ -58,4 +58,4 @@ def _work(connection: Connection, plan: Plan, split: str, first: int, workers: i
             for number in itertools.count(first, workers):
                 connection.send(list(obtain_chunk(plan, split, number)))
         except (SpeechftError, OSError) as error:
-            connection.send(SpeechftError(str(error)))
+            connection.send(error)
