@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from speechft_cli.data.collation import Check, Judge, ReadRows
-from speechft_cli.data.columns import Row
+from speechft_cli.data.columns import Row, parse_labels
 from speechft_cli.data.utterance import Seconds
 from speechft_cli.data.utterances import row_target
 from speechft_cli.errors import RequestError
+
+_LOOKED_AT = 1000  # utterances
 
 
 def division(
@@ -30,7 +33,7 @@ def division(
         seed: Of the draw.
 
     Raises:
-        RequestError: When it sees fewer speakers than there are splits.
+        RequestError: When it sees fewer speakers than there are splits, or no utterance has the field.
     """
 
     def draw(name: str) -> int:
@@ -43,6 +46,7 @@ def division(
         draws: defaultdict[str, array[int]] = defaultdict(lambda: array("Q"))
         for _, row in rows():
             draws[stratum(row)].append(draw(row.id))
+        _require_field(stratify, draws, rows)
         borders = {name: _borders(values, shares) for name, values in draws.items()}
 
         def judge(_: str, row: Row) -> str:
@@ -58,6 +62,7 @@ def division(
             if row.speaker is not None:
                 seconds[row.speaker] += row.duration  # type: ignore[assignment]  # counts seconds
                 strata[row.speaker][stratum(row)] += 1
+        _require_field(stratify, set().union(*strata.values()), rows)
         order = sorted(seconds, key=lambda name: (min(strata[name], key=lambda s: (-strata[name][s], s)), draw(name)))
         splits = _deal({name: float(seconds[name]) for name in order}, shares)
 
@@ -67,6 +72,23 @@ def division(
         return judge
 
     return by_utterance if by == "utterance" else by_speaker
+
+
+def _require_field(stratify: str | None, strata: Collection[str], rows: ReadRows) -> None:
+    """Makes sure that the field to stratify by is there, in some utterances at least.
+
+    Raises:
+        RequestError: It is not; the hint names fields that are.
+    """
+    if stratify is None or not strata or any(strata):
+        return
+    first = [row for _, row in itertools.islice(rows(), _LOOKED_AT)]
+    labels = {name for row in first if row.labels for name in parse_labels(row.labels)}
+    others = [name for name in ("speaker", "language") if any(row_target(row, name) for row in first)]
+    raise RequestError(
+        f"prepare.stratify: must be a field of the utterances, none has {stratify!r}",
+        f"there are {', '.join([*others, *sorted(labels)]) or 'no fields to stratify by'}",
+    )
 
 
 def _borders(draws: array[int], shares: Mapping[str, float]) -> NDArray[np.uint64]:

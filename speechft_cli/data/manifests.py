@@ -153,6 +153,8 @@ def _read(folder: Path, split: str) -> _Manifest:
     for path in files:
         done = 0
         try:
+            if path.suffix == ".gz" and not path.stat().st_size:
+                raise EOFError("file of 0 bytes")  # which gzip takes for no lines
             with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
                 places: dict[str, tuple[int, int]] = {}
                 for line in lines:

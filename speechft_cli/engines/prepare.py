@@ -52,6 +52,8 @@ from speechft_cli.io.run_folder import locked
 from speechft_cli.tasks import trained_task
 
 _REPORT_EVERY = 50  # utterances
+_JOURNAL = "journal"
+_WORTH_KEEPING = 1 << 20  # bytes of the journal: thousands of utterances
 _PACKAGES = ("speechft", "soundfile", "torch", "torchaudio", "espeakng-loader")
 
 
@@ -143,7 +145,7 @@ def _prepare(
         checks.append(division(section.split, by=section.split_by, stratify=section.stratify, seed=seed))
     if section.task is not None:
         checks.append(vocabulary_check(trained_task(section.task, key="prepare.task"), report))
-    with Journal(work / "journal", request_hash(asdict(limits))) as journal, staging(out) as unfinished:
+    with Journal(work / _JOURNAL, request_hash(asdict(limits))) as journal, staging(out) as unfinished:
         if len(journal):
             report(Note("going on where an earlier run was stopped"))
         report(Started(f"reading {corpus_name(section)}", None, "checked"))
@@ -220,11 +222,18 @@ def _work_folder(out: Path) -> Iterator[Path]:
             work.mkdir(exist_ok=True)
             yield work
         except (RequestError, UnusableCorpusError):
-            shutil.rmtree(work if was_there else out, ignore_errors=True)
+            if not _is_worth_keeping(work):
+                shutil.rmtree(work if was_there else out, ignore_errors=True)
             raise
         except OSError as error:
             raise not_written(out, error) from error
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _is_worth_keeping(work: Path) -> bool:
+    """Whether so much is checked that nobody should wait for it again when the request or a recording is mended."""
+    journal = work / _JOURNAL
+    return journal.is_file() and journal.stat().st_size > _WORTH_KEEPING
 
 
 def _tidy(out: Path) -> None:

@@ -140,7 +140,9 @@ def test_an_interrupted_writer_leaves_the_old_manifest(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == [index_path(tmp_path, "train"), manifest_path(tmp_path, "train")]
 
 
-@pytest.mark.parametrize("damage", [lambda data: data[:-40], lambda _: b"junk", lambda _: gzip.compress(b"[1]\n")])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-40], lambda _: b"junk", lambda _: b"", lambda _: gzip.compress(b"[1]\n")]
+)
 def test_a_damaged_manifest_is_named(tmp_path: Path, manifests: Path, damage: Callable[[bytes], bytes]) -> None:
     path = manifest_path(tmp_path, "train")
     path.write_bytes(damage(manifest_path(manifests, "train").read_bytes()))

@@ -359,6 +359,22 @@ def test_the_next_command_trains_a_task_that_the_manifests_have_targets_for(corp
         assert f"--data {tmp_path / 'out'}{task} --out run" in result.next_command
 
 
+def test_many_utterances_are_not_checked_again_when_a_wrong_request_is_mended(corpus: Path, tmp_path: Path) -> None:
+    with (tmp_path / "list.jsonl").open("w") as file:
+        for number in range(6000):
+            line = {"id": f"{number:04}", "audio": str(corpus / "0.wav"), "start": number / 200, "duration": 0.2}
+            file.write(json.dumps({**line, "text": "A LONG STORY " * 20}) + "\n")
+    wanted = {"split": {"train": 0.9, "dev": 0.1}}
+    with pytest.raises(RequestError, match="none has 'emotoin'"):
+        run(config(tmp_path / "list.jsonl", tmp_path / "out", stratify="emotoin", **wanted), ignore)
+    assert contents(tmp_path / "out") == {}
+    heard: list[Event] = []
+    run(config(tmp_path / "list.jsonl", tmp_path / "out", **wanted), heard.append)
+    assert Note("going on where an earlier run was stopped") in heard
+    run(config(tmp_path / "list.jsonl", tmp_path / "whole", **wanted), ignore)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
 def test_strict_writes_nothing_when_anything_is_rejected(corpus: Path, tmp_path: Path) -> None:
     run(config(corpus, tmp_path / "kept"), ignore)
     before = contents(tmp_path / "kept")

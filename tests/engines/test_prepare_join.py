@@ -100,6 +100,8 @@ def test_manifests_become_one(data: Path, tmp_path: Path) -> None:
         ({"split": {"train": 0.5}}, "must have shares that sum to 1, sum to 0.5"),
         ({"split": {"valid": 1.0}}, "prepare.split: must be one of dev, test, train, got 'valid'"),
         ({"stratify": "label"}, "prepare.stratify: must come with prepare.split"),
+        ({"split": SHARES, "stratify": "emotion"}, "must be a field of the utterances, none has 'emotion'"),
+        ({"split": SHARES, "stratify": "emotion", "split_by": "speaker"}, "none has 'emotion'"),
         ({"split": SHARES, "split_by": "speaker", "hours": 0.0002}, "must find a speaker for each of train, dev, test"),
     ],
 )

@@ -93,6 +93,10 @@ def prepare(
     as_json: AsJson = False,
 ) -> None:
     """Turn a corpus on disk into manifests."""
+    if corpus is not None and join:
+        raise RequestError(
+            f"CORPUS: must be absent beside --join, got {corpus!r}", "prepare it alone first, then --join its manifests"
+        )
     loaded = read_config(
         config,
         sets,
