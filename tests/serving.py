@@ -13,6 +13,7 @@ class Server:
     Attributes:
         breaks: After how many bytes each of the next answers breaks off.
         knows_ranges: Whether parts can be asked for.
+        says_length: Whether answers say how long they are.
         version: The ETag.
         status: Instead of the content.
         sha256: What a HEAD request is told that the content's is; empty for nothing.
@@ -22,6 +23,7 @@ class Server:
     def __init__(self, content: bytes) -> None:
         self.breaks: list[int] = []
         self.knows_ranges = True
+        self.says_length = True
         self.version = '"1"'
         self.status = 0
         self.asked: list[str | None] = []
@@ -63,7 +65,8 @@ class Server:
             return
         request.send_response(206 if start else 200)
         rest = self.content[start:]
-        request.send_header("Content-Length", str(len(rest)))
+        if self.says_length:
+            request.send_header("Content-Length", str(len(rest)))
         request.send_header("ETag", self.version)
         request.end_headers()
         request.wfile.write(rest[: self.breaks.pop(0)] if self.breaks else rest)

@@ -111,7 +111,8 @@ def _unpacked(path: Path, report: Report) -> Iterator[Path]:
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         path.unlink(missing_ok=True)
         raise SpeechftError(
-            f"{path}: must be a whole archive, can't be unpacked: {error}", "it was thrown away; try again"
+            f"{path}: must be a whole archive, can't be unpacked: {str(error).partition(chr(10))[0].rstrip(':')}",
+            "it was thrown away; try again",
         ) from error
     except OSError as error:
         raise SpeechftError(

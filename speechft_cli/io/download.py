@@ -49,9 +49,10 @@ def fetch(url: str, path: Path, *, sha256: str, report: Report, by_hand: str = "
     if path.is_file():
         return
     part, facts = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.part.json")
+    progress = _Progress(url, path.name, report)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _fetch_stubbornly(url, part, facts, _Progress(url, path.name, report), wait=wait, by_hand=by_hand)
+        _fetch_stubbornly(url, part, facts, progress, wait=wait, by_hand=by_hand)
         if sha256:
             report(Finished())
             report(Started(f"checking {path.name}"))  # minutes, of tens of gigabytes
@@ -66,7 +67,8 @@ def fetch(url: str, path: Path, *, sha256: str, report: Report, by_hand: str = "
         facts.unlink(missing_ok=True)
     except OSError as error:
         raise SpeechftError(f"{path}: can't be written: {error}", "check the disk space and the permissions") from error
-    report(Finished(f"{size_text(path.stat().st_size)}, {'SHA-256 as published' if sha256 else 'length as announced'}"))
+    announced = "the server did not say how long it is" if progress.total == 0 else "length as announced"
+    report(Finished(f"{size_text(path.stat().st_size)}, {'SHA-256 as published' if sha256 else announced}"))
 
 
 def linked_sha256(url: str) -> str:
@@ -96,13 +98,13 @@ class _Progress:
 
     def __init__(self, url: str, name: str, report: Report) -> None:
         self._name, self._report = name, report
-        self._total: int | None = None
+        self.total: int | None = None  # [bytes], None before the first answer, 0 when the server does not say
         report(Started(f"asking {urllib.parse.urlsplit(url).hostname} for {name}"))
 
     def begin(self, have: int, length: int) -> None:
         """Has an answer: `have` bytes are there already, of `length` in all; 0 when the server does not say."""
-        if length != self._total:
-            self._total = length
+        if length != self.total:
+            self.total = length
             self._report(Finished())
             self._report(Started(f"downloading {self._name}", _megabytes(length) or None, "MB"))
         self.advance(have)
@@ -171,7 +173,7 @@ def _fetch_rest(url: str, part: Path, facts: Path, progress: _Progress) -> bool:
         version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
         facts.write_text(json.dumps({"url": url, "length": str(length), "version": version}), encoding="utf-8")
         require_space(part.parent, length - have)
-        progress.begin(have, length)
+        progress.begin(have, length if "Content-Length" in answer.headers else 0)
         with part.open("ab" if is_rest else "wb") as file:
             while block := answer.read(_BLOCK):
                 file.write(block)

@@ -91,6 +91,15 @@ def test_a_damaged_archive_is_thrown_away_and_nothing_is_unpacked(tmp_path: Path
     assert not path.exists()
 
 
+def test_a_page_in_place_of_an_archive_is_one_line_of_trouble(tmp_path: Path) -> None:
+    (tmp_path / ".download").mkdir()
+    (tmp_path / ".download" / "dev.tar.gz").write_text("<html>Please log in</html>")
+    with pytest.raises(SpeechftError, match="must be a whole archive") as caught:
+        fetched(tmp_path, part("dev"))
+    assert "\n" not in caught.value.message
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_run_had_unpacked_is_unpacked_again(tmp_path: Path) -> None:
     put(tmp_path, part("dev"), "Corpus/dev/a.flac", "Corpus/dev/b.flac")
     half = tmp_path / ".download" / "dev.tar.gz.unpacked" / "Corpus" / "dev"

@@ -73,6 +73,15 @@ def test_progress_of_the_rest_begins_where_the_earlier_run_was_killed(server: Se
     ]
 
 
+def test_a_server_that_does_not_say_how_long_it_is_is_told_apart(server: Server, tmp_path: Path) -> None:
+    server.says_length = False
+    heard: list[Event] = []
+    fetch(server.url, tmp_path / "a", sha256="", report=heard.append)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    assert Started("downloading a", None, "MB") in heard
+    assert heard[-1] == Finished("3.1 MB, the server did not say how long it is")
+
+
 def test_a_server_that_knows_no_ranges_sends_everything_again(server: Server, tmp_path: Path) -> None:
     server.knows_ranges = False
     server.breaks = [1_000_000]
