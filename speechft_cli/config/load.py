@@ -122,7 +122,7 @@ def anchor_paths(tree: Mapping[str, object], model: type[BaseModel], folder: Pat
             continue
         kinds = _kinds(field.annotation)
         value = tree[name]
-        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        section = _section(kinds)
         if section is not None and isinstance(value, dict):
             anchor_paths(value, section, folder)
         elif Path in kinds:
@@ -157,6 +157,11 @@ def _kinds(annotation: object) -> list[object]:
     if origin in (typing.Union, types.UnionType, list, dict, tuple):
         return [kind for part in typing.get_args(annotation) for kind in _kinds(part)]
     return [annotation]
+
+
+def _section(kinds: list[object]) -> type[BaseModel] | None:
+    """The section of a config among the types of a field, if there is one."""
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _problem(error: ErrorDetails) -> tuple[str, str]:
@@ -202,6 +207,9 @@ _KINDS = {
 def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         name, known = str(error["loc"][-1]), _siblings(error["loc"])
+        elsewhere = _homes(name)
+        if elsewhere:  # a slip of the indentation
+            return f"unknown key; did you mean {' or '.join(elsewhere)}?"
         near = nearest_name(name, known)
         return f"unknown key; did you mean {near!r}?" if near else f"unknown key; {unknown_name(name, known)}"
     if error["type"] == "value_error":  # one of our own validators, which says what it got
@@ -214,12 +222,19 @@ def _sentence(error: ErrorDetails) -> str:
     return f"{message[0].lower()}{message[1:]}, got {got!r}"
 
 
+def _homes(name: str) -> list[str]:
+    """The dotted keys, of the whole config or of one of its sections, that are called `name`."""
+    if name in Config.model_fields:
+        return [name]
+    sections = {key: _section(_kinds(field.annotation)) for key, field in Config.model_fields.items()}
+    return [f"{key}.{name}" for key, section in sections.items() if section and name in section.model_fields]
+
+
 def _siblings(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Config
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
-        kinds = _kinds(field.annotation) if field is not None else []
-        section = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+        section = _section(_kinds(field.annotation)) if field is not None else None
         if section is None:
             break
         model = section

@@ -65,7 +65,8 @@ def read_yaml(path: Path) -> tuple[dict[str, object], dict[str, int]]:
         raise ConfigError([f"{path}: must be a file, but there is none"], "speechft init writes one") from None
     except UnicodeDecodeError:
         raise ConfigError(
-            [f"{path}: must be a YAML file, is no text"], "-c takes a config; checkpoints have flags of their own"
+            [f"{path}: must be a YAML file, is no text in UTF-8"],
+            "-c takes a config; checkpoints have flags of their own",
         ) from None
     except OSError as error:
         raise ConfigError(

@@ -182,6 +182,8 @@ def _missing(folder: Path, split: str) -> RequestError:
     if not folder.exists():
         hint = f"speechft prepare CORPUS --root DIR --out {folder}"
         return RequestError(f"{folder}: must be a folder of manifests, but there is no such folder", hint)
+    if folder.is_file():
+        return RequestError(f"{folder}: must be a folder of manifests, is a file", f"a folder such as {folder.parent}")
     hint = f"speechft prepare CORPUS --root {folder} --out data makes them of what is there"
     return RequestError(f"{folder}: must be a folder of manifests, has no {name}", hint)
 

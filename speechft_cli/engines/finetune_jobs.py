@@ -100,11 +100,12 @@ def _labelled_job(
 ) -> CheckedJob:
     utterances, dev_utterances = _utterances(data, task)
     if all(target is None for target in utterances.targets(task.needs)):
-        fields = sorted({name for labels in utterances.labels() for name in labels} | {"text", "phones", "speaker"})
+        known = {name for name in ("text", "phones", "speaker") if any(map(bool, utterances.targets(name)))}
+        fields = sorted(known.union(*utterances.labels()))
         raise RequestError(
             f"{data}: no training utterance has {task.needs!r}, which task {task.name} needs",
-            f"docs/tasks.md says what each task needs; --label {task.name}=FIELD takes another field, here there may "
-            f"be {', '.join(fields)}",
+            f"docs/tasks.md says what each task needs; --label {task.name}=FIELD takes another of the fields "
+            f"here: {', '.join(fields) or 'none'}",
         )
     if section.crop_seconds is not None and not task.is_pooled:
         raise RequestError(

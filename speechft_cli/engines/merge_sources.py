@@ -112,6 +112,7 @@ def read_sources(config: Config, report: Report, *, trust: bool = False) -> Sour
             f"merge.base must be an s3prl converted checkpoint, such as {family.stock}",
         )
     tuned = [read_encoder(path, family, trust=trust, check=False, report=report) for path in paths]
+    _refuse_swapped(base_path, paths, [str(each.path) for each in tuned])
     plan = plan_merge(
         base.arrays,
         [(str(each.path), each.arrays) for each in tuned],
@@ -188,6 +189,24 @@ def _base_path(config: Config, section: MergeSection, family: EncoderFamily) -> 
         f"the stock {family.name} is {family.stock}: set merge.base to it (--base {family.stock}; in a YAML of the "
         "published code: base_model_ckpt_path)",
     )
+
+
+def _refuse_swapped(base: Path, tuned: Sequence[Path], files: Sequence[str]) -> None:
+    """Refuses a base that is a run of ours which began with one of the tuned models.
+
+    Raises:
+        RequestError: It is.
+    """
+    run = next((each for each in (base, *base.parents[:2]) if (each / "run.json").is_file()), base)
+    recorded = _recorded_base(run)
+    if recorded is None or base.parent == run / "base":
+        return
+    for path, file in zip(tuned, files, strict=True):
+        if Path(str(recorded["path"])).resolve() == Path(file).resolve():
+            raise RequestError(
+                f"merge.base: must be what the tuned model was fine-tuned from; {base} was fine-tuned from {path}",
+                f"the other way round: --base {path} --tuned {base}",
+            )
 
 
 def _recorded_base(folder: Path) -> Mapping[str, object] | None:

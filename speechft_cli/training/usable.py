@@ -147,5 +147,8 @@ def _need(task: Task, vocabulary: Vocabulary, target: str) -> _Need:
 
 
 def _misfit(duration: Seconds, min_seconds: Seconds, max_seconds: Seconds) -> tuple[str, str]:
-    bound = f"shorter than {min_seconds:g} s" if duration < min_seconds else f"longer than {max_seconds:g} s"
+    is_short = duration < min_seconds
+    bound = (
+        f"shorter than min_seconds ({min_seconds:g} s)" if is_short else f"longer than max_seconds ({max_seconds:g} s)"
+    )
     return bound, f"{duration:.2f} s"

@@ -203,7 +203,7 @@ def test_exact_padding_changes_what_is_learnt_from_padded_batches_only(manifests
         ({"finetune__data": "nowhere"}, "nowhere: must be a folder of manifests, but there is no such folder"),
         ({"finetune__task": "arsr"}, "got 'arsr'; did you mean 'asr'?"),
         ({"finetune__device": "cuda:99"}, "device: must be there, but 'cuda:99' is not"),
-        ({"finetune__min_seconds": 50.0}, "12 training utterances left out: shorter than 50 s"),
+        ({"finetune__min_seconds": 50.0}, "12 training utterances left out: shorter than min_seconds"),
         ({"encoder__family": "hubrt"}, "got 'hubrt'; did you mean 'hubert'?"),
     ],
 )

@@ -41,8 +41,8 @@ def test_each_utterance_left_out_has_its_reason(hubert: EncoderFamily) -> None:
     assert {each.utterance_id: each.reason for each in rejected if each.count == 1} == {
         "silent": "no text",
         "empty": "empty text",
-        "short": "shorter than 1 s",
-        "long": "longer than 8 s",
+        "short": "shorter than min_seconds (1 s)",
+        "long": "longer than max_seconds (8 s)",
         "dense": "target longer than the frames",
     }
 

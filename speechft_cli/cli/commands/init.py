@@ -110,7 +110,7 @@ def init(
 
         talk.line(f"\n{text}")
         for line in preview(config):
-            talk.line(line)
+            talk.line(nearby(line))
         if not confirm(talk, f"Write {nearby(out)}?"):
             raise SpeechftError(f"{out}: not written, as you wished")
     write_config(out, text)
