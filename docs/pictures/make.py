@@ -120,7 +120,7 @@ def main(names: list[str]) -> None:
     """Takes the pictures that are named, or all."""
     for name in ("CI", "NO_COLOR", "COLUMNS", "JPY_PARENT_PID"):
         os.environ.pop(name, None)
-    os.environ |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "PROMPT_TOOLKIT_NO_CPR": "1"}
+    os.environ |= {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color"}
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         for command in BEFORE:

@@ -16,6 +16,7 @@ class Screen:
 
     def __init__(self, command: str, arguments: Sequence[str], *, columns: int = 80, lines: int = 30) -> None:
         self._screen = pyte.HistoryScreen(columns, lines, history=1000)
+        self._screen.write_process_input = lambda answer: self.child.send(answer)  # where is the cursor?
         self._stream = pyte.Stream(self._screen)
         self.frames: list[tuple[str, ...]] = []
         self.child = pexpect.spawn(command, list(arguments), encoding="utf-8", timeout=60, dimensions=(lines, columns))
