@@ -194,11 +194,18 @@ def _derive(classes: NDArray[np.int64], by_hash: NDArray[np.int64]) -> NDArray[n
 def _check_not_empty(everything: Utterances, rows: Mapping[str, NDArray[np.int64]], *, task: str, field: str) -> None:
     if all(map(len, rows.values())):
         return
-    names = ("text", "phones", "speaker", *sorted({name for labels in everything.labels() for name in labels}))
-    present = [name for name in names if any(everything.targets(name))]
     counts = ", ".join(f"{len(members)} in {split}" for split, members in rows.items())
     raise RequestError(
         f"task {task}: must have utterances with {field!r} in train, dev and test, has {counts}",
+        other_fields(everything, task),
+    )
+
+
+def other_fields(utterances: Utterances, task: str) -> str:
+    """Says what a task may take in place of the field that it needs and utterances don't have."""
+    names = ("text", "phones", "speaker", *sorted({name for labels in utterances.labels() for name in labels}))
+    present = [name for name in names if any(utterances.targets(name))]
+    return (
         f"docs/tasks.md says what each task needs; --label {task}=FIELD takes another field, here there is "
-        f"{', '.join(present) or 'none'}",
+        f"{', '.join(present) or 'none'}"
     )

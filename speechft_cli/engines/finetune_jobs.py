@@ -10,7 +10,7 @@ from typing import cast
 
 from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.data.manifests import available_splits, read_manifest
-from speechft_cli.data.task_splits import split_for_task
+from speechft_cli.data.task_splits import other_fields, split_for_task
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.errors import RequestError
@@ -100,12 +100,9 @@ def _labelled_job(
 ) -> CheckedJob:
     utterances, dev_utterances = _utterances(data, task)
     if all(target is None for target in utterances.targets(task.needs)):
-        known = {name for name in ("text", "phones", "speaker") if any(map(bool, utterances.targets(name)))}
-        fields = sorted(known.union(*utterances.labels()))
         raise RequestError(
             f"{data}: no training utterance has {task.needs!r}, which task {task.name} needs",
-            f"docs/tasks.md says what each task needs; --label {task.name}=FIELD takes another of the fields "
-            f"here: {', '.join(fields) or 'none'}",
+            other_fields(utterances, task.name),
         )
     if section.crop_seconds is not None and not task.is_pooled:
         raise RequestError(
