@@ -22,10 +22,10 @@ Key = tuple[int | float | str, ...]
 class ExternalSort:
     """Takes (key, value) in any order and gives them sorted by key; keys differ, values have no line feeds."""
 
-    def __init__(self, folder: Path, *, run_bytes: int = _RUN) -> None:
+    def __init__(self, folder: Path | None, *, run_bytes: int = _RUN) -> None:
         """
         Args:
-            folder: Where the runs go, in a nameless file.
+            folder: Where the runs go, in a nameless file; None for where the system keeps such files.
             run_bytes: How much is sorted in memory.
         """
         self._run_bytes = run_bytes

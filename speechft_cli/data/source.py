@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 
 from speechft_cli.data.corpus import Corpus, CorpusRequest
-from speechft_cli.data.inspection import Bad, Item
+from speechft_cli.data.external_sort import ExternalSort
+from speechft_cli.data.inspection import Bad, Item, unpack_items
 from speechft_cli.data.items import as_item
 from speechft_cli.data.lexicon import Gaps, with_phones
+from speechft_cli.data.sweep import pack_items
 
 
 def read_corpus(corpus: Corpus, request: CorpusRequest, gaps: Gaps) -> Iterator[Item]:
     """Yields what the corpus has, in the order that is wanted.
 
-    In corpus order it is as lazy as the reader; for a random order everything is read first.
+    In corpus order it is as lazy as the reader; for a random order everything is read first. Memory stays flat.
 
     Args:
         corpus: What is read.
@@ -29,7 +32,7 @@ def read_corpus(corpus: Corpus, request: CorpusRequest, gaps: Gaps) -> Iterator[
         items = _with_facts(corpus, items)
     if request.lexicon is not None:
         items = with_phones(items, request.lexicon, gaps)
-    yield from items if request.order == "corpus" else sorted(items, key=lambda each: _drawn(each, request.seed))
+    yield from items if request.order == "corpus" else _shuffled(items, request.seed)
 
 
 def _with_facts(corpus: Corpus, items: Iterator[Item]) -> Iterator[Item]:
@@ -44,7 +47,16 @@ def _with_facts(corpus: Corpus, items: Iterator[Item]) -> Iterator[Item]:
             yield split, row._replace(language=language, licence=licence)
 
 
-def _drawn(each: Item, seed: int) -> bytes:
+def _shuffled(items: Iterator[Item], seed: int) -> Iterator[Item]:
+    with contextlib.closing(ExternalSort(None)) as sort:
+        for place, each in enumerate(items):
+            line = bytes(memoryview(pack_items([each])))  # a copy: what orjson returns holds kilobytes more
+            sort.add((_drawn(each, seed), place), line)
+        for _, line in sort.sorted():
+            yield from unpack_items(line)
+
+
+def _drawn(each: Item, seed: int) -> str:
     # a hash instead of a shuffle: the order does not depend on what else there is
     name = each.id if isinstance(each, Bad) else each[1].id
-    return hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).digest()
+    return hashlib.sha256(f"{seed} {name}".encode(errors="surrogateescape")).hexdigest()

@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -196,15 +196,16 @@ def _chunks(found: Iterable[Item]) -> Iterator[tuple[bytes, int] | None]:
     for each in found:
         items.append(each)
         if len(items) == _CHUNK:
-            yield _pack(items), len(items)
+            yield pack_items(items), len(items)
             items = []
         elif len(items) % _STEP == 0:
             yield None
     if items:
-        yield _pack(items), len(items)
+        yield pack_items(items), len(items)
 
 
-def _pack(items: list[Item]) -> bytes:
+def pack_items(items: Sequence[Item]) -> bytes:
+    """Returns items in the form that `unpack_items` reads; names that are not UTF-8 are spelt out and rejected."""
     try:
         return pack(items)
     except TypeError as error:

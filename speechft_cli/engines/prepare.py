@@ -102,6 +102,7 @@ def _run(config: Config, report: Report) -> Result:
     gaps = Gaps()
     if corpus.needs_root:
         found = _found(corpus, wanted, gaps)
+        report(Started(f"reading {corpus_name(section)}", None, "checked"))
         first = list(itertools.islice(found, 1))  # a wrong request says so before anything is written
         with _work_folder(out) as work:
             found = itertools.chain(first, found)
@@ -109,6 +110,7 @@ def _run(config: Config, report: Report) -> Result:
     else:
         with _work_folder(out) as work:
             generated = _generate(section.corpus, _found(corpus, wanted, gaps), out, report)
+            report(Started(f"reading {section.corpus}", None, "checked"))
             result = _prepare(
                 section,
                 generated,
@@ -148,7 +150,6 @@ def _prepare(
     with Journal(work / _JOURNAL, request_hash(asdict(limits))) as journal, staging(out) as unfinished:
         if len(journal):
             report(Note("going on where an earlier run was stopped"))
-        report(Started(f"reading {corpus_name(section)}", None, "checked"))
         sweep = Sweep(
             found,
             journal,
