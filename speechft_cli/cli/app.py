@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 from typing import Annotated, Any
 
@@ -13,6 +14,9 @@ from speechft_cli import __version__
 from speechft_cli.cli.commands import COMMANDS
 from speechft_cli.cli.usage import UsageError, as_request_error, is_help
 from speechft_cli.errors import SpeechftError
+
+#: Errors that say something of a path that was given, and nothing of us.
+_OF_A_PATH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 class Boundary(TyperGroup):
@@ -47,9 +51,16 @@ class Boundary(TyperGroup):
         """Runs the command and turns its errors into a message on stderr and an exit code."""
         try:
             return super().invoke(ctx)
-        except (SpeechftError, KeyboardInterrupt, UsageError) as error:
+        except (SpeechftError, KeyboardInterrupt, UsageError, OSError) as error:
             from speechft_cli.cli.console import talk_of
 
+            if isinstance(error, OSError):
+                if error.errno not in _OF_A_PATH or error.filename is None:
+                    raise
+                # to ask whether something is there is enough; nobody looks out for that wherever a path is given
+                error = SpeechftError(
+                    f"{error.filename}: can't be used: {error.strerror}", "check the path and its permissions"
+                )
             if isinstance(error, UsageError):
                 if is_help(error):
                     raise

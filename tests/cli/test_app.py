@@ -7,7 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from speechft_cli import __version__
 from speechft_cli.cli.app import app, imported_command
@@ -44,6 +46,34 @@ Commands:
   data          Look at manifests.
   config        Show, check and describe config files.
 """
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "prepare emodb --root {path} --out out",
+        "prepare folder --root . --out {path}",
+        "prepare --join {path} --out out",
+        "data stats {path}",
+        "data show {path}",
+        "finetune --encoder {path} --data {path} --out run",
+        "merge --base {path} --tuned {path} --out merged",
+        "evaluate --model {path} --task asr --data {path} --out out",
+        "extract {path} {path} --out out",
+        "convert {path} --format hf --out out",
+        "config validate {path}",
+    ],
+)
+def test_a_path_that_can_not_even_be_asked_for_is_named_without_a_traceback(
+    speechft, tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "yes").mkdir()
+    soundfile.write(tmp_path / "yes" / "a.wav", np.zeros(16_000), 16_000)
+    path = tmp_path / ("x" * 300)
+    result = speechft(*command.format(path=path).split())
+    assert result.exit_code in (1, 2)
+    assert isinstance(result.exception, SystemExit)
+    assert "x" * 300 in "".join(result.stderr.split())
 
 
 def test_help_fits_the_screen(speechft) -> None:
