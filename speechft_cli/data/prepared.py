@@ -85,7 +85,7 @@ def staging(folder: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".staging.", dir=folder))
     except OSError as error:
-        raise SpeechftError(f"{folder}: can't be written to: {error}", "choose another --out") from error
+        raise SpeechftError(f"{folder}: can't be written to: {error.strerror}", "choose another --out") from error
     try:
         yield unfinished
     except OSError as error:

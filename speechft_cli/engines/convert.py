@@ -147,7 +147,7 @@ def _staging(out: Path) -> Iterator[Path]:
         staging = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}.", dir=out))
     except OSError as error:
         raise RequestError(
-            f"{out}: must be a folder that can be written to: {error}", "choose another --out"
+            f"{out}: must be a folder that can be written to: {error.strerror}", "choose another --out"
         ) from error
     try:
         yield staging

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import math
@@ -29,6 +30,7 @@ from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, ignore
 from speechft_cli.io.atomic import atomic_path, write_json, write_text
 from speechft_cli.io.hashes import weights_hash
+from speechft_cli.io.run_folder import locked
 from speechft_cli.probing.candidates import build_candidate, named
 from speechft_cli.probing.encoding import Batching, encode_batch, plan_batches
 
@@ -96,31 +98,32 @@ def run(request: ExtractRequest, report: Report) -> Result:
         _check_folder(request.out, key)
         parts = _parts(plan_batches(utterances, request.batching))
         mine = [(number, part) for number, part in enumerate(parts) if number % share.world == share.rank]
-        report(Started("extracting", sum(len(batch) for _, part in mine for batch in part), "utterances"))
-        done, reused = 0, 0
-        for number, part in mine:
-            if _is_done(request.out, number, key):
-                reused += 1
-                done += sum(map(len, part))
-                report(Advanced(done))
-                continue
-            features: dict[str, Tensor] = {}
-            for batch in part:
-                states = encode_batch(encoder, batch, read=read_waveform)
-                for utterance, each in zip(batch, states, strict=True):
-                    chosen = each[layers].mean(dim=1) if request.is_pooled else each[layers]
-                    features[utterance.id] = chosen.to(_PRECISIONS[request.precision]).cpu().contiguous()
-                done += len(batch)
-                report(Advanced(done))
-            _write_part(request, number, key, [each for batch in part for each in batch], features)
-        report(Finished())
-        meet()
-        if share.rank > 0:
-            return Result(f"rank {share.rank} of {share.world}: extracted its share", str(request.out))
-        index = [line for number in range(len(parts)) for line in _read_part(request.out, number)["utterances"]]
-        write_text(request.out / _INDEX, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in index))
-        record = _record(request, encoder, layers, digest, index, key)
-        write_json(request.out / _RECORD, record)
+        with contextlib.nullcontext() if share.rank > 0 else locked(request.out, leave_nothing=True):
+            report(Started("extracting", sum(len(batch) for _, part in mine for batch in part), "utterances"))
+            done, reused = 0, 0
+            for number, part in mine:
+                if _is_done(request.out, number, key):
+                    reused += 1
+                    done += sum(map(len, part))
+                    report(Advanced(done))
+                    continue
+                features: dict[str, Tensor] = {}
+                for batch in part:
+                    states = encode_batch(encoder, batch, read=read_waveform)
+                    for utterance, each in zip(batch, states, strict=True):
+                        chosen = each[layers].mean(dim=1) if request.is_pooled else each[layers]
+                        features[utterance.id] = chosen.to(_PRECISIONS[request.precision]).cpu().contiguous()
+                    done += len(batch)
+                    report(Advanced(done))
+                _write_part(request, number, key, [each for batch in part for each in batch], features)
+            report(Finished())
+            meet()
+            if share.rank > 0:
+                return Result(f"rank {share.rank} of {share.world}: extracted its share", str(request.out))
+            index = [line for number in range(len(parts)) for line in _read_part(request.out, number)["utterances"]]
+            write_text(request.out / _INDEX, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in index))
+            record = _record(request, encoder, layers, digest, index, key)
+            write_json(request.out / _RECORD, record)
     again = f", {reused} of {len(parts)} parts were there" if reused else ""
     return Result(
         f"{len(index)} utterances, hidden states {', '.join(map(str, layers))}{again}", str(request.out), data=record

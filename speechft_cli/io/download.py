@@ -66,7 +66,9 @@ def fetch(url: str, path: Path, *, sha256: str, report: Report, by_hand: str = "
         part.replace(path)
         facts.unlink(missing_ok=True)
     except OSError as error:
-        raise SpeechftError(f"{path}: can't be written: {error}", "check the disk space and the permissions") from error
+        raise SpeechftError(
+            f"{path}: can't be written: {error.strerror or error}", "check the disk space and the permissions"
+        ) from error
     announced = "the server did not say how long it is" if progress.total == 0 else "length as announced"
     report(Finished(f"{size_text(path.stat().st_size)}, {'SHA-256 as published' if sha256 else announced}"))
 

@@ -40,7 +40,7 @@ def fetching(folder: Path) -> Iterator[None]:
         file = (folder / ".lock").open("a")
     except OSError as error:
         raise SpeechftError(
-            f"{folder}: must be a folder that can be written to: {error}", "SPEECHFT_CACHE names another"
+            f"{folder}: must be a folder that can be written to: {error.strerror}", "SPEECHFT_CACHE names another"
         ) from error
     with file:
         fcntl.lockf(file, fcntl.LOCK_EX)
