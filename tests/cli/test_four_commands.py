@@ -10,6 +10,7 @@ import pytest
 from speechft_cli.cli.commands.evaluate import label_models
 from speechft_cli.cli.commands.prepare import parse_splits
 from speechft_cli.errors import RequestError
+from tests.data.corpora.replicas import voxceleb1
 
 
 def test_splits_are_parts_joined_by_plus() -> None:
@@ -94,3 +95,14 @@ def test_the_whole_job_can_be_typed(speechft, tmp_path: Path) -> None:
         "evaluate", *models, "--task", "sid", "--data", "data", "--out", "scores", "--crop-seconds", "1", *probes
     )
     assert Path(str(scored["output"])).exists()
+
+
+def test_after_prepare_a_file_is_gone_on_with_when_it_says_how_to_finetune(speechft, tmp_path: Path) -> None:
+    voxceleb1(tmp_path)
+    for section, following in (
+        ("", "finetune --encoder hubert-small --data data --task sid --out run"),
+        ("finetune: {task: sid}\n", "finetune -c speechft.yaml"),
+    ):
+        (tmp_path / "speechft.yaml").write_text(f"prepare: {{corpus: voxceleb1, root: ., out: data}}\n{section}")
+        result = speechft("prepare", "-c", "speechft.yaml")
+        assert result.stdout.endswith(f"next: speechft {following}\n")

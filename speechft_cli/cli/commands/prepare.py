@@ -124,7 +124,13 @@ def prepare(
     )
     from speechft_cli.engines import prepare as engine
 
-    conduct(context, lambda report: engine.run(loaded, report), as_json=as_json, config=config, then="finetune")
+    conduct(
+        context,
+        lambda report: engine.run(loaded, report),
+        as_json=as_json,
+        config=config,
+        then="" if loaded.finetune is None else "finetune",
+    )
 
 
 def parse_splits(text: str) -> dict[str, list[str]]:
