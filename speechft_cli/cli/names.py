@@ -134,5 +134,13 @@ def unknown_names(tree: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         fields = tree.get(section)
         value = fields.get(field) if isinstance(fields, Mapping) else None
         for name in value if isinstance(value, list | dict) else [value]:
-            if isinstance(name, str) and name not in registry(group):
+            if not isinstance(name, str) or name in registry(group):
+                continue
+            parts = [part.strip() for part in name.split(",")]
+            if len(parts) > 1 and all(part in registry(group) for part in parts):
+                yield (
+                    key,
+                    f"must be one name, got {name!r}; several have a flag each, or are a list in YAML",
+                )
+            else:
                 yield key, unknown_name(name, registry(group))

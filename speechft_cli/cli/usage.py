@@ -24,6 +24,9 @@ def as_request_error(error: Exception) -> RequestError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "speechft"
     hint = f"{command} --help shows what it takes"
+    file = re.search(r"^Got unexpected extra argument.* \((\S+\.ya?ml)\)$", str(getattr(error, "message", "")))
+    if file and context is not None and any("-c" in each.opts for each in context.command.params):
+        hint = f"{command} -c {file[1]}"
     if context is not None and context.parent is not None:
         option = getattr(error, "option_name", None)
         general = {name for each in context.find_root().command.params for name in each.opts}
@@ -51,7 +54,7 @@ def _message(error: Exception) -> str:
     where = _parameter(error)
     if kind == "MissingParameter":
         return f"{where}: must be given"
-    return f"{where}: {_sentence(text)}" if where else text
+    return f"{where}: {_sentence(text, error)}" if where else text
 
 
 def _parameter(error: Exception) -> str:
@@ -64,10 +67,16 @@ def _parameter(error: Exception) -> str:
     return str(parameter.opts[-1])
 
 
-def _sentence(text: str) -> str:
+def _sentence(text: str, error: Exception) -> str:
     text = text.removeprefix("Value error, ").rstrip(".")
     choice = re.fullmatch(r"'(.*)' is not one of (.+)", text)
     if choice:
         return unknown_name(choice[1], re.findall(r"'([^']*)'", choice[2]))
     found = re.match(r"Input should be (?:a )?(.+?)(?:, unable to .*)?$", text)
-    return f"must be {_KINDS.get(found[1], found[1])}" if found else text
+    return f"must be {_KINDS.get(found[1], found[1])}{_got(error)}" if found else text
+
+
+def _got(error: Exception) -> str:
+    """What was typed, as pydantic knows it."""
+    found: list[dict[str, object]] = getattr(error.__cause__, "errors", list)()
+    return f", got {found[0]['input']!r}" if found else ""

@@ -180,7 +180,7 @@ def _missing(folder: Path, split: str) -> RequestError:
         hint = f"speechft prepare --join {folder} --split train=0.8,dev=0.1,test=0.1 --out ANOTHER divides it anew"
         return RequestError(f"{folder}: must hold {name}, has only {there}", hint)
     if not folder.exists():
-        hint = f"speechft prepare CORPUS --root DIR --out {folder}"
+        hint = f"speechft prepare CORPUS --root DIR --out {folder} makes it; with a config, speechft prepare -c FILE"
         return RequestError(f"{folder}: must be a folder of manifests, but there is no such folder", hint)
     if folder.is_file():
         return RequestError(f"{folder}: must be a folder of manifests, is a file", f"a folder such as {folder.parent}")

@@ -24,7 +24,7 @@ def stats(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show hours per split, speaker and label, and how long utterances are."""
+    """Show hours per split, speaker and label, and durations."""
     from speechft_cli.engines import data_stats
 
     conduct(context, lambda report: data_stats.stats(folder, png=png, report=report), as_json=as_json)
