@@ -114,8 +114,11 @@ INERT: list[tuple[Callable[..., object], str]] = [
     *_named(number, "numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar"),
     *_named(
         path_text,
-        *(f"pathlib.{kind}Path" for kind in ("Posix", "PurePosix", "Windows", "PureWindows")),
-        "pathlib._local.PosixPath",
+        *(
+            f"{module}.{kind}Path"
+            for module in ("pathlib", "pathlib._local")  # the latter is Python 3.13's alone
+            for kind in ("Posix", "PurePosix", "Windows", "PureWindows")
+        ),
     ),
     *((kind, f"builtins.{kind.__name__}") for kind in _BUILTINS),
 ]

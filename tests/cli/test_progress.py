@@ -64,7 +64,7 @@ with Progress(Talk(), as_json=False) as report:
     wait()
     report(Started("asr dev at step 50", 40, "utterances"))
     report(Advanced(20))
-    warnings.warn("from Python")
+    warnings.showwarning("from Python", UserWarning, "program.py", 21, line="")
     logger.emit(logging.makeLogRecord({"msg": "from a logger"}))
     os.write(2, b"from C\\n")
     subprocess.run([sys.executable, "-c", "import sys; print('from a child', file=sys.stderr)"])
@@ -161,7 +161,7 @@ def test_work_says_how_far_for_how_long_and_how_fast(monkeypatch: pytest.MonkeyP
 
 
 FACTS = "loss 3.142, dev WER 41.20 %, best 39.10 %, 85 s audio/s, GPU 13.0/80.0 GiB, lr 1.00e-04, grad 1.23"
-SAID = ["<string>:21: UserWarning: from Python", "from a logger", "from C", "from a child"]
+SAID = ["program.py:21: UserWarning: from Python", "from a logger", "from C", "from a child"]
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,18 @@ def _module(monkeypatch: pytest.MonkeyPatch, name: str, **classes: type) -> None
     monkeypatch.setitem(sys.modules, name, module)
 
 
+@pytest.mark.parametrize("name", ["PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"])
+def test_paths_that_python_3_13_wrote_are_read_by_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    made = type(name, (), {"__reduce__": lambda path: (type(path), ("a", "b"))})
+    with monkeypatch.context() as patch:
+        _module(patch, "pathlib._local", **{name: made})
+        patch.setitem(sys.modules, "pathlib", pathlib)
+        torch.save({"value": made()}, tmp_path / "a.pt")
+    assert read_checkpoint(tmp_path / "a.pt")["value"] == "a/b"
+
+
 def test_a_dictionary_of_fairseq_is_read_without_fairseq(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Dictionary:
         def __init__(self) -> None:

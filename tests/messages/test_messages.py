@@ -1,9 +1,10 @@
 """Every mistake that a user can make, and the whole text that answers it.
 
 The mistakes lie beside this file, one YAML file per command. Each says what is typed (`run`), which files lie there
-(`files`, beside those of conftest.py), in which folder another process works (`held`), how many bytes a file takes
-before the disk is full (`room`), what stays for the next run to go on with (`leaves`), the exit code and the text on
-stderr. In it HERE is the folder, NUMBER a process, and NAMES stands for all names of a catalogue, which grows.
+(`files`, beside those of conftest.py), which library it takes to get so far (`needs`), in which folder another process
+works (`held`), how many bytes a file takes before the disk is full (`room`), what stays for the next run to go on with
+(`leaves`), the exit code and the text on stderr. In it HERE is the folder, NUMBER a process, and NAMES stands for all
+names of a catalogue, which grows.
 """
 
 from __future__ import annotations
@@ -52,6 +53,8 @@ def test_there_are_many_mistakes() -> None:
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_answered(mistake: dict[str, Any], mistakes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "needs" in mistake:
+        pytest.importorskip(mistake["needs"])
     monkeypatch.chdir(mistakes)
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("NO_COLOR", "1")
