@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from typer.main import get_command
 from speechft_cli import __version__
 from speechft_cli.cli.commands import COMMANDS
 from speechft_cli.cli.usage import UsageError, as_request_error, is_help
-from speechft_cli.errors import SpeechftError
+from speechft_cli.errors import RequestError, SpeechftError
 
 #: Errors that say something of a path that was given, and nothing of us.
 _OF_A_PATH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
@@ -127,3 +128,7 @@ def speechft(
     del version
     context.obj = Talk(is_quiet=quiet, is_verbose=verbose, has_color=not no_color)
     listen_to_libraries(verbose)
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise RequestError("the working directory must be there, but was deleted", "cd somewhere else") from None

@@ -57,10 +57,7 @@ def load_config(
         ConfigError: The file can't be read or something in it is wrong; lists every problem with file:line, dotted
             key and the nearest valid name.
     """
-    try:
-        here = Path.cwd()
-    except FileNotFoundError:
-        raise ConfigError(["the working directory must be there, but was deleted"], "cd somewhere else") from None
+    here = Path.cwd()
     tree: dict[str, object] = {}
     origins: dict[str, Origin] = {}
     problems: list[str] = []

@@ -21,9 +21,9 @@ from speechft_cli.engines.finetune_outcome import best_outputs, run_result
 from speechft_cli.engines.finetune_plan import plan_data, plan_table, rate_warnings
 from speechft_cli.engines.finetune_ranks import run_on_ranks
 from speechft_cli.engines.finetune_record import Diary, now, run_record
-from speechft_cli.engines.finetune_request import FinetuneRequest, check_request, resolved
+from speechft_cli.engines.finetune_request import FinetuneRequest, check_request, require_free, resolved
 from speechft_cli.engines.finetune_units import UnitsRequest, label_frames, with_units
-from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
+from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
 from speechft_cli.io.run_folder import locked, read_run, write_run
@@ -66,11 +66,8 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         return run_on_ranks(partial(run, config, resume=resume), section.gpus, report)
     with joined() as ranks:
         report = report if ranks.is_first else ignore
-        if not (resume or dry_run) and (config.run_dir / "run.json").exists():
-            raise RequestError(
-                f"{config.run_dir}: holds a fine-tuning run already",
-                "speechft finetune --resume goes on with it; finetune.out or --out chooses another folder",
-            )
+        if not (resume or dry_run):
+            require_free(config.run_dir)
         request = check_request(config, report, resume_from=config.run_dir if resume else None)
         for each in request.checked:
             for note in left_out_notes(each, request.section):

@@ -24,6 +24,7 @@ from speechft_cli.engines.finetune_jobs import CheckedJob, check_jobs
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Report
 from speechft_cli.io.hashes import weights_hash
+from speechft_cli.io.merge_folder import RECORD
 from speechft_cli.io.run_folder import read_run
 from speechft_cli.training.schedule import StableSchedule
 from speechft_cli.training.strategies import STRATEGIES
@@ -68,6 +69,23 @@ class FinetuneRequest:
     def tasks(self) -> list[str]:
         """Names of the tasks."""
         return [each.job.task.name for each in self.checked]
+
+
+def require_free(folder: Path) -> None:
+    """Makes sure that a run may begin in a folder.
+
+    Raises:
+        RequestError: It holds one already, or a merge.
+    """
+    if (folder / "run.json").exists():
+        raise RequestError(
+            f"{folder}: holds a fine-tuning run already",
+            "speechft finetune --resume goes on with it; finetune.out or --out chooses another folder",
+        )
+    if (folder / RECORD).exists():
+        raise RequestError(
+            f"{folder}: must be a folder of its own, holds a merge", "finetune.out or --out chooses another"
+        )
 
 
 def check_request(config: Config, report: Report, *, resume_from: Path | None) -> FinetuneRequest:

@@ -88,6 +88,8 @@ def find_conflict(folder: Path, record: Mapping[str, object], names: Sequence[st
     if folder.exists() and not folder.is_dir():
         return f"{folder}: must be a folder, is a file"
     if not (folder / RECORD).exists():
+        if (folder / "run.json").exists():  # which of its two encoders would `--model FOLDER` mean?
+            return f"{folder}: must be a folder of its own, holds a fine-tuning run"
         taken = [folder / name for name in names if (folder / name).exists()]
         return f"{taken[0]}: exists and was not written by merge" if taken else ""
     try:

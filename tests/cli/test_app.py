@@ -113,6 +113,18 @@ def test_a_wrong_request_ends_in_2(speechft, arguments: list[str], message: str)
     assert message in result.stderr
 
 
+@pytest.mark.parametrize(
+    "typed", ["doctor", "data stats d", "init --defaults", "extract e a --out o", "merge --diff a b"]
+)
+def test_a_folder_that_was_deleted_is_left(speechft, tmp_path: Path, monkeypatch, typed: str) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    result = speechft(*typed.split())
+    said = "error: the working directory must be there, but was deleted\nhint: cd somewhere else\n"
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", said)
+
+
 @pytest.mark.parametrize("name", ["prepare", "finetune", "merge", "evaluate"])
 def test_a_missing_file_ends_in_2_with_a_message(speechft, name: str) -> None:
     result = speechft(name, "-c", "none.yaml")

@@ -135,6 +135,10 @@ def test_a_folder_with_a_run_is_not_overwritten_and_a_done_run_is_not_repeated(m
     before = (tmp_path / "run" / "last" / "state.pt").stat().st_mtime_ns
     with pytest.raises(RequestError, match="holds a fine-tuning run already"):
         finetune.run(config, ignore)
+    (tmp_path / "merge").mkdir()
+    (tmp_path / "merge" / "merge.json").touch()
+    with pytest.raises(RequestError, match=r"merge: must be a folder of its own, holds a merge$"):
+        finetune.run(config_for(manifests, tmp_path / "merge"), ignore)
 
     assert finetune.run(config, ignore, resume=True) == first
     assert (tmp_path / "run" / "last" / "state.pt").stat().st_mtime_ns == before
