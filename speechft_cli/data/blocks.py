@@ -10,8 +10,8 @@ import orjson
 
 from speechft_cli.data.columns import Encoded, Row, encode_rows
 from speechft_cli.data.cuts import cut_line
-from speechft_cli.data.inspection import Good
 from speechft_cli.data.utterance import Seconds
+from speechft_cli.data.verdicts import Good
 
 #: gzip's beginning without name and time, which would make bytes differ, and the end of what `make_block` packs.
 GZIP_BEGIN = b"\x1f\x8b\x08\0\0\0\0\0\x04\xff"

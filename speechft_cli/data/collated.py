@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from speechft_cli.data.blocks import Sums
-from speechft_cli.data.inspection import Bad
 from speechft_cli.data.utterance import SPLITS, Seconds
+from speechft_cli.data.verdicts import Bad
 
 
 @dataclass

@@ -18,10 +18,10 @@ from speechft_cli.data.collated import Collation
 from speechft_cli.data.columns import Row
 from speechft_cli.data.duplicates import Entry, Looks, find_duplicates
 from speechft_cli.data.external_sort import ExternalSort
-from speechft_cli.data.inspection import Bad, Good
 from speechft_cli.data.look_alikes import LookAlikes
 from speechft_cli.data.spools import Rejections, Spool, parse_entry
 from speechft_cli.data.sweep import Fill
+from speechft_cli.data.verdicts import Bad, Good
 
 #: Places in a row.
 _DURATION, _ID = Row._fields.index("duration"), Row._fields.index("id")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from speechft_cli.data.columns import Row
 from speechft_cli.data.headers import close_recording, open_recording
-from speechft_cli.data.inspection import Bad
+from speechft_cli.data.verdicts import Bad
 
 #: Of equal utterances the one stays that does least harm: what is tested on is never trained on.
 _PRECEDENCE = {"test": 0, "dev": 1, "train": 2}

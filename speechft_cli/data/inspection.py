@@ -27,6 +27,7 @@ from speechft_cli.data.headers import (
 from speechft_cli.data.samples import check_samples
 from speechft_cli.data.transcripts import normalise_transcript
 from speechft_cli.data.utterance import Seconds
+from speechft_cli.data.verdicts import Bad, Beyond, Good, Verdict, pack, unpack_items
 
 #: Lists round durations, and lossy formats pad; a recording may be this much shorter than its list says [s].
 _TOLERANCE = 0.05
@@ -47,37 +48,6 @@ class Limits:
     max_seconds: Seconds
     sample_rates: tuple[int, ...] = ()
     decode: bool = False
-
-
-class Good(NamedTuple):
-    """An utterance that can be used; equal recordings have equal lengths and checksums (not the other way round)."""
-
-    split: str
-    row: Row
-    length: int  # of the recording [bytes]
-    checksum: int  # of its first and last bytes
-
-
-class Bad(NamedTuple):
-    """An utterance that can't."""
-
-    split: str
-    id: str
-    audio: str
-    reason: str
-    detail: str
-    by_rule: bool = False  # the corpus's own rule leaves it out; nothing is wrong with it
-
-
-class Beyond(NamedTuple):
-    """An utterance that nobody looked at, because its split is full."""
-
-    split: str
-
-
-#: What a corpus reader said of an utterance, with an absolute path and before anything was opened.
-Item = tuple[str, Row] | Bad
-Verdict = Good | Bad | Beyond
 
 
 @dataclass(frozen=True)
@@ -130,34 +100,6 @@ def inspect(task: Task) -> Inspected:
 
 def _digest(items: bytes, states: Sequence[State]) -> bytes:
     return hashlib.blake2b(items + orjson.dumps(states), digest_size=16).digest()
-
-
-def pack(records: Sequence[Item] | Sequence[Verdict]) -> bytes:
-    """Returns items or verdicts as JSON, one a line."""
-    return b"\n".join([orjson.dumps(record, default=tuple) for record in records])
-
-
-def unpack_items(text: bytes) -> list[Item]:
-    """Reads items that `pack` wrote."""
-    fields = map(orjson.loads, text.splitlines())
-    return [(each[0], Row._make(each[1])) if len(each) == 2 else Bad._make(each) for each in fields]
-
-
-def unpack_verdicts(text: bytes) -> list[Verdict]:
-    """Reads verdicts that `pack` wrote."""
-    verdicts: list[Verdict] = []
-    for fields in map(orjson.loads, text.splitlines()):
-        if len(fields) == len(Good._fields):
-            split, row, length, checksum = fields
-            verdicts.append(Good(split, Row._make(row), length, checksum))
-        else:
-            verdicts.append(Bad._make(fields) if len(fields) == len(Bad._fields) else Beyond._make(fields))
-    return verdicts
-
-
-def split_of(verdict: bytes) -> str:
-    """Returns the split of a verdict that `pack` wrote, without parsing the rest of it."""
-    return verdict[2 : verdict.index(b'"', 2)].decode()
 
 
 #: Length [bytes] and time of change [ns] of a recording, or why it is none.

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from speechft_cli.data.inspection import (
-    Bad,
-    Inspected,
-    Item,
-    Task,
-    Verdict,
-    inspect,
-    pack,
-    unpack_items,
-    unpack_verdicts,
-)
+from speechft_cli.data.inspection import Inspected, Task, inspect
+from speechft_cli.data.verdicts import Bad, Item, Verdict, pack, unpack_items, unpack_verdicts
 from speechft_cli.data.workers import Workers, start_process
 
 

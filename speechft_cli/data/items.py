@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from speechft_cli.data.corpus import Found, Rejected
-from speechft_cli.data.inspection import Bad, Item
 from speechft_cli.data.utterances import row_of
+from speechft_cli.data.verdicts import Bad, Item
 
 
 def as_item(found: Found) -> Item:

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from speechft_cli.data.inspection import Bad, Item
 from speechft_cli.data.utterances import row_target
+from speechft_cli.data.verdicts import Bad, Item
 from speechft_cli.errors import RequestError
 
 Lexicon = Mapping[str, str]

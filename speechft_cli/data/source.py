@@ -8,10 +8,9 @@ from collections.abc import Iterator
 
 from speechft_cli.data.corpus import Corpus, CorpusRequest
 from speechft_cli.data.external_sort import ExternalSort
-from speechft_cli.data.inspection import Bad, Item, unpack_items
 from speechft_cli.data.items import as_item
 from speechft_cli.data.lexicon import Gaps, with_phones
-from speechft_cli.data.sweep import pack_items
+from speechft_cli.data.verdicts import Bad, Item, pack_items, unpack_items
 
 
 def read_corpus(corpus: Corpus, request: CorpusRequest, gaps: Gaps) -> Iterator[Item]:

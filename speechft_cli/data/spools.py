@@ -13,7 +13,7 @@ from speechft_cli.data.collated import Collation
 from speechft_cli.data.columns import Row
 from speechft_cli.data.duplicates import Entry
 from speechft_cli.data.external_sort import ExternalSort
-from speechft_cli.data.inspection import Bad, Good, pack, split_of
+from speechft_cli.data.verdicts import Bad, Good, pack, split_of
 
 _PIECE = 1024  # a block of a manifest; other blocks are other bytes
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from speechft_cli.data.inspection import Bad, Good, Inspected, Item, Limits, Task, inspect, pack, unpack_verdicts
+from speechft_cli.data.inspection import Inspected, Limits, Task, inspect
 from speechft_cli.data.inspectors import inspectors
 from speechft_cli.data.journal import Journal
 from speechft_cli.data.utterance import Seconds
+from speechft_cli.data.verdicts import Good, Item, pack_items, unpack_verdicts
 from speechft_cli.data.workers import AHEAD, Workers
 
 _CHUNK = 512  # utterances in a task
@@ -202,27 +202,3 @@ def _chunks(found: Iterable[Item]) -> Iterator[tuple[bytes, int] | None]:
             yield None
     if items:
         yield pack_items(items), len(items)
-
-
-def pack_items(items: Sequence[Item]) -> bytes:
-    """Returns items in the form that `unpack_items` reads; names that are not UTF-8 are spelt out and rejected."""
-    try:
-        return pack(items)
-    except TypeError as error:
-        if "UTF-8" not in str(error):
-            raise
-        return pack([_printable(item) for item in items])
-
-
-def _printable(item: Item) -> Item:
-    """Returns an item whose names are not UTF-8, which no JSON can hold, as a rejected one with the bytes spelt out."""
-    try:
-        pack([item])
-    except TypeError:
-        split, name, audio = item[:3] if isinstance(item, Bad) else (item[0], item[1].id, item[1].audio)
-        return Bad(split, _spelt(name), _spelt(audio), "name is not UTF-8", "", by_rule=False)
-    return item
-
-
-def _spelt(text: str) -> str:
-    return os.fsencode(text).decode("utf-8", "backslashreplace")

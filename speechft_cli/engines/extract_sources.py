@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from speechft_cli.data.corpora.layout import SUFFIXES, entries
-from speechft_cli.data.inspection import Bad, Good, Limits, Task, inspect, pack, unpack_verdicts
+from speechft_cli.data.inspection import Limits, Task, inspect
 from speechft_cli.data.items import as_item
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.verdicts import Bad, Good, pack, unpack_verdicts
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 

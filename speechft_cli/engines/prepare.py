@@ -19,7 +19,7 @@ from speechft_cli.data.collation import collate
 from speechft_cli.data.corpora.joined import joined
 from speechft_cli.data.corpus import Corpus, CorpusRequest
 from speechft_cli.data.division import division
-from speechft_cli.data.inspection import Item, Limits
+from speechft_cli.data.inspection import Limits
 from speechft_cli.data.journal import Journal
 from speechft_cli.data.lexicon import Gaps
 from speechft_cli.data.manifests import write_manifests
@@ -37,6 +37,7 @@ from speechft_cli.data.prepared import (
 from speechft_cli.data.shards import write_shards
 from speechft_cli.data.source import read_corpus
 from speechft_cli.data.sweep import Sweep
+from speechft_cli.data.verdicts import Item
 from speechft_cli.engines.prepare_checks import vocabulary_check
 from speechft_cli.engines.prepare_report import prepared_result, progress, rejections, tell_result
 from speechft_cli.engines.prepare_request import (

@@ -8,9 +8,10 @@ import soundfile
 
 from speechft_cli.data.columns import Row
 from speechft_cli.data.headers import parse_wave
-from speechft_cli.data.inspection import Bad, Good, Limits, Task, Verdict, inspect, pack, unpack_verdicts
+from speechft_cli.data.inspection import Limits, Task, inspect
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import row_of
+from speechft_cli.data.verdicts import Bad, Good, Verdict, pack, unpack_verdicts
 from tests.data.conftest import WriteWave
 
 LIMITS = Limits(0.1, 2.0)

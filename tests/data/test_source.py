@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
-from speechft_cli.data.inspection import Bad, Item
 from speechft_cli.data.lexicon import Gaps
 from speechft_cli.data.source import read_corpus
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.verdicts import Bad, Item
 
 
 def shuffled(*found: Found, seed: int = 0) -> list[Item]:

@@ -16,11 +16,12 @@ import soundfile
 
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.prepare import PrepareSection
-from speechft_cli.data.inspection import Bad, Good, Limits, Task, pack, unpack_verdicts
+from speechft_cli.data.inspection import Limits, Task
 from speechft_cli.data.inspectors import inspectors
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import row_of
+from speechft_cli.data.verdicts import Bad, Good, pack, unpack_verdicts
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Event, Note, ignore
