@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -15,7 +16,10 @@ _CLEAR = "\r\x1b[J"
 
 def size_of(terminal: int) -> os.terminal_size:
     """Returns columns and lines of a terminal; those that nobody has told their size, as of `docker exec -t`, say 0."""
-    columns, lines = os.get_terminal_size(terminal)
+    try:
+        columns, lines = os.get_terminal_size(terminal)
+    except OSError:  # it was closed, and nobody sees what is drawn
+        columns = lines = 0
     return os.terminal_size((columns or 80, lines or 24))
 
 
@@ -103,5 +107,6 @@ class Region:
 
     def _write(self, text: str) -> None:
         data = text.encode(errors="replace")
-        while data:
-            data = data[os.write(self._terminal, data) :]
+        with contextlib.suppress(OSError):  # a terminal that was closed ends no run
+            while data:
+                data = data[os.write(self._terminal, data) :]

@@ -18,6 +18,7 @@ from speechft_cli.engines.merge_tables import described, memory_needed, outcome_
 from speechft_cli.engines.merge_targets import Target, targets
 from speechft_cli.engines.merge_variants import Variant, unused_filters, variants
 from speechft_cli.engines.merge_write import Writer
+from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
 from speechft_cli.io.ahead import in_order
@@ -27,8 +28,10 @@ from speechft_cli.io.space import require_space, size_text
 
 #: More models than this make no command that anybody would paste.
 _MODELS_SUGGESTED = 6
+_STOPPED = "interrupted; the alphas that are finished stay, and the same command goes on from there"
 
 
+@stoppable(_STOPPED)
 def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool = False) -> Result:
     """Merges tuned encoders with their base, one checkpoint per alpha.
 
@@ -48,6 +51,7 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
     Raises:
         RequestError: Something asked for can't be; nothing was written.
         SpeechftError: A NaN or a full disk; the alphas that were finished stay.
+        InterruptedRunError: SIGINT, SIGTERM or SIGHUP arrived.
     """
     section = config.merge or MergeSection()
     # what is wrong with a method is said before a base that has a name is fetched

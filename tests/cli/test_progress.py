@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import shlex
 import subprocess
@@ -226,6 +228,23 @@ print(opened() - before, "left open")
 """
     with Screen(sys.executable, ["-c", script], columns=80) as screen:
         assert screen.read_all().split("\n") == ["a note", "a note", "a note", "0 left open"]
+
+
+def test_a_terminal_that_is_closed_ends_no_run() -> None:
+    begin, _, end = SCRIPT.partition("    wait()\n")  # all is said after the terminal was closed
+    end = end.replace("    wait()\n", "").replace('print("end")', 'Path("ended").touch()')
+    end = "\n".join(line for line in end.split("\n") if "Table" not in line)  # it is a result, which somebody must hear
+    script = f"{begin}    wait()\n{end}"
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        os.close(theirs)
+        while b"loss" not in os.read(ours, 65536):
+            pass
+        os.close(ours)
+        Path("waits").unlink()
+        assert process.wait(60) == 0
+    assert Path("ended").exists()
 
 
 def test_ctrl_c_takes_the_region_away() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,8 +16,8 @@ from speechft_cli.config.schema import Config
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.engines import merge, merge_diff
-from speechft_cli.errors import ConfigError, RequestError
-from speechft_cli.events import Event, Note, Table, ignore
+from speechft_cli.errors import ConfigError, InterruptedRunError, RequestError
+from speechft_cli.events import Advanced, Event, Note, Table, ignore
 
 
 @pytest.fixture(scope="module")
@@ -284,6 +286,21 @@ def test_what_a_kill_left_is_cleared_away(store: Path, tmp_path: Path) -> None:
         (tmp_path / name / "encoder.pt").write_text("half")
     merge.run(config_of(store, tmp_path, alphas=[0.25, 0.5]), ignore)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alpha-0.25", "alpha-0.5"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_grid_goes_on_with_the_same_command(store: Path, tmp_path: Path, number: signal.Signals) -> None:
+    def stop(event: Event) -> None:
+        if isinstance(event, Advanced) and event.note:  # the name of an alpha
+            os.kill(os.getpid(), number)
+
+    config = config_of(store, tmp_path / "out", alphas=[0.25, 0.5, 0.75])
+    with pytest.raises(InterruptedRunError, match="the same command goes on from there") as caught:
+        merge.run(config, stop)
+    assert caught.value.exit_code == 128 + number
+    assert (tmp_path / "out" / "alpha-0.25" / "merge.json").is_file()
+    merge.run(config, ignore)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["alpha-0.25", "alpha-0.5", "alpha-0.75"]
 
 
 # differences
