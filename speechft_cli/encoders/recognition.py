@@ -9,6 +9,10 @@ from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.errors import RequestError
 
 
+class UnknownFamilyError(RequestError):
+    """A checkpoint does not say of which family its encoder is."""
+
+
 def all_families() -> list[EncoderFamily]:
     """Returns the facts of every family in the catalogue."""
     return [ENCODERS.get(name) for name in ENCODERS]
@@ -26,7 +30,7 @@ def recognise(
         config_name: What fairseq's configuration, or s3prl's command line, calls the family, if there is one.
 
     Raises:
-        RequestError: No family fits, or several do.
+        UnknownFamilyError: No family fits, or several do.
     """
     known = list(names)
     families = list(candidates) or all_families()
@@ -42,7 +46,7 @@ def recognise(
     if len(best) == 1:
         return best[0]
     shown = ", ".join(family.name for family in best)
-    raise RequestError(
+    raise UnknownFamilyError(
         f"{where}: must say what family its encoder is of, could be any of {shown}",
         "set encoder.family in the config; speechft convert takes --family",
     )

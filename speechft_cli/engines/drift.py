@@ -95,8 +95,8 @@ def measure_drift(job: DriftJob, path: Path, report: Report) -> list[Drift]:
         key = job.hashes[candidate.label], _alpha(candidate)
         if key not in known:
             checkpoint = job.read(candidate)
-            if not is_comparable(ends.base_weights, checkpoint.weights):
-                report(Note(f"{candidate.label}: has other weights than the base, so its drift can't be measured"))
+            if not ends.are_comparable(checkpoint):
+                report(Note(f"{candidate.label}: is no encoder like the base, so its drift can't be measured"))
                 continue
             known[key] = _measure(candidate, checkpoint, job, ends, source, report)
             # whoever is interrupted here keeps what the file had
@@ -114,7 +114,7 @@ class _Ends:
         self._encodes: dict[str, Encode] = {}
         base = job.candidate(BASE)
         assert base is not None
-        self.base_weights = job.read(base).weights
+        self.base = job.read(base)
 
     def encode(self, label: str) -> Encode | None:
         """Returns how to encode with the base or the tuned encoder; None when there is no tuned one that fits."""
@@ -124,11 +124,16 @@ class _Ends:
         digest = self._job.hashes[label]
         if digest not in self._encodes:
             checkpoint = self._job.read(candidate)
-            if not is_comparable(self.base_weights, checkpoint.weights):
+            if not self.are_comparable(checkpoint):
                 return None
             memory = self._job.keeping.memory // 2  # base and tuned
             self._encodes[digest] = self._job.encode(checkpoint, digest, memory=memory)
         return self._encodes[digest]
+
+    def are_comparable(self, checkpoint: EncoderCheckpoint) -> bool:
+        """Whether an encoder is of the base's family and shape."""
+        is_alike = checkpoint.family.name == self.base.family.name
+        return is_alike and is_comparable(self.base.weights, checkpoint.weights)
 
     def known(self, digest: str) -> Encode | None:
         """Returns how to encode with weights that are the base's or the tuned encoder's, as at alpha 0 and 1."""
@@ -149,7 +154,7 @@ def _measure(
     features = feature_drift(
         base, encode, job.utterances, between=between, advance=lambda count: report(Advanced(count))
     )
-    weights = weight_drift(ends.base_weights, checkpoint.weights, is_kept=checkpoint.family.is_kept)
+    weights = weight_drift(ends.base.weights, checkpoint.weights, is_kept=checkpoint.family.is_kept)
     lines = [
         Drift(
             label="",

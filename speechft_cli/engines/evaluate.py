@@ -62,7 +62,7 @@ def _drift(request: Request, folder: Path, report: Report) -> list[Drift]:
         candidates=[each for each in request.candidates if each.baseline is None],
         hashes=request.hashes,
         utterances=request.drift,
-        read=lambda each: read_candidate(each, request.family, base=request.base_path),
+        read=lambda each: read_candidate(each, request.likely_family, base=request.base_path),
         device=request.device,
         keeping=request.keeping,
     )

@@ -68,11 +68,8 @@ def find_candidates(config: Config, section: EvaluateSection, report: Report) ->
     return found
 
 
-def family_of(config: Config, candidates: Sequence[Candidate], report: Report) -> EncoderFamily | None:
-    """Returns the family that the config names, else that of the first encoder in a file: they must all be of one.
-
-    Baselines are of none.
-    """
+def likely_family(config: Config, candidates: Sequence[Candidate], report: Report) -> EncoderFamily | None:
+    """Returns the family of an encoder whose file does not tell: the config's, else that of the first one in a file."""
     if config.encoder is not None and config.encoder.family is not None:
         return ENCODERS.get(config.encoder.family)
     pretrained = [each for each in candidates if each.baseline is None]
@@ -80,22 +77,22 @@ def family_of(config: Config, candidates: Sequence[Candidate], report: Report) -
     return None if first is None else read_encoder(first.path, report=report).family
 
 
-def loaded_hash(
-    candidate: Candidate, family: EncoderFamily | None, base: Path | None, crop: float | None, report: Report
-) -> str:
-    """Returns the hash of an encoder's weights as they load.
+def hash_and_kind(
+    candidate: Candidate, likely: EncoderFamily | None, base: Path | None, crop: float | None, report: Report
+) -> tuple[str, str]:
+    """Returns the hash of an encoder's weights as they load, and what kind of encoder it is.
 
     Raises:
         RequestError: It does not load, or makes no frame of a crop.
     """
     device = torch.device("cpu")
-    encoder = build_candidate(candidate, family, base=base, device=device, exact_padding=False, report=report)
+    encoder = build_candidate(candidate, likely, base=base, device=device, exact_padding=False, report=report)
     if crop is not None and encoder.framing.count(int(crop * SAMPLE_RATE)) == 0:
         raise RequestError(
             f"evaluate.crop_seconds: must be long enough for a frame of {encoder.kind}, got {crop:g}",
             "a second or more",
         )
-    return weights_hash(encoder.weights())
+    return weights_hash(encoder.weights()), encoder.kind
 
 
 def of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], report: Report) -> list[Candidate]:

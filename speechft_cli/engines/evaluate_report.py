@@ -110,7 +110,7 @@ def _write(
             "torch": torch.__version__,
             "Python": platform.python_version(),
             "device": str(request.device),
-            "encoder family": "none" if request.family is None else request.family.name,
+            "encoder families": ", ".join(dict.fromkeys(request.kinds.values())),
             "seed": str(request.seed),
             "data": str(request.data),
             "target": f"{', '.join(request.target) or 'none'} ({request.target_source})",

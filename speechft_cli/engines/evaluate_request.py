@@ -16,7 +16,7 @@ from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
-from speechft_cli.engines.evaluate_encoders import family_of, find_candidates, loaded_hash, of_one_lineage
+from speechft_cli.engines.evaluate_encoders import find_candidates, hash_and_kind, likely_family, of_one_lineage
 from speechft_cli.engines.evaluate_jobs import probe_jobs
 from speechft_cli.engines.lineage import target_tasks
 from speechft_cli.engines.ranks import own_device
@@ -39,10 +39,11 @@ class Request:
     """An evaluation to do.
 
     Attributes:
-        family: Of all the encoders; None when there are only baselines.
+        likely_family: Of an encoder whose file does not tell.
         candidates: The encoders, in the order of the tables.
-        base_path: The base encoder, which lends its configuration to a checkpoint without.
+        base_path: The base encoder, which lends its configuration to a checkpoint of its family without.
         hashes: Label → hash of the weights as they load.
+        kinds: Label → the encoder's family, or what else it is.
         jobs: The tasks, in the order of the tables.
         data: Folder of the manifests.
         manifest_hash: Its hash.
@@ -55,10 +56,11 @@ class Request:
         keeping: Where and how features are kept.
     """
 
-    family: EncoderFamily | None
+    likely_family: EncoderFamily | None
     candidates: tuple[Candidate, ...]
     base_path: Path | None
     hashes: dict[str, str]
+    kinds: dict[str, str]
     jobs: tuple[ProbeJob, ...]
     data: Path
     manifest_hash: str
@@ -126,22 +128,24 @@ def read_request(config: Config, report: Report) -> Request:
     if problems:
         raise ConfigError(problems, "speechft list tasks shows every task")
     candidates = find_candidates(config, section, report)
-    family = family_of(config, candidates, report)
+    likely = likely_family(config, candidates, report)
     data = section.data or config.data_dir
     if not available_splits(data):
         list(read_manifest(data, "train"))  # says what is missing and how to make it
     jobs = () if section.drift_only else probe_jobs(data, section, names, seed=config.seed, report=report)
     base = next((each.path for each in candidates if each.label == BASE and each.baseline is None), None)
-    hashes = {each.label: loaded_hash(each, family, base, section.crop_seconds, report) for each in candidates}
+    loaded = {each.label: hash_and_kind(each, likely, base, section.crop_seconds, report) for each in candidates}
+    hashes = {label: digest for label, (digest, _) in loaded.items()}
     if not section.models and not section.interpolate:
         candidates = of_one_lineage(candidates, hashes, report)
     target, target_source = target_tasks(config, candidates)
     _warn_of_known_labels(jobs, target, report)
     return Request(
-        family=family,
+        likely_family=likely,
         candidates=tuple(candidates),
         base_path=base,
         hashes=hashes,
+        kinds={each.label: loaded[each.label][1] for each in candidates},
         jobs=jobs,
         data=data,
         manifest_hash=data_hash(data),

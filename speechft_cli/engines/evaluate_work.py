@@ -225,7 +225,7 @@ def _builder(work: Work, request: Request, heard: CnnOutputs | None) -> Callable
     def build() -> FrozenEncoder:
         encoder = build_candidate(
             work.candidate,
-            request.family,
+            request.likely_family,
             base=request.base_path,
             device=request.device,
             exact_padding=request.keeping.batching == "exact",

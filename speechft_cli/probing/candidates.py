@@ -16,6 +16,7 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.names import is_baseline
+from speechft_cli.encoders.recognition import UnknownFamilyError
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.events import Report, ignore
 from speechft_cli.io.merge_folder import find_merges, read_merge
@@ -98,28 +99,39 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, fil
 
 
 def read_candidate(
-    candidate: Candidate, family: EncoderFamily | None, *, base: Path | None, report: Report = ignore
+    candidate: Candidate, likely: EncoderFamily | None, *, base: Path | None, report: Report = ignore
 ) -> EncoderCheckpoint:
     """Reads an encoder so that it can be built.
 
     Args:
         candidate: The encoder.
-        family: What it must be; told by the file when None.
-        base: Lends its configuration to a checkpoint that has none, as an s3prl downstream run.
+        likely: Its family where the file does not tell.
+        base: Lends its configuration to a checkpoint of its family that has none, as an s3prl downstream run.
         report: Hears of the download of an encoder that is named.
 
     Raises:
         RequestError: It can't be read.
     """
-    checkpoint = read_encoder(candidate.path, family, report=report) if candidate.make is None else candidate.make()
+    checkpoint = _read(candidate.path, likely, report) if candidate.make is None else candidate.make()
     if checkpoint.is_complete or base is None:
         return checkpoint
-    return replace(checkpoint, container=read_encoder(base, family).container)
+    lender = _read(base, likely, report)
+    is_alike = lender.family.name == checkpoint.family.name
+    return replace(checkpoint, container=lender.container) if is_alike else checkpoint
+
+
+def _read(path: Path, likely: EncoderFamily | None, report: Report) -> EncoderCheckpoint:
+    try:
+        return read_encoder(path, report=report)
+    except UnknownFamilyError:
+        if likely is None:
+            raise
+        return read_encoder(path, likely, report=report)
 
 
 def build_candidate(
     candidate: Candidate,
-    family: EncoderFamily | None,
+    likely: EncoderFamily | None,
     *,
     base: Path | None,
     device: torch.device,
@@ -130,8 +142,8 @@ def build_candidate(
 
     Args:
         candidate: The encoder.
-        family: What it must be; told by the file when None.
-        base: Lends its configuration to a checkpoint that has none.
+        likely: Its family where the file does not tell.
+        base: Lends its configuration to a checkpoint of its family that has none.
         device: Where to put it.
         exact_padding: Whether an utterance's features in a batch are those it has alone.
         report: Hears of the download of an encoder that is named.
@@ -141,7 +153,7 @@ def build_candidate(
     """
     if candidate.baseline is not None:
         return candidate.baseline.build(device, exact_padding)
-    checkpoint = read_candidate(candidate, family, base=base, report=report)
+    checkpoint = read_candidate(candidate, likely, base=base, report=report)
     return build_encoder(checkpoint, device=device, exact_padding=exact_padding)
 
 

@@ -14,8 +14,10 @@ import pytest
 
 from speechft_cli.config.schema import Config
 from speechft_cli.data.manifests import read_manifest
+from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
+from speechft_cli.encoders.s3prl import random_checkpoint
 from speechft_cli.engines import evaluate, merge
 from speechft_cli.errors import ConfigError, InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Advanced, Event, Finished, Note, Result, Started, Table, ignore
@@ -437,6 +439,29 @@ def test_baselines_stand_beside_encoders_and_have_no_drift(tmp_path: Path, tiny_
     assert "random weights: hubert tiny, seed 3" in page
     assert not [what for what in started(events) if "drift" in what]
     assert rerun(tmp_path, evaluate__models=models, evaluate__data=manifests, seed=1) == []
+
+
+def test_encoders_of_several_families_are_compared_and_only_one_like_the_base_has_drift(
+    tmp_path: Path, tiny: EncoderCheckpoint, tiny_file: Path, manifests: Path
+) -> None:
+    # two families with weights of the same names and shapes
+    other = random_checkpoint(ENCODERS.get("unispeech_sat"), "tiny", seed=1)
+    converted.write(other, tmp_path / "other.pt")
+    converted.write(nudged(tiny, 0.5), tmp_path / "mine.pt")
+    models = {"base": tiny_file, "mine": tmp_path / "mine.pt", "other": tmp_path / "other.pt"}
+    events: list[Event] = []
+    asked = config(tmp_path, evaluate__models=models, evaluate__data=manifests, evaluate__tasks=["sid"])
+    evaluate.run(asked, events.append)
+    scores = read_scores(tmp_path / "evaluate" / "scores.jsonl")
+    assert list(dict.fromkeys(score.label for score in scores)) == list(models)
+    assert scores[-1].weights_hash == weights_hash(other.weights)
+    assert "hubert, unispeech" in (tmp_path / "evaluate" / "report.md").read_text()
+    assert "other: is no encoder like the base, so its drift can't be measured" in {
+        event.text for event in events if isinstance(event, Note)
+    }
+    measured = (tmp_path / "evaluate" / "drift.jsonl").read_text()
+    assert '"mine"' in measured
+    assert '"other"' not in measured
 
 
 def test_baselines_can_be_compared_alone_but_not_for_drift(tmp_path: Path, manifests: Path) -> None:
