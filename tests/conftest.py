@@ -34,9 +34,11 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c_is_heard() -> None:
-    # a shell lets its background jobs ignore SIGINT, and so would every process that a test starts and interrupts
+def _signals_are_heard() -> None:
+    # a shell lets its background jobs ignore SIGINT, nohup lets them ignore SIGHUP, and so would every process that a
+    # test starts and stops
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
