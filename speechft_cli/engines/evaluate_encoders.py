@@ -19,7 +19,7 @@ from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
-from speechft_cli.probing.candidates import BASE, TUNED, Candidate, build_candidate, named, of_experiment
+from speechft_cli.probing.candidates import BASE, TUNED, Candidate, all_in, build_candidate, named, of_experiment
 
 
 def find_candidates(config: Config, section: EvaluateSection, report: Report) -> list[Candidate]:
@@ -29,7 +29,11 @@ def find_candidates(config: Config, section: EvaluateSection, report: Report) ->
         RequestError: There are none, two have the same label, or one can't be read.
         ConfigError: A merge method or a parameter of a grid is wrong.
     """
-    models = [named(label, path, seed=config.seed) for label, path in section.models.items()]
+    models = [
+        each
+        for label, path in section.models.items()
+        for each in all_in(label, path) or [named(label, path, seed=config.seed)]
+    ]
     if section.interpolate:
         found = grid_candidates(config, report)
         twice = sorted({each.label for each in found} & section.models.keys())

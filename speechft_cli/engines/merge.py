@@ -215,13 +215,13 @@ def _data(
 
 
 def _next_command(config: Config, sources: Sources, wanted: Sequence[Target]) -> str:
-    if len(wanted) > _MODELS_SUGGESTED:
-        return "speechft evaluate --help"
     # a folder stands for its encoder.pt, and gives the model its label
     merged = [
         target.folder if (name := next(iter(target.files.values()))) == "encoder.pt" else target.folder / name
         for target in wanted
     ]
+    if len(merged) > _MODELS_SUGGESTED:
+        merged = [config.merge_dir]  # which stands for all in it
     base = name_of(Path(str(sources.base.path))) or sources.base.path
     models = [part for path in (f"base={base}", *merged) for part in ("--model", str(path))]
     run = next(iter(sources.recorded_bases), None)

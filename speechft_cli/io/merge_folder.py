@@ -37,20 +37,25 @@ def read_merge(folder: Path) -> dict[str, object]:
     return cast("dict[str, object]", record)
 
 
-def find_merges(folder: Path, file_name: str) -> Iterator[tuple[Path, dict[str, object]]]:
+def find_merges(folder: Path, file_name: str | None = None) -> Iterator[tuple[Path, dict[str, object]]]:
     """Yields checkpoint and record of every merge in a folder: in itself, or in the folders below it by their paths.
 
     Args:
         folder: Where `speechft merge` wrote.
-        file_name: Of the checkpoints.
+        file_name: Of the checkpoints; that of each record when not said.
 
     Raises:
         RequestError: A merge.json can't be read.
     """
-    for record in sorted(folder.rglob(RECORD)):
-        is_hidden = any(part.startswith(".") for part in record.relative_to(folder).parts)
-        if not is_hidden and (record.parent / file_name).exists():
-            yield record.parent / file_name, read_merge(record.parent)
+    for path in sorted(folder.rglob(RECORD)):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        record = read_merge(path.parent)
+        output = cast("Mapping[str, object]", record["output"])
+        files = [file_name] if file_name else [*cast("Mapping[str, object]", output.get("files") or {}), output["file"]]
+        checkpoint = path.parent / str(files[0])
+        if checkpoint.exists():
+            yield checkpoint, record
 
 
 def identity(record: Mapping[str, object], *, by: str = "weights_sha256") -> dict[str, object]:

@@ -14,7 +14,7 @@ from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.baselines import Baseline, baseline
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.encoder import FrozenEncoder
-from speechft_cli.encoders.formats import read_encoder
+from speechft_cli.encoders.formats import encoder_in, read_encoder
 from speechft_cli.encoders.names import is_baseline
 from speechft_cli.encoders.recognition import UnknownFamilyError
 from speechft_cli.encoders.s3prl import build_encoder
@@ -73,7 +73,17 @@ def named(label: str, path: Path, *, seed: int) -> Candidate:
     return _merged(label, path, read_merge(folder)) if is_merged else Candidate(label, path)
 
 
-def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, file_name: str) -> list[Candidate]:
+def all_in(label: str, folder: Path) -> list[Candidate]:
+    """Returns the encoders of a folder that `speechft merge` wrote several into; none when it is no such folder."""
+    if not folder.is_dir() or encoder_in(folder) is not None:
+        return []
+    found = of_experiment(base=None, tuned=[], merged=folder)
+    return [replace(each, label=f"{label}/{each.label}") for each in found]
+
+
+def of_experiment(
+    *, base: Path | None, tuned: Sequence[Path], merged: Path, file_name: str | None = None
+) -> list[Candidate]:
     """Returns an experiment's encoders: the base, the tuned ones, the merged ones by method and rising alpha.
 
     Args:
@@ -81,7 +91,7 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path, fil
         tuned: Tuned encoders.
         merged: Folder of the merge: a checkpoint per `alpha-*/`, perhaps below folders of methods and weights, or one
             in the folder itself.
-        file_name: Of the merged checkpoints.
+        file_name: Of the merged checkpoints; those of their records when not said.
 
     Raises:
         RequestError: A merge.json can't be read.

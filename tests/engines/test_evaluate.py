@@ -464,6 +464,15 @@ def test_encoders_of_several_families_are_compared_and_only_one_like_the_base_ha
     assert '"other"' not in measured
 
 
+def test_a_folder_of_merges_brings_all_of_them(experiment: Path, tiny_file: Path) -> None:
+    models = {"base": tiny_file, "grid": experiment / "merge"}
+    evaluate.run(config(experiment, evaluate__models=models, evaluate__tasks=["sid"]), ignore)
+    scores = read_scores(experiment / "evaluate" / "scores.jsonl")
+    labels = ["base", "grid/alpha-0", "grid/alpha-0.5"]
+    assert list(dict.fromkeys(score.label for score in scores)) == labels
+    assert "grid/alpha-0.5" in (experiment / "evaluate" / "report.md").read_text()
+
+
 def test_baselines_can_be_compared_alone_but_not_for_drift(tmp_path: Path, manifests: Path) -> None:
     flags = {"evaluate__models": {"fbank": Path("logmel")}, "evaluate__data": manifests, "evaluate__tasks": ["sid"]}
     evaluate.run(config(tmp_path, **flags), ignore)

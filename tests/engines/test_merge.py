@@ -253,8 +253,9 @@ def test_the_result_is_json_and_its_next_command_evaluates(store: Path, tmp_path
 
 
 def test_a_long_grid_suggests_a_short_command(store: Path, tmp_path: Path) -> None:
-    result = merge.run(config_of(store, tmp_path, alphas="0:1:0.1"), ignore)
-    assert result.next_command == "speechft evaluate --help"
+    result = merge.run(config_of(store, tmp_path / "grid", alphas="0:1:0.1"), ignore)
+    models = f"--model base={store}/base.pt --model {tmp_path}/grid"
+    assert result.next_command == f"speechft evaluate {models} --data MANIFESTS --task sid"
 
 
 def test_a_base_merged_with_itself_is_said(store: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.formats import converted
 from speechft_cli.encoders.s3prl import random_checkpoint
 from speechft_cli.errors import RequestError
-from speechft_cli.probing.candidates import Candidate, named, of_experiment, read_candidate
+from speechft_cli.probing.candidates import Candidate, all_in, named, of_experiment, read_candidate
 
 FROM = {"base": ("b",), "tuned": ("t",)}
 
@@ -60,6 +60,26 @@ def test_merges_of_several_methods_are_labelled_by_them(tmp_path: Path) -> None:
         "linear/weights-1_0/alpha-1",
         "ties/weights-1_0/alpha-0.5",
     ]
+
+
+def test_a_folder_of_merges_stands_for_all_in_it(tmp_path: Path) -> None:
+    files = [merged(tmp_path / f"alpha-{alpha:g}", alpha) for alpha in (1.0, 0.5)]
+    assert [(each.label, each.path) for each in all_in("grid", tmp_path)] == [
+        ("grid/alpha-0.5", files[1]),
+        ("grid/alpha-1", files[0]),
+    ]
+    assert all_in("one", tmp_path / "alpha-1") == []
+    (tmp_path / "best").mkdir()
+    (tmp_path / "best" / "encoder.pt").touch()
+    assert all_in("run", tmp_path) == []
+
+
+def test_a_merge_under_another_name_is_found(tmp_path: Path) -> None:
+    file = merged(tmp_path / "alpha-0.5", 0.5)
+    record = json.loads((file.parent / "merge.json").read_text())
+    (file.parent / "merge.json").write_text(json.dumps({**record, "output": {"file": "mine.pt"}}))
+    file.rename(file.with_name("mine.pt"))
+    assert [each.path for each in all_in("grid", tmp_path)] == [file.with_name("mine.pt")]
 
 
 def test_a_named_merge_knows_its_alpha(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ def evaluate(
         typer.Option(
             "--model",
             metavar="[LABEL=]PATH",
-            help="Encoder, or logmel, fbank, random:FAMILY-SIZE; repeatable.",
+            help="Encoder, folder of merged ones, or logmel, fbank, random:FAMILY-SIZE; repeatable.",
             autocompletion=complete_model,
         ),
     ] = None,

@@ -18,8 +18,8 @@ class EvaluateSection(Section):
     out: Path | None = None
     """Output folder; default `<output_dir>/evaluate`."""
     models: dict[str, EncoderPath] = Field(default_factory=dict)
-    """Label → checkpoint, `logmel`, `fbank`, or `random:FAMILY-SIZE`; default: the base, the tuned encoder and every
-    merged alpha."""
+    """Label → checkpoint, folder of merged ones, `logmel`, `fbank`, or `random:FAMILY-SIZE`; default: the base, the
+    tuned encoder and every merged alpha."""
     interpolate: bool = False
     """Make the merged encoders of the `merge` section in memory instead of reading what `merge` wrote; `models` then
     come in addition."""

@@ -69,6 +69,14 @@ def read_encoder(
     return checkpoint
 
 
+def encoder_in(folder: Path) -> Path | None:
+    """Returns which file or folder `read_encoder` reads of a folder; None when it holds no encoder."""
+    if huggingface.recognises(folder):
+        return folder
+    inside = (folder / name for name in _IN_FOLDER)
+    return next((path for path in inside if path.is_file() or huggingface.recognises(path)), None)
+
+
 def require_there(path: Path) -> None:
     """Makes sure that a path leads to a checkpoint, without reading or fetching anything; names are passed over.
 
@@ -147,11 +155,8 @@ def _resolve(path: Path) -> Path:
     if path.name in huggingface.WEIGHT_FILES and huggingface.recognises(path.parent):
         return path.parent
     if path.is_dir():
-        if huggingface.recognises(path):
-            return path
-        for inside in _IN_FOLDER:
-            if (path / inside).is_file() or huggingface.recognises(path / inside):
-                return path / inside
+        if (found := encoder_in(path)) is not None:
+            return found
         raise RequestError(
             f"{path}: must be a checkpoint file, a run folder with best/encoder.pt, a folder with encoder.pt, or a "
             f"Hugging Face folder with {huggingface.CONFIG}",
