@@ -47,7 +47,8 @@ from speechft_cli.engines.prepare_request import (
     corpus_request,
     describe_request,
 )
-from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
+from speechft_cli.engines.stopping import stoppable
+from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
 from speechft_cli.io.run_folder import locked
 from speechft_cli.tasks import trained_task
@@ -62,6 +63,7 @@ class UnusableCorpusError(SpeechftError):
     """The corpus does not give what is wanted of it; nothing was written."""
 
 
+@stoppable("interrupted; what is done so far is kept, and the same command goes on from there")
 def run(config: Config, report: Report) -> Result:
     """Writes the manifests of a corpus into `config.data_dir`; does nothing when they are there already.
 
@@ -69,15 +71,8 @@ def run(config: Config, report: Report) -> Result:
         RequestError: The request is wrong; nothing was written.
         UnusableCorpusError: Not a single utterance can be used; or some can't, and `strict` was asked for.
         SpeechftError: The folder can't be written to.
-        InterruptedRunError: Ctrl-C; the next run goes on.
+        InterruptedRunError: SIGINT, SIGTERM or SIGHUP; the next run goes on.
     """
-    try:
-        return _run(config, report)
-    except KeyboardInterrupt:
-        raise InterruptedRunError("prepare: interrupted", "the same command goes on from here") from None
-
-
-def _run(config: Config, report: Report) -> Result:
     section = config.prepare
     if section is None:
         raise RequestError("prepare: must be a section of the config, is absent", "prepare: {corpus: synthetic}")

@@ -23,7 +23,7 @@ from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import row_of
 from speechft_cli.data.verdicts import Bad, Good, pack, unpack_verdicts
 from speechft_cli.engines.prepare import run
-from speechft_cli.errors import RequestError, SpeechftError
+from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Event, Note, ignore
 
 COUNT = 1300  # three tasks
@@ -167,7 +167,8 @@ def test_a_killed_generation_goes_on_and_ends_with_the_same_bytes(tmp_path: Path
     assert not (out / ".prepare").exists()
 
 
-def test_what_changed_since_the_kill_is_looked_at_again(corpus: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_changed_since_a_signal_is_looked_at_again(corpus: Path, tmp_path: Path, number: signal.Signals) -> None:
     root = tmp_path / "corpus"
     root.mkdir()
     for path in corpus.iterdir():
@@ -175,12 +176,11 @@ def test_what_changed_since_the_kill_is_looked_at_again(corpus: Path, tmp_path: 
 
     def interrupt(event: Event) -> None:
         if type(event).__name__ == "Started" and event.what == "sorting and writing":  # type: ignore[union-attr]
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
 
-    with pytest.raises(SpeechftError, match="interrupted") as caught:
+    with pytest.raises(InterruptedRunError, match="the same command goes on from there") as caught:
         run(config(root, tmp_path / "out"), interrupt)
-    assert caught.value.exit_code == 130
-    assert caught.value.hint == "the same command goes on from here"
+    assert caught.value.exit_code == 128 + number
     (root / "2.wav").unlink()
     result = run(config(root, tmp_path / "out"), ignore)
     assert result.data["rejected"] == {"no such file": 442}
@@ -190,7 +190,8 @@ def test_when_the_parent_dies_the_workers_do(tmp_path: Path) -> None:
     script = (
         "import multiprocessing, os, signal\n"
         "from speechft_cli.data.inspectors import inspectors\n"
-        "from speechft_cli.data.inspection import Limits, Task, pack, Bad\n"
+        "from speechft_cli.data.inspection import Limits, Task\n"
+        "from speechft_cli.data.verdicts import Bad, pack\n"
         "if __name__ == '__main__':\n"
         "    with inspectors(1) as workers:\n"
         "        workers.begin(0, Task(pack([Bad('train', 'a', '/a', 'r', '')]), Limits(0.1, 1.0)))\n"

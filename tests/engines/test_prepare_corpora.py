@@ -51,9 +51,8 @@ def test_a_download_that_is_interrupted_says_that_it_can_go_on(tmp_path: Path) -
     archive = tmp_path / "corpora" / ".download" / "download.zip"
     archive.parent.mkdir(parents=True)
     shutil.make_archive(str(archive.with_suffix("")), "zip", tmp_path / "packed")
-    with pytest.raises(InterruptedRunError, match="interrupted") as caught:
+    with pytest.raises(InterruptedRunError, match="the same command goes on from there"):
         run(request("emodb", tmp_path / "corpora", tmp_path / "out", download=True), interrupt)
-    assert caught.value.hint == "the same command goes on from here"
     assert list(archive.parent.iterdir()) == [archive]
 
 
