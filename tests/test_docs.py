@@ -69,6 +69,11 @@ def test_every_page_is_in_the_navigation() -> None:
     assert [page.name for page in DOCS.glob("*.md") if f": {page.name}\n" not in navigation] == []
 
 
+def test_the_first_page_leads_to_every_other() -> None:
+    first = (DOCS / "index.md").read_text(encoding="utf-8")
+    assert [page.name for page in DOCS.glob("*.md") if page.stem != "index" and f"({page.name})" not in first] == []
+
+
 def _commands(page: Path) -> list[list[str]]:
     blocks = re.findall(r"^```(?:sh|)\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()

@@ -9,6 +9,7 @@ from speechft_cli.cli.findings import Encoder, Proposal, corpus_of, encoder_of
 from speechft_cli.cli.names import entries
 from speechft_cli.cli.question import Answers, read_value, typed
 from speechft_cli.encoders.names import SMALL
+from speechft_cli.tasks import probed_tasks
 
 #: The corpus that needs no folder.
 _GENERATED = "synthetic"
@@ -39,8 +40,9 @@ def trained_tasks(answers: Answers) -> Mapping[str, str]:
 
 
 def probing_tasks(answers: Answers) -> Mapping[str, str]:
-    """The tasks that probes are trained on: the units of `hubert` are made by fine-tuning, no manifest holds them."""
-    return {name: summary for name, summary in summaries("tasks")(answers).items() if name != "hubert"}
+    """The tasks that a frozen encoder is scored on."""
+    known = summaries("tasks")(answers)
+    return {name: known[name] for name in probed_tasks()}
 
 
 def starts(answers: Answers) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from speechft_cli.cli.names import registry
 from speechft_cli.data.corpus import Corpus
-from speechft_cli.tasks import TASKS
+from speechft_cli.tasks import TASKS, probed_tasks
 from speechft_cli.tasks.presets.base import Preset
 
 _EXAMPLES = {
@@ -20,7 +20,7 @@ _EXAMPLES = {
     "probes": "speechft evaluate --model base=CHECKPOINT --data data --task {name} --out report",
     "tasks": "speechft finetune --encoder CHECKPOINT --data data --task {name} --out run",
     "strategies": "speechft finetune --encoder CHECKPOINT --data data --strategy {name} --out run",
-    "corpora": "speechft prepare {name} --root FOLDER --out data",
+    "corpora": "speechft prepare {name} --root {root} --out data",
     "methods": "speechft merge --base BASE {models} --method {name} --alphas 0:1:0.25 --out merged",
     "presets": "speechft evaluate -c speechft.yaml --preset {name}",
     "scores": "speechft evaluate -c speechft.yaml --set evaluate.score={name}",
@@ -74,7 +74,7 @@ def details(group: str, name: str) -> Details:
     if isinstance(thing, Corpus):
         facts["download"] = _download(thing)
     if isinstance(thing, Preset):
-        facts = {task: thing.plan(TASKS.get(task)).text() for task in thing.tasks or TASKS}
+        facts = {task: thing.plan(TASKS.get(task)).text() for task in thing.tasks or probed_tasks()}
     return Details(
         text=tuple(each for each in paragraphs if not each.startswith(("Attributes:", "Raises:", "Source:"))),
         facts={title: fact for title, fact in facts.items() if fact},
@@ -108,8 +108,9 @@ def _docstrings(group: str, documented: object, thing: object) -> str:
 
 def _example(group: str, name: str, thing: object) -> str:
     template = _EXAMPLES[group if getattr(thing, "is_trained", True) else "probes"]
-    example = template.format(name=name, models=_models(thing))
-    return example if getattr(thing, "needs_root", True) else example.replace(" --root FOLDER", "")
+    root = "LIST.jsonl" if name == "manifest" else "FOLDER"
+    example = template.format(name=name, models=_models(thing), root=root)
+    return example if getattr(thing, "needs_root", True) else example.replace(f" --root {root}", "")
 
 
 def _models(method: object) -> str:

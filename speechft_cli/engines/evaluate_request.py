@@ -29,7 +29,7 @@ from speechft_cli.registry import unknown_name
 from speechft_cli.reporting.superb import CONSTANTS
 from speechft_cli.reporting.superb.own import read_constants
 from speechft_cli.reporting.superb.score import Constants
-from speechft_cli.tasks import TASKS
+from speechft_cli.tasks import TASKS, probed_tasks
 
 _PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -111,6 +111,11 @@ def read_request(config: Config, report: Report) -> Request:
         for key, tasks in asked.items()
         for name in tasks
         if name not in TASKS
+    ]
+    problems += [
+        f"evaluate.tasks: must be tasks whose targets lie in manifests, got {name!r}, whose targets finetune makes"
+        for name in names
+        if name in TASKS and name not in probed_tasks()
     ]
     wanted = [] if section.drift_only else [task for task in section.target if task not in names]
     problems += [

@@ -125,17 +125,20 @@ def _wrong_overrides(method: MergeMethod, filters: Sequence[Filter]) -> list[str
         try:
             override(method, each.parameters)
         except ValidationError as error:
-            problems += _problems(f"merge.filters[{number}].parameters", each.parameters, error)
+            where = f"merge.filters[{number}].parameters"
+            problems += _problems(where, each.parameters, error, method=method.name)
     return problems
 
 
-def _problems(where: str, given: Mapping[str, object], error: ValidationError) -> list[str]:
+def _problems(
+    where: str, given: Mapping[str, object], error: ValidationError, *, method: str = "the method"
+) -> list[str]:
     lines = []
     for each in error.errors():
         key = str(each["loc"][0]) if each["loc"] else ""
         message = each["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
         if each["type"] == "extra_forbidden":
-            message = "is no parameter of the method"
+            message = f"is no parameter of {method}"
         elif ", got " not in message:
             message += f", got {given.get(key)!r}"
         lines.append(f"{where}.{key}: {message[0].lower()}{message[1:]}")

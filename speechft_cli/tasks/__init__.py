@@ -78,6 +78,11 @@ TASKS: Registry[AnyTask] = Registry(
 )
 
 
+def probed_tasks() -> list[str]:
+    """Returns the tasks that a frozen encoder is scored on: the units of `hubert` are made by fine-tuning alone."""
+    return [name for name in TASKS if name != "hubert"]
+
+
 def trained_task(name: str, *, key: str) -> Task:
     """Returns a task that something is trained for.
 

@@ -76,6 +76,16 @@ def test_every_name_of_every_catalogue_can_be_shown(speechft, group: str) -> Non
         assert f"{name}" in shown["example"]
 
 
+def test_a_preset_has_a_plan_for_each_task_that_is_probed_and_no_other(speechft) -> None:
+    facts = json.loads(speechft("list", "presets", "default", "--json").stdout)["facts"]
+    assert set(facts) >= {"asr", "qbe", "sid"}
+    assert "hubert" not in facts
+
+
+def test_a_list_of_recordings_is_a_file(speechft) -> None:
+    assert "--root LIST.jsonl" in json.loads(speechft("list", "corpora", "manifest", "--json").stdout)["example"]
+
+
 @pytest.mark.parametrize(
     ("method", "models"),
     [

@@ -157,7 +157,7 @@ def test_all_that_is_wrong_with_methods_and_filters_is_said_at_once(store: Path,
         merge.run(config_of(store, tmp_path, method="breadcrumbs", parameters=parameters, filters=filters[2:]), ignore)
     assert caught.value.problems == (
         "merge.filters[0].parameters.density: must be less than or equal to 1, got 2",
-        "merge.filters[0].parameters.size: is no parameter of the method",
+        "merge.filters[0].parameters.size: is no parameter of breadcrumbs",
     )
     assert list(tmp_path.iterdir()) == []
 

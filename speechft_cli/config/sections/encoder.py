@@ -23,7 +23,8 @@ class EncoderSection(Section):
     init: Literal["random"] | None = None
     """`random`: start from random weights instead of a checkpoint, and mean it."""
     size: str = "base"
-    """Architecture of a random encoder: tiny, base and, for most families, large; a checkpoint brings its own."""
+    """Architecture of a random encoder: tiny, base, for most families large, for hubert small; a checkpoint brings its
+    own."""
 
     @model_validator(mode="after")
     def _one_source(self) -> EncoderSection:
