@@ -58,7 +58,7 @@ def listen(
         return _fisher(encoder, wanted, number, names, label, report)
     matrices = [name for name in names if model.weights[name].ndim == 2]
     utterances = _utterances(wanted, number)
-    usable, flaws = usable_by_length(utterances, **_lengths(wanted))
+    usable, flaws = usable_by_length(utterances, **_lengths(wanted, number))
     chosen = _drawn(wanted, number, usable, flaws, label, "utterances of a fitting length", report)
     waveforms = (waveform for _, waveform in _heard(encoder, chosen, f"inputs of {label}", report))
     return input_products(encoder, waveforms, matrices), {"utterances": str(len(chosen))}
@@ -77,7 +77,11 @@ def _fisher(
         task = cast("Task", with_label(trained_task(name, key=note), kept.needs, key=note))
         head = read_head(folder, task, len(vocabulary), width=encoder.width).to(encoder.device)
         usable, flaws = usable_for_training(
-            _utterances(wanted, number), task, vocabulary, frame_counts=encoder.family.frame_counts, **_lengths(wanted)
+            _utterances(wanted, number),
+            task,
+            vocabulary,
+            frame_counts=encoder.family.frame_counts,
+            **_lengths(wanted, number),
         )
         chosen = _drawn(
             wanted, number, usable, flaws, label, f"{task.needs} of the classes that the head knows", report
@@ -98,8 +102,8 @@ def _utterances(wanted: Measurement, number: int) -> Utterances:
     return read_manifest(wanted.data[number], str(wanted.record["split"]))
 
 
-def _lengths(wanted: Measurement) -> dict[str, float]:
-    return {name: cast("float", wanted.record[name]) for name in ("min_seconds", "max_seconds")}
+def _lengths(wanted: Measurement, number: int) -> dict[str, float]:
+    return {name: cast("list[float]", wanted.record[name])[number] for name in ("min_seconds", "max_seconds")}
 
 
 def _drawn(

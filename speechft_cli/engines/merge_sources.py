@@ -161,12 +161,18 @@ def manifest_folders(config: Config, sources: Sources) -> list[Path]:
 
 def _own_manifests(tuned: EncoderCheckpoint) -> Path | None:
     """The manifests that a run of ours was fine-tuned on, while they are there."""
-    assert tuned.path is not None  # it was read from there
-    for folder in (tuned.path.parent, tuned.path.parent.parent):
-        data = read_run(folder).get("data") if (folder / "run.json").is_file() else None
-        if isinstance(data, dict) and Path(str(data.get("path"))).is_dir():
-            return Path(str(data["path"]))
+    folder = own_run(tuned)
+    data = None if folder is None else read_run(folder).get("data")
+    if isinstance(data, dict) and Path(str(data.get("path"))).is_dir():
+        return Path(str(data["path"]))
     return None
+
+
+def own_run(tuned: EncoderCheckpoint) -> Path | None:
+    """The folder of the run of ours that a model comes from."""
+    assert tuned.path is not None  # it was read from there
+    folders = (tuned.path.parent, tuned.path.parent.parent)
+    return next((folder for folder in folders if (folder / "run.json").is_file()), None)
 
 
 def _is_absent(name: str, base: EncoderCheckpoint, tuned: Sequence[EncoderCheckpoint]) -> bool:

@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.config.sections.merge import MergeSection
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats.safetensors import read_tensors, write_tensors
-from speechft_cli.engines.merge_sources import Sources, manifest_folders
+from speechft_cli.engines.merge_sources import Sources, manifest_folders, own_run
 from speechft_cli.engines.merge_variants import Variant
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
@@ -86,15 +89,15 @@ def measurement(config: Config, sources: Sources, ways: Sequence[Variant]) -> di
     from speechft_cli.data.manifests import read_manifest
     from speechft_cli.data.prepared import data_hash
 
-    data, lengths = manifest_folders(config, sources), config.finetune or FinetuneSection()
+    data, bounds = manifest_folders(config, sources), _lengths(config, sources)
     for each in dict.fromkeys(data):
         read_manifest(each, section.statistics.split)  # says what is missing and how to make it
     record = {
         "data_sha256": [data_hash(each) for each in data],
         "split": section.statistics.split,
         "utterances": section.statistics.utterances,
-        "min_seconds": lengths.min_seconds,
-        "max_seconds": lengths.max_seconds,
+        "min_seconds": [least for least, _ in bounds],
+        "max_seconds": [greatest for _, greatest in bounds],
         "seed": config.seed,
     }
     found = {}
@@ -103,6 +106,30 @@ def measurement(config: Config, sources: Sources, ways: Sequence[Variant]) -> di
         own = {"heads_sha256": [file_hash(each / "heads.pt") for each in heads]} if heads else {}
         found[name] = Measurement(statistic, data, {"kind": statistic.name, **record, **own}, heads)
     return found
+
+
+def _lengths(config: Config, sources: Sources) -> list[tuple[float, float]]:
+    """Returns for each tuned model the least and the greatest length of what it is measured on [s].
+
+    They are those of the section `finetune`; where it is absent, those of the model's own run.
+    """
+    if config.finetune is not None:
+        return [(config.finetune.min_seconds, config.finetune.max_seconds)] * len(sources.tuned)
+    return [_own_lengths(each) for each in sources.tuned]
+
+
+def _own_lengths(tuned: EncoderCheckpoint) -> tuple[float, float]:
+    default, folder = FinetuneSection(), own_run(tuned)
+    if folder is not None:
+        try:
+            own = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["finetune"]
+            return float(own["min_seconds"]), float(own["max_seconds"])
+        except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError) as error:
+            raise RequestError(
+                f"{folder / 'config.yaml'}: can't be read: {error!r}",
+                f"--set finetune.min_seconds={default.min_seconds:g} says in its place what is measured",
+            ) from error
+    return default.min_seconds, default.max_seconds
 
 
 def _heads(method: str, sources: Sources) -> list[Path]:

@@ -167,6 +167,21 @@ def test_each_model_is_measured_on_its_own_manifests_unless_others_are_named(
         said([other] * 3)
 
 
+def test_each_model_is_measured_on_utterances_of_the_lengths_it_was_tuned_on(
+    store: Path, manifests: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(store / "asr", tmp_path / "asr")
+    run = tmp_path / "asr" / "config.yaml"
+    run.write_text(run.read_text().replace("min_seconds: 1.0", "min_seconds: 50.0"))
+    config = config_of(store, manifests, tmp_path / "out", "regmean", tuned=[tmp_path / "asr", store / "sid"])
+    with pytest.raises(RequestError, match=r"shorter than min_seconds \(50 s\)"):
+        merge.run(config, ignore)
+    asked = config.model_copy(update={"finetune": make_config(finetune__min_seconds=0.1).finetune})
+    merge.run(asked, ignore)  # the section comes before the runs
+    statistics = json.loads((tmp_path / "out" / "merge.json").read_text())["statistics"]
+    assert statistics["min_seconds"] == [0.1, 0.1]
+
+
 def test_a_plan_says_what_will_be_measured_and_reads_headers_only(store: Path, manifests: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     events: list[Event] = []
