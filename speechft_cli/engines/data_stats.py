@@ -33,11 +33,13 @@ class Stats:
         utterances: How many.
         durations: Of each [s].
         hours: "speaker", "language" or the name of a label → its values → hours.
+        named: The same names → how many utterances have them.
     """
 
     utterances: int
     durations: np.ndarray
     hours: Mapping[str, Hours]
+    named: Mapping[str, int]
 
 
 def stats(folder: Path, *, png: Path | None, report: Report) -> Result:
@@ -55,7 +57,12 @@ def stats(folder: Path, *, png: Path | None, report: Report) -> Result:
     report(_splits_table(splits))
     report(_histogram(np.concatenate([each.durations for each in splits.values()])))
     for name in sorted({name for each in splits.values() for name in each.hours}):
-        report(_hours_table(name, splits))
+        values = {value for each in splits.values() for value in each.hours.get(name, {})}
+        count = sum(each.named.get(name, 0) for each in splits.values())
+        if len(values) > max(_NAMED, count / 2):  # times of phonemes, or whatever else is each utterance's own
+            report(Note(f"{name}: {len(values)} values in {count} utterances, without a table"))
+        else:
+            report(_hours_table(name, splits))
     if png is not None:
         with atomic_path(png) as path:
             path.write_bytes(draw_durations({split: each.durations for split, each in splits.items()}))
@@ -86,15 +93,18 @@ def stats(folder: Path, *, png: Path | None, report: Report) -> Result:
 
 def _add_up(utterances: Utterances) -> Stats:
     hours: dict[str, defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    named: defaultdict[str, int] = defaultdict(int)
     durations = utterances.durations
     for name in ("speaker", "language"):
         for value, seconds in zip(utterances.targets(name), durations.tolist(), strict=True):
             if value is not None:
                 hours[name][value] += seconds / 3600
+                named[name] += 1
     for labels, seconds in zip(utterances.labels(), durations.tolist(), strict=True):
         for name, value in labels.items():
             hours[name][value] += seconds / 3600
-    return Stats(len(utterances), durations, {name: dict(values) for name, values in hours.items()})
+            named[name] += 1
+    return Stats(len(utterances), durations, {name: dict(values) for name, values in hours.items()}, named)
 
 
 def _quantiles(durations: np.ndarray) -> dict[str, float]:

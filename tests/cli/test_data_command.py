@@ -32,6 +32,20 @@ def test_stats_are_hours_per_split_speaker_and_length(speechft, manifests: Path)
     assert tables[-1].startswith("20 utterances, 0.01 h in train, dev, test → ")
 
 
+def test_what_is_each_utterances_own_has_no_table(speechft, manifests: Path, tmp_path: Path) -> None:
+    recordings = sorted((manifests / "audio").glob("*.wav"))[:12]
+    lines = [
+        {"audio": str(path), "note": f"note {number}", "room": f"room {number % 2}"}
+        for number, path in enumerate(recordings)
+    ]
+    (tmp_path / "list.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    assert speechft("prepare", "manifest", "--root", tmp_path / "list.jsonl", "--out", tmp_path / "data").exit_code == 0
+    result = speechft("data", "stats", tmp_path / "data")
+    assert "hours per room" in result.stdout
+    assert "hours per note" not in result.stdout
+    assert "note: 12 values in 12 utterances, without a table" in result.stderr
+
+
 def test_stats_are_json_and_a_picture(speechft, manifests: Path, tmp_path: Path) -> None:
     result = speechft("data", "stats", manifests, "--json", "--png", tmp_path / "durations.png")
     document = json.loads(result.stdout)
