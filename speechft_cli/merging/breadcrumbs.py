@@ -42,7 +42,7 @@ class Breadcrumbs(WeightedMethod):
             size = np.abs(vector)
             kept = int(self.density * size.size)
             dropped = min(int(self.gamma * size.size), size.size - kept)
-            # strictly below the smallest outlier, at least the smallest change that is kept
-            largest, smallest = kth_largest(size, dropped), kth_largest(size, dropped + kept)
-            vectors.append(vector * ((size < largest) & (size >= smallest)) if kept else np.zeros_like(vector))
+            # numbers that tie with the largest or the smallest that is kept are kept, too
+            largest, smallest = kth_largest(size, dropped + 1), kth_largest(size, dropped + kept)
+            vectors.append(vector * ((size <= largest) & (size >= smallest)) if kept else np.zeros_like(vector))
         return line(base, weighted_sum(vectors, super().sizes(len(tuned))), self.lambda_)

@@ -67,6 +67,11 @@ def test_breadcrumbs_by_hand() -> None:
     assert merged("breadcrumbs", [0.0] * 10, vector, density=0.0) == [0.0] * 10
 
 
+def test_breadcrumbs_keeps_changes_that_are_all_of_one_size() -> None:
+    vector = [0.5, -0.5] * 5
+    assert merged("breadcrumbs", [0.0] * 10, vector, density=0.7, gamma=0.1) == vector
+
+
 def test_lines_grows_with_the_layer_and_leaves_the_first_alone() -> None:
     names = ("feature_extractor.w", *(f"encoder.layers.{layer}.w" for layer in range(3)))
     base, tuned = ({name: np.full((2,), value) for name in names} for value in (1.0, 2.0))
