@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from speechft_cli.encoders.formats import read_encoder
+from speechft_cli.engines.merge_survey import check_finite
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, Table
 from speechft_cli.io.ahead import in_order
 from speechft_cli.io.arrays import Array
 from speechft_cli.merging.differences import Difference, compare, summed
 from speechft_cli.merging.filters import group_of
 from speechft_cli.merging.plan import plan_merge
+from speechft_cli.merging.weights import not_finite
 
 
 def run(one: Path, other: Path, report: Report, *, base: Path | None = None, trust: bool = False) -> Result:
@@ -27,6 +29,7 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None, tru
 
     Raises:
         RequestError: One can't be read, or they don't fit together.
+        SpeechftError: One holds a NaN or an infinity; names the tensors.
     """
     first = read_encoder(base or one, trust=trust, report=report)
     family = first.family
@@ -37,11 +40,16 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None, tru
     pair = (models[0].arrays, models[-1].arrays)
     report(Started("comparing", len(plan.merged), "tensors"))
     groups: dict[str, list[Difference]] = {}
+    unclear = []
     job = in_order(lambda name: _compare(name, first.arrays, pair), plan.merged, workers=os.cpu_count() or 1)
     for count, (name, difference) in enumerate(zip(plan.merged, job, strict=True), start=1):
         groups.setdefault(group_of(name), []).append(difference)
+        if not difference.is_finite:
+            unclear.append(name)
         report(Advanced(count))
     report(Finished())
+    for model in (first, *models):
+        check_finite(str(model.path), not_finite(model.arrays, unclear))
     found = {group: summed(each) for group, each in groups.items()}
     found["all"] = summed([each for members in groups.values() for each in members])
     report(_seen_from(base, found) if base is not None else _one_way(found))

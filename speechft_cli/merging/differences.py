@@ -37,6 +37,11 @@ class Difference:
     opposed: int
 
     @property
+    def is_finite(self) -> bool:
+        """Whether all of it is known; a NaN or an infinity in a model makes it unknown."""
+        return all(map(math.isfinite, (self.base, self.one, self.other, self.product)))
+
+    @property
     def apart(self) -> float:
         """Distance of the two models from each other."""
         return math.sqrt(max(0.0, self.one**2 + self.other**2 - 2 * self.product))

@@ -16,7 +16,7 @@ from speechft_cli.config.schema import Config
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.engines import merge, merge_diff
-from speechft_cli.errors import ConfigError, InterruptedRunError, RequestError
+from speechft_cli.errors import ConfigError, InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Advanced, Event, Note, Table, ignore
 
 
@@ -328,6 +328,16 @@ def test_a_difference_is_seen_from_the_base(store: Path) -> None:
     table = events[-1]
     assert isinstance(table, Table)
     assert table.rows[-1][0] == "all"
+
+
+def test_a_model_that_is_not_finite_is_not_compared(store: Path, tmp_path: Path) -> None:
+    whole = read_encoder(store / "one.pt")
+    broken = {**whole.weights, "layer_norm.bias": torch.full_like(whole.weights["layer_norm.bias"], float("nan"))}
+    converted.write(whole.with_weights(broken), tmp_path / "broken.pt")
+    for one, other, base in (("one.pt", "broken.pt", "base.pt"), ("broken.pt", "one.pt", None)):
+        paths = [tmp_path / name if name == "broken.pt" else store / name for name in (one, other)]
+        with pytest.raises(SpeechftError, match="broken.pt: must be finite, has NaN or Inf in layer_norm.bias"):
+            merge_diff.run(*paths, ignore, base=base and store / base)
 
 
 def test_without_a_base_the_way_from_one_to_the_other_is_measured(store: Path) -> None:
