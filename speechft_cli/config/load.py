@@ -214,7 +214,9 @@ def _sentence(error: ErrorDetails) -> str:
     kind = next((said for types, said in _KINDS.items() if error["type"].startswith(types)), None)
     message = f"must be {kind}" if kind else error["msg"].replace("Input should be", "must be")
     got = error["input"]
-    if isinstance(got, list | tuple):
+    if isinstance(got, Path):
+        got = str(got)
+    elif isinstance(got, list | tuple):
         got = [str(each) if isinstance(each, Path) else each for each in got]
     return f"{message[0].lower()}{message[1:]}, got {got!r}"
 

@@ -89,6 +89,7 @@ def test_two_checkpoints_are_compared(speechft, pair: tuple[str, ...]) -> None:
         (("--method", "tied"), "merge.method: must be one of"),
         (("--format", "zip"), "merge.formats: must be one of"),
         (("--weight-norm", "both"), "merge.weight_norm: must be 'stored' or 'effective', got 'both'"),
+        (("--alpha", "0.1", "--alpha", "0.2"), "alpha must be one number, got 2; use 'alphas' for a grid"),
         (("--alphas", "0.1,0.1"), "merge.alphas: must name each alpha once, got 0.1 more than once"),
         (("--method", "ties", "--method", "ties"), "must name each once, got ties more than once"),
         (("--parameter", "wieght=1"), "did you mean 'weight'?"),

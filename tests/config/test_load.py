@@ -70,6 +70,12 @@ def test_every_problem_is_told_with_its_line_and_the_nearest_name(tmp_path: Path
     ]
 
 
+def test_a_path_where_a_list_belongs_is_told_as_it_is_written_in_a_shell(tmp_path: Path) -> None:
+    path = _write(tmp_path, "merge: {tuned: run}\n")
+    (problem,) = _problems(path)
+    assert problem == f"{path}:1: merge.tuned: must be a list, as in [a, b], got '{tmp_path}/run'"
+
+
 def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
     path = _write(tmp_path, "finetune: {learning_rate: 1e-4, gradient_clip: 2E0}\n")
     finetune = load_config(path).config.finetune

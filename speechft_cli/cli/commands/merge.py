@@ -27,7 +27,7 @@ def merge(
         ),
     ] = None,
     alpha: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option("--alpha", metavar="A", help="One alpha, written into the output folder itself; default 0.25."),
     ] = None,
     alphas: Annotated[
@@ -127,9 +127,9 @@ def merge(
     from speechft_cli.cli.merge_flags import read_filters, read_parameters, read_weights
 
     replaced = []
-    if alpha is not None and alphas is None:
+    if alpha and alphas is None:
         replaced = ["merge.alphas"]
-    elif alphas is not None and alpha is None:
+    elif alphas is not None and not alpha:
         replaced = ["merge.alpha"]
     loaded = read_config(
         config,
@@ -137,7 +137,7 @@ def merge(
         flags={
             "merge.base": base,
             "merge.tuned": tuned or None,
-            "merge.alpha": alpha,
+            "merge.alpha": ",".join(alpha) if alpha else None,  # of several none is left out unsaid
             "merge.alphas": alphas,
             "merge.method": method or None,
             **read_parameters(parameters or []),
