@@ -51,8 +51,7 @@ def find_candidates(config: Config, section: EvaluateSection, report: Report) ->
         base = recorded_path(begun) if isinstance(begun, dict) and begun.get("path") else None
     has_run = (config.run_dir / "best" / "encoder.pt").is_file()
     tuned = list(merge.tuned) if merge and merge.tuned else [config.run_dir] if has_run else []
-    file_name = merge.file_name if merge else "encoder.pt"
-    found = of_experiment(base=base, tuned=tuned, merged=config.merge_dir, file_name=file_name)
+    found = of_experiment(base=base, tuned=tuned, merged=config.merge_dir)
     missing = [
         what
         for what, is_there in (

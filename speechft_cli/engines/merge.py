@@ -10,6 +10,7 @@ from typing import cast
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import FORMATS
+from speechft_cli.encoders.formats import encoder_in
 from speechft_cli.encoders.local import name_of
 from speechft_cli.engines.merge_sources import Sources, read_sources, tuned_paths
 from speechft_cli.engines.merge_statistics import Measurement, measure, measurement
@@ -124,15 +125,18 @@ def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> 
         raise RequestError(
             f"merge.data: must be one folder for merge.greedy, got {len(section.data)}", "give --data once"
         )
-    problems = []
+    problems, hints = [], {}
     for name in section.formats:
         try:
             FORMATS.get(name).require(sources.base)
         except RequestError as error:
             problems.append(error.message)
-    problems += unused_filters(ways[0], sources.plan.merged)
-    if problems:
-        raise ConfigError(problems, "speechft merge --plan -v shows the tensors' names")
+            hints[error.hint] = None
+    unused = unused_filters(ways[0], sources.plan.merged)
+    if unused:
+        hints["speechft merge --plan -v shows the tensors' names"] = None
+    if problems or unused:
+        raise ConfigError(problems + unused, "; ".join(hints))
 
 
 def _plan(
@@ -215,13 +219,14 @@ def _data(
 
 
 def _next_command(config: Config, sources: Sources, wanted: Sequence[Target]) -> str:
-    # a folder stands for its encoder.pt, and gives the model its label
+    # a folder stands for the encoder in it, and gives the model its label
     merged = [
-        target.folder if (name := next(iter(target.files.values()))) == "encoder.pt" else target.folder / name
+        target.folder if encoder_in(target.folder) else target.folder / next(iter(target.files.values()))
         for target in wanted
     ]
-    if len(merged) > _MODELS_SUGGESTED:
-        merged = [config.merge_dir]  # which stands for all in it
+    is_clear = len({path.name for path in merged}) == len(merged) <= _MODELS_SUGGESTED
+    if not is_clear and encoder_in(config.merge_dir) is None:
+        merged = [config.merge_dir]  # which stands for all in it, as long as no single merge lies there too
     base = name_of(Path(str(sources.base.path))) or sources.base.path
     models = [part for path in (f"base={base}", *merged) for part in ("--model", str(path))]
     run = next(iter(sources.recorded_bases), None)

@@ -37,12 +37,11 @@ def read_merge(folder: Path) -> dict[str, object]:
     return cast("dict[str, object]", record)
 
 
-def find_merges(folder: Path, file_name: str | None = None) -> Iterator[tuple[Path, dict[str, object]]]:
+def find_merges(folder: Path) -> Iterator[tuple[Path, dict[str, object]]]:
     """Yields checkpoint and record of every merge in a folder: in itself, or in the folders below it by their paths.
 
     Args:
         folder: Where `speechft merge` wrote.
-        file_name: Of the checkpoints; that of each record when not said.
 
     Raises:
         RequestError: A merge.json can't be read.
@@ -51,9 +50,8 @@ def find_merges(folder: Path, file_name: str | None = None) -> Iterator[tuple[Pa
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
         record = read_merge(path.parent)
-        output = cast("Mapping[str, object]", record["output"])
-        files = [file_name] if file_name else [*cast("Mapping[str, object]", output.get("files") or {}), output["file"]]
-        checkpoint = path.parent / str(files[0])
+        # `files` names what is inside a Hugging Face folder, `file` the folder
+        checkpoint = path.parent / str(cast("Mapping[str, object]", record["output"])["file"])
         if checkpoint.exists():
             yield checkpoint, record
 

@@ -81,9 +81,7 @@ def all_in(label: str, folder: Path) -> list[Candidate]:
     return [replace(each, label=f"{label}/{each.label}") for each in found]
 
 
-def of_experiment(
-    *, base: Path | None, tuned: Sequence[Path], merged: Path, file_name: str | None = None
-) -> list[Candidate]:
+def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path) -> list[Candidate]:
     """Returns an experiment's encoders: the base, the tuned ones, the merged ones by method and rising alpha.
 
     Args:
@@ -91,7 +89,6 @@ def of_experiment(
         tuned: Tuned encoders.
         merged: Folder of the merge: a checkpoint per `alpha-*/`, perhaps below folders of methods and weights, or one
             in the folder itself.
-        file_name: Of the merged checkpoints; those of their records when not said.
 
     Raises:
         RequestError: A merge.json can't be read.
@@ -99,7 +96,7 @@ def of_experiment(
     candidates = [] if base is None else [Candidate(BASE, base)]
     for number, path in enumerate(tuned, start=1):
         candidates.append(Candidate(TUNED if len(tuned) == 1 else f"{TUNED}-{number}", path))
-    for file, record in sorted(find_merges(merged, file_name), key=lambda pair: _place(merged, *pair)):
+    for file, record in sorted(find_merges(merged), key=lambda pair: _place(merged, *pair)):
         found = _merged("", file, record)
         way = "/".join(_way(merged, file))
         label = f"{way}/" * bool(way) + f"alpha-{(found.alpha or Decimal(0)).normalize():f}"

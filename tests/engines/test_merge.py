@@ -258,6 +258,26 @@ def test_a_long_grid_suggests_a_short_command(store: Path, tmp_path: Path) -> No
     assert result.next_command == f"speechft evaluate {models} --data MANIFESTS --task sid"
 
 
+@pytest.mark.parametrize("name", ["hf", "safetensors"])
+def test_the_next_command_names_folders_whatever_the_format(store: Path, tmp_path: Path, name: str) -> None:
+    result = merge.run(config_of(store, tmp_path / "grid", alphas=[0, 0.5], formats=[name]), ignore)
+    models = f"--model base={store}/base.pt --model {tmp_path}/grid/alpha-0 --model {tmp_path}/grid/alpha-0.5"
+    assert result.next_command == f"speechft evaluate {models} --data MANIFESTS --task sid"
+
+
+@pytest.mark.parametrize("more", [{"method": ["linear", "ties"]}, {"file_name": "mine.pt"}])
+def test_merges_of_one_name_are_suggested_as_their_folder(store: Path, tmp_path: Path, more: dict[str, object]) -> None:
+    result = merge.run(config_of(store, tmp_path / "grid", alphas=[0, 0.5], **more), ignore)
+    models = f"--model base={store}/base.pt --model {tmp_path}/grid"
+    assert result.next_command == f"speechft evaluate {models} --data MANIFESTS --task sid"
+
+
+def test_a_grid_beside_a_single_merge_is_suggested_alpha_by_alpha(store: Path, tmp_path: Path) -> None:
+    merge.run(config_of(store, tmp_path / "grid", alpha=0.5), ignore)
+    result = merge.run(config_of(store, tmp_path / "grid", alphas="0:1:0.1"), ignore)
+    assert f"--model {tmp_path}/grid/alpha-0.1 " in result.next_command
+
+
 def test_a_base_merged_with_itself_is_said(store: Path, tmp_path: Path) -> None:
     events: list[Event] = []
     merge.run(config_of(store, tmp_path, tuned=[store / "base.pt"]), events.append)

@@ -34,7 +34,7 @@ def merged(folder: Path, alpha: float) -> Path:
 
 def test_a_grid_is_sorted_by_number_between_base_and_tuned(tmp_path: Path) -> None:
     files = {alpha: merged(tmp_path / f"alpha-{alpha:g}", alpha) for alpha in (1.0, 0.5, 0.25, 10.0)}
-    found = of_experiment(base=Path("b.pt"), tuned=[Path("run")], merged=tmp_path, file_name="encoder.pt")
+    found = of_experiment(base=Path("b.pt"), tuned=[Path("run")], merged=tmp_path)
     assert found == [
         Candidate("base", Path("b.pt")),
         Candidate("tuned", Path("run")),
@@ -47,14 +47,14 @@ def test_a_grid_is_sorted_by_number_between_base_and_tuned(tmp_path: Path) -> No
 
 def test_a_single_merge_lies_in_the_folder_itself(tmp_path: Path) -> None:
     file = merged(tmp_path / "merge", 0.25)
-    found = of_experiment(base=None, tuned=[], merged=tmp_path / "merge", file_name="encoder.pt")
+    found = of_experiment(base=None, tuned=[], merged=tmp_path / "merge")
     assert found == [Candidate("alpha-0.25", file, Decimal("0.25"), FROM, "linear")]
 
 
 def test_merges_of_several_methods_are_labelled_by_them(tmp_path: Path) -> None:
     for way, alpha in (("ties/weights-1_0", 0.5), ("linear/weights-1_0", 1.0), ("linear/weights-1_0", 0.5)):
         merged(tmp_path / way / f"alpha-{alpha:g}", alpha)
-    found = of_experiment(base=None, tuned=[], merged=tmp_path, file_name="encoder.pt")
+    found = of_experiment(base=None, tuned=[], merged=tmp_path)
     assert [each.label for each in found] == [
         "linear/weights-1_0/alpha-0.5",
         "linear/weights-1_0/alpha-1",
@@ -80,6 +80,17 @@ def test_a_merge_under_another_name_is_found(tmp_path: Path) -> None:
     (file.parent / "merge.json").write_text(json.dumps({**record, "output": {"file": "mine.pt"}}))
     file.rename(file.with_name("mine.pt"))
     assert [each.path for each in all_in("grid", tmp_path)] == [file.with_name("mine.pt")]
+
+
+def test_a_merge_that_is_a_hugging_face_folder_is_found_as_that_folder(tmp_path: Path) -> None:
+    folder = merged(tmp_path / "alpha-0.5", 0.5).parent
+    output = {"file": "encoder-hf", "files": {"encoder-hf/config.json": {}, "encoder-hf/model.safetensors": {}}}
+    (folder / "merge.json").write_text(json.dumps({**record(0.5), "output": output}))
+    (folder / "encoder.pt").unlink()
+    (folder / "encoder-hf").mkdir()
+    (folder / "encoder-hf" / "config.json").touch()
+    for found in (all_in("grid", tmp_path), of_experiment(base=None, tuned=[], merged=tmp_path)):
+        assert [each.path for each in found] == [folder / "encoder-hf"]
 
 
 def test_a_named_merge_knows_its_alpha(tmp_path: Path) -> None:
