@@ -125,7 +125,8 @@ def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> 
         raise RequestError(
             f"merge.data: must be one folder for merge.greedy, got {len(section.data)}", "give --data once"
         )
-    problems, hints = [], {}
+    problems: list[str] = []
+    hints: dict[str, None] = {}  # a set in order
     for name in section.formats:
         try:
             FORMATS.get(name).require(sources.base)
