@@ -14,6 +14,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from speechft_cli.cli.app import app
+from speechft_cli.cli.commands import COMMANDS
 
 DOCS = Path(__file__).parents[1] / "docs"
 #: What makes a command small; the tutorial's own words stay as they are.
@@ -78,6 +79,22 @@ def _commands(page: Path) -> list[list[str]]:
     blocks = re.findall(r"^```(?:sh|)\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     return [shlex.split(line.split("|")[0], comments=True)[1:] for line in lines if line.startswith("speechft ")]
+
+
+def test_an_option_that_a_sentence_names_beside_its_command_is_one() -> None:
+    whole = get_command(app)
+    with whole.make_context("speechft", [], resilient_parsing=True) as context:
+        commands = {name: whole.get_command(context, name) for name in COMMANDS}
+    named = {
+        (word, option)
+        for page in (DOCS.parent / "README.md", *DOCS.glob("*.md"))
+        for code in re.findall(r"`([^`\n]+)`", page.read_text(encoding="utf-8"))
+        if (word := code.removeprefix("speechft ").split(" ")[0]) in COMMANDS
+        for option in re.findall(r"(?<!\S)--[a-z-]+", code)
+    }
+    known = {name: {each for part in command.params for each in part.opts} for name, command in commands.items()}
+    assert ("evaluate", "--drift-only") in named
+    assert sorted(each for each in named if each[1] not in known[each[0]]) == []
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.stem)
