@@ -84,7 +84,7 @@ def _commands(page: Path) -> list[list[str]]:
 def test_an_option_that_a_sentence_names_beside_its_command_is_one() -> None:
     whole = get_command(app)
     with whole.make_context("speechft", [], resilient_parsing=True) as context:
-        commands = {name: whole.get_command(context, name) for name in COMMANDS}
+        commands = {name: whole.resolve_command(context, [name])[1] for name in COMMANDS}
     named = {
         (word, option)
         for page in (DOCS.parent / "README.md", *DOCS.glob("*.md"))
