@@ -19,7 +19,7 @@ from speechft_cli.encoders.names import is_baseline
 from speechft_cli.encoders.recognition import UnknownFamilyError
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.events import Report, ignore
-from speechft_cli.io.merge_folder import find_merges, read_merge
+from speechft_cli.io.merge_folder import find_merges, identity, read_merge
 
 BASE = "base"
 TUNED = "tuned"
@@ -96,11 +96,16 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path) -> 
     candidates = [] if base is None else [Candidate(BASE, base)]
     for number, path in enumerate(tuned, start=1):
         candidates.append(Candidate(TUNED if len(tuned) == 1 else f"{TUNED}-{number}", path))
+    known: dict[str, object] = {}
     for file, record in sorted(find_merges(merged), key=lambda pair: _place(merged, *pair)):
         found = _merged("", file, record)
         way = "/".join(_way(merged, file))
         label = f"{way}/" * bool(way) + f"alpha-{(found.alpha or Decimal(0)).normalize():f}"
-        if label not in {each.label for each in candidates}:  # a grid and a single merge may share a folder
+        # a grid and a single merge may share a folder, where the same is not compared with itself
+        if known.get(label, identity(record)) != identity(record):
+            label = f"{found.method}/{label}"
+        if label not in known:
+            known[label] = identity(record)
             candidates.append(replace(found, label=label))
     return candidates
 

@@ -51,6 +51,15 @@ def test_a_single_merge_lies_in_the_folder_itself(tmp_path: Path) -> None:
     assert found == [Candidate("alpha-0.25", file, Decimal("0.25"), FROM, "linear")]
 
 
+def test_a_single_merge_beside_a_grid_is_compared_unless_it_is_the_same(tmp_path: Path) -> None:
+    grid = [merged(tmp_path / f"alpha-{alpha:g}", alpha) for alpha in (0.5, 1.0)]
+    for method, more in (("linear", []), ("ties", [("ties/alpha-0.5", tmp_path / "encoder.pt")])):
+        (tmp_path / "merge.json").write_text(json.dumps({**record(0.5), "method": method}))
+        (tmp_path / "encoder.pt").touch()
+        found = of_experiment(base=None, tuned=[], merged=tmp_path)
+        assert [(each.label, each.path) for each in found] == [("alpha-0.5", grid[0]), *more, ("alpha-1", grid[1])]
+
+
 def test_merges_of_several_methods_are_labelled_by_them(tmp_path: Path) -> None:
     for way, alpha in (("ties/weights-1_0", 0.5), ("linear/weights-1_0", 1.0), ("linear/weights-1_0", 0.5)):
         merged(tmp_path / way / f"alpha-{alpha:g}", alpha)
