@@ -59,7 +59,12 @@ def finetune(
     steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="Optimizer updates in all.")] = None,
     encoder: Annotated[
         Path | None,
-        typer.Option("--encoder", metavar="PATH", help="Checkpoint to start from.", autocompletion=complete_encoder),
+        typer.Option(
+            "--encoder",
+            metavar="PATH",
+            help="Checkpoint to start from, or a name of `speechft list checkpoints`.",
+            autocompletion=complete_encoder,
+        ),
     ] = None,
     family: Annotated[
         str | None,

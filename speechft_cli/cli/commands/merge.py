@@ -18,7 +18,12 @@ def merge(
     sets: Sets = None,
     base: Annotated[
         Path | None,
-        typer.Option("--base", metavar="PATH", help="Pre-trained checkpoint.", autocompletion=complete_encoder),
+        typer.Option(
+            "--base",
+            metavar="PATH",
+            help="Pre-trained checkpoint, or a name of `speechft list checkpoints`.",
+            autocompletion=complete_encoder,
+        ),
     ] = None,
     tuned: Annotated[
         list[Path] | None,

@@ -19,7 +19,8 @@ class EncoderSection(Section):
     family: str | None = None
     """Encoder family; `speechft list encoders` shows them. Default: what the checkpoint is; random weights: hubert."""
     checkpoint: EncoderPath | None = None
-    """Checkpoint to start from: s3prl, fairseq, a Hugging Face folder, safetensors, or a run folder."""
+    """Checkpoint to start from: s3prl, fairseq, a Hugging Face folder, safetensors, a run folder, or a name of
+    `speechft list checkpoints`."""
     init: Literal["random"] | None = None
     """`random`: start from random weights instead of a checkpoint, and mean it."""
     size: str = "base"
