@@ -89,8 +89,9 @@ def test_two_checkpoints_are_compared(speechft, pair: tuple[str, ...]) -> None:
         (("--method", "tied"), "merge.method: must be one of"),
         (("--format", "zip"), "merge.formats: must be one of"),
         (("--weight-norm", "both"), "merge.weight_norm: must be 'stored' or 'effective', got 'both'"),
-        (("--alpha", "0.1", "--alpha", "0.2"), "alpha must be one number, got 2; use 'alphas' for a grid"),
         (("--alphas", "0.1,0.1"), "merge.alphas: must name each alpha once, got 0.1 more than once"),
+        (("--alpha", "0.1", "--alpha", "0.1"), "merge.alphas: must name each alpha once, got 0.1 more than once"),
+        (("--alpha", "0.1", "--alpha", "0.2", "--alphas", "0,1"), "must have either 'alpha' or 'alphas', got both"),
         (("--method", "ties", "--method", "ties"), "must name each once, got ties more than once"),
         (("--parameter", "wieght=1"), "did you mean 'weight'?"),
         (
@@ -106,6 +107,16 @@ def test_a_wrong_flag_is_named_and_nothing_is_written(
     assert result.exit_code == 2
     assert message in " ".join(result.stderr.split())
     assert not (tmp_path / "out").exists()
+
+
+def test_alpha_given_once_is_one_merge_and_repeated_a_grid(speechft, pair: tuple[str, ...], tmp_path: Path) -> None:
+    assert speechft(*pair, "--alpha", "0.5", "--out", "one").exit_code == 0
+    assert (tmp_path / "one" / "encoder.pt").is_file()
+    assert speechft(*pair, "--alpha", "0.25", "--alpha", "0.5", "--out", "grid").exit_code == 0
+    assert sorted(each.name for each in (tmp_path / "grid").glob("alpha-*")) == ["alpha-0.25", "alpha-0.5"]
+    (tmp_path / "c.yaml").write_text("merge: {alpha: 0.75}\n")
+    assert speechft(*pair, "-c", "c.yaml", "--alpha", "0", "--alpha", "1", "--out", "two").exit_code == 0
+    assert sorted(each.name for each in (tmp_path / "two").glob("alpha-*")) == ["alpha-0", "alpha-1"]
 
 
 def test_a_whole_process_ends_with_its_exit_code_and_its_output(pair: tuple[str, ...], tmp_path: Path) -> None:

@@ -33,7 +33,11 @@ def merge(
     ] = None,
     alpha: Annotated[
         list[str] | None,
-        typer.Option("--alpha", metavar="A", help="One alpha, written into the output folder itself; default 0.25."),
+        typer.Option(
+            "--alpha",
+            metavar="A",
+            help="One alpha, written into the output folder itself; default 0.25. Repeated: a grid of them.",
+        ),
     ] = None,
     alphas: Annotated[
         str | None,
@@ -131,10 +135,13 @@ def merge(
         return
     from speechft_cli.cli.merge_flags import read_filters, read_parameters, read_weights
 
+    given = ",".join(alpha or []) or None
+    if alpha is not None and len(alpha) > 1 and alphas is None:
+        given, alphas = None, given
     replaced = []
-    if alpha and alphas is None:
+    if given is not None and alphas is None:
         replaced = ["merge.alphas"]
-    elif alphas is not None and not alpha:
+    elif alphas is not None and given is None:
         replaced = ["merge.alpha"]
     loaded = read_config(
         config,
@@ -142,7 +149,7 @@ def merge(
         flags={
             "merge.base": base,
             "merge.tuned": tuned or None,
-            "merge.alpha": ",".join(alpha) if alpha else None,  # of several none is left out unsaid
+            "merge.alpha": given,
             "merge.alphas": alphas,
             "merge.method": method or None,
             **read_parameters(parameters or []),
