@@ -134,7 +134,7 @@ def _open(request: ExtractRequest, report: Report) -> tuple[FrozenEncoder, list[
     """Returns the encoder, the hidden states asked for, and the hash of its weights.
 
     Raises:
-        RequestError: The encoder can't be read, or has no such hidden state.
+        RequestError: The encoder can't be read, is of another family, or has no such hidden state.
     """
     family = None if request.family is None else ENCODERS.get(request.family)
     device = own_device(choose_device(request.device))
@@ -143,6 +143,11 @@ def _open(request: ExtractRequest, report: Report) -> tuple[FrozenEncoder, list[
     encoder = build_candidate(
         candidate, family, base=request.base, device=device, exact_padding=is_exact, report=report
     )
+    if family is not None and candidate.baseline is None and encoder.kind != family.name:
+        raise RequestError(
+            f"--family: must be what {request.encoder} says itself, {encoder.kind}, got {family.name}",
+            "leave --family out, or check the path",
+        )
     with torch.no_grad():
         count = len(encoder([torch.zeros(SAMPLE_RATE, device=device)]).hidden_states)
     wrong = [layer for layer in request.layers if not -count <= layer < count]

@@ -127,3 +127,20 @@ def test_a_downstream_run_borrows_the_configuration_of_the_base(tmp_path: Path) 
     read = read_candidate(candidate, family, base=tmp_path / "base.pt")
     assert read.container == base.container
     assert all(torch.equal(read.weights[name], each) for name, each in tuned.weights.items())
+
+
+def test_a_file_that_does_not_say_its_family_takes_the_likely_one_and_borrows_from_its_own_only(tmp_path: Path) -> None:
+    import torch
+
+    hubert, wavlm = (random_checkpoint(ENCODERS.get(name), "tiny", seed=0) for name in ("hubert", "wavlm"))
+    converted.write(hubert, tmp_path / "hubert.pt")
+    converted.write(wavlm, tmp_path / "wavlm.pt")
+    bare = {f"model.{name}": each for name, each in hubert.weights.items() if not hubert.family.is_kept(name)}
+    torch.save({"Upstream": bare}, tmp_path / "run.ckpt")
+    candidate = Candidate("tuned", tmp_path / "run.ckpt")
+    with pytest.raises(RequestError, match="must say what family its encoder is of"):
+        read_candidate(candidate, None, base=None)
+    assert read_candidate(candidate, hubert.family, base=tmp_path / "hubert.pt").container == hubert.container
+    assert not read_candidate(candidate, hubert.family, base=tmp_path / "wavlm.pt").is_complete
+    # what a file says itself counts
+    assert read_candidate(Candidate("w", tmp_path / "wavlm.pt"), hubert.family, base=None).family.name == "wavlm"

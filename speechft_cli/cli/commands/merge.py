@@ -135,7 +135,7 @@ def merge(
         return
     from speechft_cli.cli.merge_flags import read_filters, read_parameters, read_weights
 
-    given = ",".join(alpha or []) or None
+    given = ",".join(alpha or []) or None  # of several none is left out unsaid
     if alpha is not None and len(alpha) > 1 and alphas is None:
         given, alphas = None, given
     replaced = []
