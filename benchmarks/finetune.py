@@ -36,7 +36,8 @@ from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.tasks import TASKS
 from speechft_cli.training.freezing import freeze, release, trainable_names
 from speechft_cli.training.job import Job
-from speechft_cli.training.memory import compile_layers, keep_cnn_in_float32
+from speechft_cli.training.kernels import attention_for_any_length, keep_cnn_in_float32
+from speechft_cli.training.memory import compile_layers
 from speechft_cli.training.precision import Precision
 from speechft_cli.training.ranks import Ranks
 from speechft_cli.training.state import TrainingState, new_state
@@ -205,11 +206,14 @@ def ours(make: Callable[[], TrainingState], job: Job, batch_seconds: float, work
 
     def epoch() -> tuple[float, float]:
         waiting, audio, since = 0.0, 0.0, time.perf_counter()
-        for _, read in islice(updates, batches):
-            waiting += time.perf_counter() - since
-            _, _, seconds = make_update(state, job, read, is_frozen=is_frozen, gradient_clip=1.0, seed=0, ranks=Ranks())
-            audio += seconds
-            since = time.perf_counter()
+        with attention_for_any_length():
+            for _, read in islice(updates, batches):
+                waiting += time.perf_counter() - since
+                _, _, seconds = make_update(
+                    state, job, read, is_frozen=is_frozen, gradient_clip=1.0, seed=0, ranks=Ranks()
+                )
+                audio += seconds
+                since = time.perf_counter()
         return audio, waiting
 
     return epoch

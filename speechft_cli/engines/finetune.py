@@ -31,8 +31,9 @@ from speechft_cli.io.space import require_space
 from speechft_cli.training.freezing import trainable_names
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
+from speechft_cli.training.kernels import attention_for_any_length, keep_cnn_in_float32
 from speechft_cli.training.loop import LoopSettings, train
-from speechft_cli.training.memory import checkpoint_layers, compile_layers, keep_cnn_in_float32
+from speechft_cli.training.memory import checkpoint_layers, compile_layers
 from speechft_cli.training.precision import Precision
 from speechft_cli.training.ranks import Ranks, is_joining, joined
 from speechft_cli.training.state import (
@@ -149,7 +150,7 @@ def _train(
     jobs = _jobs(config, request, folder, device, ranks, report)
     status = "failed"
     try:
-        with Interruptible() as interruptible:
+        with attention_for_any_length(), Interruptible() as interruptible:
             _loop(request, state, jobs, folder, ranks, report, interruptible, config.seed)
         if interruptible.received is not None and state.step < schedule.end:
             status = "interrupted"

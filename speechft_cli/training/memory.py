@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import cast
 
 import torch
-from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from speechft_cli.encoders.encoder import Encoder
@@ -29,20 +27,3 @@ def compile_layers(encoder: Encoder, *, backend: str = "inductor") -> None:
     for layer in encoder.layers:
         # not the layer as a module: s3prl's hooks on it differ from layer to layer, and each would be compiled anew
         layer.forward = torch.compile(layer.forward, dynamic=True, backend=backend)
-
-
-def keep_cnn_in_float32(encoder: Encoder) -> None:
-    """Computes the CNN in float32 also under autocast, where that is faster: on a GPU, which rounds for itself.
-
-    cuDNN has no good kernels for convolutions over a waveform in half precision: an H100 took four times as long.
-    """
-    if encoder.device.type != "cuda" or not encoder.family.cnn_prefixes:
-        return
-    cnn = cast(nn.Module, encoder.model.feature_extractor)
-    run = cnn.forward
-
-    def in_float32(*inputs: Tensor) -> Tensor:
-        with torch.autocast("cuda", enabled=False):
-            return cast(Tensor, run(*inputs))
-
-    cnn.forward = in_float32

@@ -28,7 +28,7 @@ def make_update(
     seed: int,
     ranks: Ranks,
 ) -> tuple[Tensor, Tensor, Seconds]:
-    """Changes encoder, head and optimizer by one update; nothing here waits for the device.
+    """Changes encoder, head and optimizer by one update; neither loss nor norm is read from the device.
 
     Args:
         state: Changed in place, but for its step and positions.

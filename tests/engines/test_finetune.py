@@ -268,6 +268,21 @@ def test_a_run_that_was_killed_after_its_last_save_makes_no_further_update(manif
     assert (out / "last" / "state.pt").read_bytes() == before
 
 
+def test_batches_of_ever_new_shapes_are_not_planned_by_cudnn(manifests: Path, tmp_path: Path) -> None:
+    during: list[bool] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, TrainingStep):
+            during.append(torch.backends.cuda.cudnn_sdp_enabled())
+
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    finetune.run(config_for(manifests, tmp_path / "run"), note)
+
+    assert before
+    assert during == [False] * 6
+    assert torch.backends.cuda.cudnn_sdp_enabled()
+
+
 def test_a_closed_set_task_is_tuned_on_a_closed_set(manifests: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
     everything = [each for split in ("train", "dev", "test") for each in read_manifest(manifests, split)]
