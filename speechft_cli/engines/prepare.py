@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.metadata
 import itertools
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +12,7 @@ from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data import CORPORA
 from speechft_cli.data.archives import obtain
-from speechft_cli.data.collated import Collation, facts_of
+from speechft_cli.data.collated import facts_of
 from speechft_cli.data.collation import collate
 from speechft_cli.data.corpora.joined import joined
 from speechft_cli.data.corpus import Corpus, CorpusRequest
@@ -25,10 +23,8 @@ from speechft_cli.data.lexicon import Gaps
 from speechft_cli.data.manifests import write_manifests
 from speechft_cli.data.prepared import (
     REJECTED,
-    WORK,
     finished_record,
     forget_prepared,
-    left_staging,
     not_written,
     publish,
     request_hash,
@@ -39,7 +35,7 @@ from speechft_cli.data.source import read_corpus
 from speechft_cli.data.sweep import Sweep
 from speechft_cli.data.verdicts import Item
 from speechft_cli.engines.prepare_checks import vocabulary_check
-from speechft_cli.engines.prepare_report import prepared_result, progress, rejections, tell_result
+from speechft_cli.engines.prepare_report import prepared_result, progress, tell_result
 from speechft_cli.engines.prepare_request import (
     check_request,
     cores,
@@ -47,20 +43,15 @@ from speechft_cli.engines.prepare_request import (
     corpus_request,
     describe_request,
 )
+from speechft_cli.engines.prepare_verdict import check_result
+from speechft_cli.engines.prepare_work import JOURNAL, tidy, work_folder
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
-from speechft_cli.io.run_folder import locked
 from speechft_cli.tasks import trained_task
 
 _REPORT_EVERY = 50  # utterances
-_JOURNAL = "journal"
-_WORTH_KEEPING = 1 << 20  # bytes of the journal: thousands of utterances
 _PACKAGES = ("speechft", "soundfile", "torch", "torchaudio", "espeakng-loader")
-
-
-class UnusableCorpusError(SpeechftError):
-    """The corpus does not give what is wanted of it; nothing was written."""
 
 
 @stoppable("interrupted; what is done so far is kept, and the same command goes on from there")
@@ -93,18 +84,18 @@ def run(config: Config, report: Report) -> Result:
     if record is not None and not (section.strict and record["rejected"]):
         found = _found(corpus, wanted, Gaps()) if corpus.needs_root else iter(())
         if not corpus.needs_root or record["listing"] == _look(found, workers=workers, report=report):
-            _tidy(out)
+            tidy(out)
             return prepared_result(record, out, section, is_skipped=True)
     gaps = Gaps()
     if corpus.needs_root:
         found = _found(corpus, wanted, gaps)
         report(Started(f"reading {corpus_name(section)}", None, "checked"))
         first = list(itertools.islice(found, 1))  # a wrong request says so before anything is written
-        with _work_folder(out) as work:
+        with work_folder(out) as work:
             found = itertools.chain(first, found)
             result = _prepare(section, found, out, work, request, seed=config.seed, workers=workers, report=report)
     else:
-        with _work_folder(out) as work:
+        with work_folder(out) as work:
             generated = _generate(section.corpus, _found(corpus, wanted, gaps), out, report)
             report(Started(f"reading {section.corpus}", None, "checked"))
             result = _prepare(
@@ -143,7 +134,7 @@ def _prepare(
         checks.append(division(section.split, by=section.split_by, stratify=section.stratify, seed=seed))
     if section.task is not None:
         checks.append(vocabulary_check(trained_task(section.task, key="prepare.task"), report))
-    with Journal(work / _JOURNAL, request_hash(asdict(limits))) as journal, staging(out) as unfinished:
+    with Journal(work / JOURNAL, request_hash(asdict(limits))) as journal, staging(out) as unfinished:
         if len(journal):
             report(Note("going on where an earlier run was stopped"))
         sweep = Sweep(
@@ -171,7 +162,7 @@ def _prepare(
         report(Finished(f"{result.utterances} good, {result.reasons.total()} rejected"))
         if section.split:
             result.shared_recordings = None  # it was counted in the splits of before
-        _check_result(result, section)
+        check_result(result, section)
         versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
         record = publish(
             unfinished,
@@ -183,62 +174,6 @@ def _prepare(
         )
     tell_result(result, out, report)
     return prepared_result(record, out, section, is_skipped=False)
-
-
-def _check_result(result: Collation, section: PrepareSection) -> None:
-    name = corpus_name(section)
-    hint = "nothing was written; correct the recordings or prepare.min_seconds and max_seconds"
-    if (
-        not result.utterances
-        and section.hours is not None
-        and any(each.beyond_hours for each in result.splits.values())
-    ):
-        raise UnusableCorpusError(
-            "\n  ".join([f"{name}: not a single utterance fits into {section.hours:g} hours", *rejections(result)]),
-            "nothing was written; raise prepare.hours",
-        )
-    if not result.utterances:
-        raise UnusableCorpusError(
-            "\n  ".join([f"{name}: not a single utterance can be used", *rejections(result)]), hint
-        )
-    if section.strict and result.reasons:
-        problem = f"{name}: {result.reasons.total()} utterances can't be used (strict)"
-        raise UnusableCorpusError(
-            "\n  ".join([problem, *rejections(result)]),
-            f"{hint}; without --strict they are listed in {REJECTED} and left out",
-        )
-
-
-@contextlib.contextmanager
-def _work_folder(out: Path) -> Iterator[Path]:
-    """Gives a folder that survives an interruption and nothing else, under the lock of the manifest folder."""
-    was_there = out.exists()
-    work = out / WORK
-    with locked(out):
-        try:
-            work.mkdir(exist_ok=True)
-            yield work
-        except (RequestError, UnusableCorpusError):
-            if not _is_worth_keeping(work):
-                shutil.rmtree(work if was_there else out, ignore_errors=True)
-            raise
-        except OSError as error:
-            raise not_written(out, error) from error
-        shutil.rmtree(work, ignore_errors=True)
-
-
-def _is_worth_keeping(work: Path) -> bool:
-    """Whether so much is checked that nobody should wait for it again when the request or a recording is mended."""
-    journal = work / _JOURNAL
-    return journal.is_file() and journal.stat().st_size > _WORTH_KEEPING
-
-
-def _tidy(out: Path) -> None:
-    """Removes what a run has left that was killed when all was done; who only reads the manifests may leave it."""
-    if (out / WORK).exists() or any(left_staging(out)):
-        with contextlib.suppress(RequestError), locked(out):
-            for left in (out / WORK, *left_staging(out)):
-                shutil.rmtree(left, ignore_errors=True)
 
 
 def _found(corpus: Corpus, request: CorpusRequest, gaps: Gaps) -> Iterator[Item]:
