@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,10 @@ def _name(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
 
 
+def _named(module: str, imported: set[str]) -> bool:
+    return any(name == module or name.rpartition(".")[0] == module for name in imported)
+
+
 def _tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -79,6 +84,15 @@ def test_a_library_stays_in_its_home(path: Path) -> None:
     for imported in _imports(_tree(path), _name(path)):
         home = HOMES.get(imported.partition(".")[0])
         assert home is None or inside.startswith(home), f"{inside} imports {imported}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in MODULES:
+        if path.name != "__init__.py":  # a catalogue knows its leaves, and they know it
+            imported = set(_imports(_tree(path), _name(path)))
+            graph[_name(path)] = {_name(other) for other in MODULES if _named(_name(other), imported)}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names them
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import FORMATS
 from speechft_cli.encoders.formats import encoder_in
 from speechft_cli.encoders.local import name_of
+from speechft_cli.engines.merge_measurement import Measurement, measurement
 from speechft_cli.engines.merge_sources import Sources, read_sources, tuned_paths
-from speechft_cli.engines.merge_statistics import Measurement, measure, measurement
+from speechft_cli.engines.merge_statistics import measure
 from speechft_cli.engines.merge_survey import survey
 from speechft_cli.engines.merge_tables import described, memory_needed, outcome_table, plan_keys, tell_plan
 from speechft_cli.engines.merge_targets import Target, targets

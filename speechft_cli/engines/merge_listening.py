@@ -17,7 +17,7 @@ from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.linear_inputs import input_products
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
-from speechft_cli.engines.merge_statistics import Measurement
+from speechft_cli.engines.merge_measurement import Measurement
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.tasks import trained_task

@@ -12,8 +12,8 @@ from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import FilterSection, MergeSection
 from speechft_cli.encoders import FORMATS
+from speechft_cli.engines.merge_measurement import Measurement
 from speechft_cli.engines.merge_sources import Sources
-from speechft_cli.engines.merge_statistics import Measurement
 from speechft_cli.engines.merge_variants import Variant
 from speechft_cli.errors import RequestError
 from speechft_cli.io.merge_folder import CARD, find_conflict

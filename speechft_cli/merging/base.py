@@ -5,14 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from speechft_cli.io.arrays import Array
-
-if TYPE_CHECKING:
-    from speechft_cli.merging.statistics import Statistic
+from speechft_cli.merging.statistic import Statistic
 
 #: alpha → tensor. One curve serves a whole grid, so what does not depend on alpha is computed when it is drawn.
 Curve = Callable[[float], Array]

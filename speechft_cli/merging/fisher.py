@@ -9,7 +9,8 @@ import numpy as np
 
 from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, Spot
-from speechft_cli.merging.statistics import FISHER, MeasuredMethod, Statistic
+from speechft_cli.merging.measured import MeasuredMethod
+from speechft_cli.merging.statistic import FISHER, Statistic
 from speechft_cli.merging.task_vectors import line, weighted_sum
 
 

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Curve, Spot
-from speechft_cli.merging.statistics import GRAM, MeasuredMethod, Statistic
+from speechft_cli.merging.measured import MeasuredMethod
+from speechft_cli.merging.statistic import GRAM, Statistic
 from speechft_cli.merging.task_vectors import line, weighted_sum
 
 

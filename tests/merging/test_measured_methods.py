@@ -9,7 +9,7 @@ from speechft_cli.io.arrays import Array
 from speechft_cli.merging.base import Spot
 from speechft_cli.merging.fisher import Fisher
 from speechft_cli.merging.regmean import RegMean
-from speechft_cli.merging.statistics import FISHER, GRAM
+from speechft_cli.merging.statistic import FISHER, GRAM
 
 
 def numbers(seed: int, *shape: int) -> Array:

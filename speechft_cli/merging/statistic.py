@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
 
 from speechft_cli.io.arrays import Array, is_float
-from speechft_cli.merging.base import Weight, WeightedMethod
 
 #: Bytes of a number of a statistic, which is kept in fp32.
 _BYTES = 4
@@ -49,29 +47,3 @@ class Statistic:
 FISHER = Statistic("fisher", "squared gradients of its task's loss", needs_labels=True, is_of_inputs=False)
 #: E[x xᵀ] (D, D) of the inputs x of each matrix, over frames.
 GRAM = Statistic("gram", "inner products of the inputs of its linear layers", needs_labels=False, is_of_inputs=True)
-
-
-class MeasuredMethod(WeightedMethod):
-    """A method that asks statistics how much each tuned model has to say; the weights scale the statistics.
-
-    With one tuned model there would be nobody to weigh it against.
-    """
-
-    statistic: ClassVar[Statistic | None]
-    fewest: ClassVar[int] = 2
-
-    weight: Weight = (1.0,)
-    """What each model's statistics are multiplied by: one number for all tuned models, or one for each; above 0."""
-
-    def sizes(self, count: int) -> tuple[float, ...]:
-        """Returns what alpha 1 adds of each task vector where all models' statistics are the same."""
-        weights = super().sizes(count)
-        return tuple(weight / sum(weights) for weight in weights)
-
-    def problems(self, count: int) -> list[str]:
-        """Says what stands against merging `count` tuned models so."""
-        found = super().problems(count)
-        wrong = [weight for weight in self.weight if weight <= 0]
-        if wrong:
-            found.append(f"weight: must be above 0 in {self.name}, got {wrong[0]:g}")
-        return found
