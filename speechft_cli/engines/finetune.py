@@ -20,7 +20,7 @@ from speechft_cli.engines.finetune_jobs import left_out_notes, speaker_warnings
 from speechft_cli.engines.finetune_outcome import best_outputs, run_result
 from speechft_cli.engines.finetune_plan import plan_data, plan_table, rate_warnings
 from speechft_cli.engines.finetune_ranks import run_on_ranks
-from speechft_cli.engines.finetune_record import Diary, now, run_record
+from speechft_cli.engines.finetune_record import Diary, now, run_record, tracked_run
 from speechft_cli.engines.finetune_request import FinetuneRequest, check_request, require_free, resolved
 from speechft_cli.engines.finetune_units import UnitsRequest, label_frames, with_units
 from speechft_cli.errors import InterruptedRunError, SpeechftError
@@ -151,7 +151,7 @@ def _train(
     status = "failed"
     try:
         with attention_for_any_length(), Interruptible() as interruptible:
-            _loop(request, state, jobs, folder, ranks, report, interruptible, config.seed)
+            _loop(config, request, state, jobs, folder, ranks, report, interruptible)
         if interruptible.received is not None and state.step < schedule.end:
             status = "interrupted"
             raise InterruptedRunError(
@@ -173,6 +173,7 @@ def _train(
 
 
 def _loop(
+    config: Config,
     request: FinetuneRequest,
     state: TrainingState,
     jobs: list[Job],
@@ -180,11 +181,13 @@ def _loop(
     ranks: Ranks,
     report: Report,
     interruptible: Interruptible,
-    seed: int,
 ) -> None:
     """Trains, and writes down what happens."""
     with contextlib.ExitStack() as stack:
-        diary = stack.enter_context(Diary(folder, resume_at=state.step)) if ranks.is_first else None
+        diary = None
+        if ranks.is_first:
+            trackers = stack.enter_context(tracked_run(config, folder, report))
+            diary = stack.enter_context(Diary(folder, resume_at=state.step, trackers=trackers))
 
         def log(step: TrainingStep) -> None:
             if diary is not None:
@@ -210,7 +213,7 @@ def _loop(
             state,
             jobs=jobs,
             schedule=request.schedule,
-            settings=_loop_settings(request.section, seed),
+            settings=_loop_settings(request.section, config.seed),
             ranks=ranks,
             report=report,
             log=log,

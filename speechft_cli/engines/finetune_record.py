@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import torch
+import yaml
 from torch.utils.tensorboard import SummaryWriter
 
 from speechft_cli import __version__
+from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
 from speechft_cli.encoders.local import named_facts
-from speechft_cli.engines.finetune_request import FinetuneRequest
-from speechft_cli.events import TrainingStep
+from speechft_cli.engines.finetune_request import FinetuneRequest, resolved
+from speechft_cli.events import Report, TrainingStep
 from speechft_cli.io.hashes import file_hash, weights_hash
 from speechft_cli.io.lineage import lineage
 from speechft_cli.io.run_folder import MetricsLog
 from speechft_cli.training.ranks import Ranks
 
+if TYPE_CHECKING:  # who names no tracker waits for none
+    from speechft_cli.training.trackers import Trackers
+
 
 class Diary:
-    """metrics.jsonl and TensorBoard events of a run."""
+    """metrics.jsonl and TensorBoard events of a run, and what other trackers hear of it."""
 
-    def __init__(self, folder: Path, *, resume_at: int) -> None:
+    def __init__(self, folder: Path, *, resume_at: int, trackers: Trackers | None) -> None:
         """Opens both; what they say of updates after `resume_at` belongs to work that is about to be done again."""
+        self._trackers = trackers
         self._lines = MetricsLog(folder / "metrics.jsonl", resume_at=resume_at)
         self._board = SummaryWriter(folder / "tensorboard", purge_step=resume_at + 1 if resume_at else None)
 
@@ -59,8 +67,34 @@ class Diary:
         self._draw("dev", scores, step)
 
     def _draw(self, group: str, numbers: Mapping[str, float], step: int) -> None:
-        for name, value in _finite(numbers).items():
-            self._board.add_scalar(f"{group}/{name}", value, step)
+        named = {f"{group}/{name}": value for name, value in _finite(numbers).items()}
+        for name, value in named.items():
+            self._board.add_scalar(name, value, step)
+        if self._trackers is not None:
+            self._trackers.log(named, step)
+
+
+def tracked_run(config: Config, folder: Path, report: Report) -> AbstractContextManager[Trackers | None]:
+    """Starts the trackers that the config names; None without any.
+
+    Raises:
+        SpeechftError: One can't start.
+    """
+    names = config.finetune.trackers if config.finetune is not None else []
+    if not names:
+        return contextlib.nullcontext()
+    from speechft_cli.training.trackers import tracked
+
+    settings = dict(_dotted(yaml.safe_load(config_yaml(resolved(config)))))
+    return tracked(names, project=config.name, folder=folder, settings=settings, report=report)
+
+
+def _dotted(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _dotted(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def run_record(

@@ -31,7 +31,17 @@ from speechft_cli.training.strategies import STRATEGIES
 from speechft_cli.training.strategies.base import Strategy, StrategySettings
 
 #: What may differ between a run and its resumption: where and how fast, not what.
-_FREE_KEYS = {"workers", "device", "log_every", "save_every", "out", "gpus", "compile", "gradient_checkpointing"}
+_FREE_KEYS = {
+    "workers",
+    "device",
+    "log_every",
+    "save_every",
+    "out",
+    "gpus",
+    "compile",
+    "gradient_checkpointing",
+    "trackers",
+}
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,10 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
     )
     data = section.data or config.data_dir
     require_gpus(section.device, section.gpus)
+    if section.trackers:
+        from speechft_cli.training.trackers import require_trackers
+
+        require_trackers(section.trackers)
     read_manifest(data, "train")  # what is missing here is said before an encoder that has a name is fetched
     base = _base(config, resume_from, report)
     checked = check_jobs(section, data, base)

@@ -99,6 +99,10 @@ class FinetuneSection(Section):
     """Updates between checkpoints to resume from; default: as often as dev is evaluated."""
     log_every: PositiveInt = 50
     """Updates between log lines."""
+    trackers: list[Literal["aim", "clearml", "comet_ml", "dvclive", "mlflow", "swanlab", "trackio", "wandb"]] = Field(
+        default_factory=list
+    )
+    """Experiment trackers that get what TensorBoard gets; each is installed and logged in to as it says itself."""
     workers: Annotated[int, Field(ge=0)] = 2
     """Processes that read audio, for each GPU; 0 reads in the main process."""
     gpus: PositiveInt = 1
