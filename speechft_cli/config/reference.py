@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from speechft_cli.encoders import ENCODERS
+
 #: Their key → ours. `finetune_model_names` is read by nothing there either.
 _KEYS = {
     "merge_method": "merge.method",
@@ -17,6 +19,8 @@ _KEYS = {
     "finetune_model_paths": "merge.tuned",
     "output_dir": "merge.out",
 }
+#: Their `base_model_name` → the family, where it has another name here.
+_FAMILIES = {"wavlm_base_plus": "wavlm"}
 
 
 def is_reference(tree: Mapping[str, object]) -> bool:
@@ -28,9 +32,9 @@ def from_reference(tree: Mapping[str, object], lines: Mapping[str, int]) -> tupl
     """Translates the reference's keys; keys it does not know stay, so that validation reports them."""
     ours: dict[str, object] = {}
     our_lines: dict[str, int] = {}
-    for key, value in tree.items():
+    for key, value in {**tree, **_base(tree)}.items():
         if (value in (None, "") and key in _KEYS) or key == "finetune_model_names":
-            continue  # an empty `base_model_ckpt_path` is the reference's way to say "none"
+            continue
         section, _, name = _KEYS.get(key, key).rpartition(".")
         if section:
             node = ours.setdefault(section, {})
@@ -43,3 +47,16 @@ def from_reference(tree: Mapping[str, object], lines: Mapping[str, int]) -> tupl
     assert isinstance(merge, dict)
     merge["file_name"] = "merged_model.pt"
     return ours, our_lines
+
+
+def _base(tree: Mapping[str, object]) -> dict[str, object]:
+    """Returns what the base is: the stock encoder of its name, where `base_model_ckpt_path` is empty or missing."""
+    name = tree.get("base_model_name")
+    family = _FAMILIES.get(str(name), name)
+    if not family or family not in ENCODERS:
+        return {}  # somebody else's problem to report
+    assert isinstance(family, str)
+    return {
+        "base_model_name": family,
+        "base_model_ckpt_path": tree.get("base_model_ckpt_path") or ENCODERS.get(family).stock,
+    }

@@ -192,8 +192,7 @@ def _base_path(config: Config, section: MergeSection, family: EncoderFamily) -> 
     raise RequestError(
         "merge.base: must name the checkpoint that was fine-tuned; neither is there an encoder.checkpoint, nor a "
         f"fine-tuning run in {config.run_dir}",
-        f"the stock {family.name} is {family.stock}: set merge.base to it (--base {family.stock}; in a YAML of the "
-        "published code: base_model_ckpt_path)",
+        f"the stock {family.name} is {family.stock}: set merge.base to it (--base {family.stock})",
     )
 
 

@@ -205,6 +205,23 @@ def test_the_published_merge_yaml_is_read_as_ours(tmp_path: Path) -> None:
     assert config.merge_dir / config.merge.file_name == tmp_path / "merged" / "merged_model.pt"
 
 
+@pytest.mark.parametrize(
+    ("theirs", "family", "stock"),
+    [
+        ("hubert", "hubert", "hubert-base"),
+        ("wav2vec2", "wav2vec2", "wav2vec2-base"),
+        ("wavlm_base_plus", "wavlm", "wavlm-base-plus"),
+        ("decoar2", "decoar2", "decoar2"),
+    ],
+)
+def test_the_published_merge_yaml_names_a_stock_encoder(tmp_path: Path, theirs: str, family: str, stock: str) -> None:
+    text = f"base_model_name: {theirs}\nbase_model_ckpt_path: ''\nfinetune_model_paths: [a.ckpt]\noutput_dir: merged\n"
+    config = load_config(_write(tmp_path, text)).config
+    assert config.merge is not None
+    assert config.encoder is not None
+    assert (config.encoder.family, config.merge.base) == (family, Path(stock))
+
+
 def test_an_unknown_key_of_the_published_merge_yaml_is_told_with_its_line(tmp_path: Path) -> None:
     path = _write(tmp_path, "finetune_model_paths: [a.ckpt]\nalpha: 0.25\nalpa: 3\n")
     (problem,) = _problems(path)
