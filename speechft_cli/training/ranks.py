@@ -30,6 +30,10 @@ _PIECE = 64 * 2**20
 _PATIENCE = timedelta(hours=24)
 
 
+class LostRankError(SpeechftError):
+    """Another of the processes has ended; why, it says itself, if it still can."""
+
+
 @dataclass(frozen=True)
 class Ranks:
     """This process and how many there are; without others every method does nothing.
@@ -55,7 +59,8 @@ class Ranks:
             return
         for piece in _pieces(tensors):
             flat = torch.cat([tensor.reshape(-1) for tensor in piece])
-            dist.all_reduce(flat)
+            with self._with_others():
+                dist.all_reduce(flat)
             flat /= self.world
             for tensor, mean in zip(piece, torch.split(flat, [tensor.numel() for tensor in piece]), strict=True):
                 tensor.copy_(mean.view_as(tensor))
@@ -65,20 +70,23 @@ class Ranks:
         if self.world == 1:
             return flag
         count = torch.tensor(int(flag))
-        dist.all_reduce(count)
+        with self._with_others():
+            dist.all_reduce(count)
         return bool(count)
 
     def gather(self, value: T) -> list[T]:
         """Returns the value of every rank, in their order."""
         values: list[T] = [value] * self.world
         if self.world > 1:
-            dist.all_gather_object(values, value)
+            with self._with_others():
+                dist.all_gather_object(values, value)
         return values
 
     def wait(self) -> None:
         """Waits until every rank has come here."""
         if self.world > 1:
-            dist.barrier()
+            with self._with_others():
+                dist.barrier()
 
     def require_equal(self, weights: Mapping[str, Tensor], *, step: int) -> None:
         """Makes sure that every rank holds the same encoder, bit for bit.
@@ -94,6 +102,16 @@ class Ranks:
                 f"step {step}: every rank must hold the same encoder, but their hashes are {', '.join(hashes)}",
                 "this is a bug of speechft or of the machine; the last checkpoint is good",
             )
+
+    @contextlib.contextmanager
+    def _with_others(self) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            raise LostRankError(
+                f"rank {self.rank}: lost another rank: {error}",
+                "that one or its launcher says why; --resume goes on from the last checkpoint",
+            ) from error
 
 
 def is_joining() -> bool:

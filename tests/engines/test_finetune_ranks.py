@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +22,7 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.engines import finetune
 from speechft_cli.engines.finetune_jobs import check_jobs
-from speechft_cli.errors import InterruptedRunError
+from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Event, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run
 from tests.engines.test_finetune import config_for
@@ -89,3 +93,53 @@ def test_sigterm_reaches_both_ranks_and_one_rank_goes_on_from_what_they_saved(
         left -= count
         epoch += 1
     assert torch.load(out / "last" / "state.pt")["positions"] == [[epoch, left]]
+
+
+def test_a_rank_that_is_killed_ends_the_others_and_the_run_with_one_message(
+    manifests: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings: dict[str, object] = {"finetune__task": "sid", "finetune__steps": 50, "finetune__batch_seconds": 3.0}
+
+    def kill_one(event: Event) -> None:
+        if isinstance(event, TrainingStep) and event.step == 1:
+            os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+
+    with pytest.raises(SpeechftError, match=r"^rank [01]: the process ended with exit code -9$"):
+        finetune.run(config_for(manifests, tmp_path / "run", **settings, finetune__gpus=2), kill_one)
+    assert not multiprocessing.active_children()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_ctrl_c_while_ranks_start_is_one_message(manifests: Path, tmp_path: Path) -> None:
+    words = ["finetune", "--data", manifests, "--task", "sid", "--init", "random", "--size", "tiny", "--gpus", "2"]
+    command = [
+        sys.executable,
+        "-m",
+        "speechft_cli",
+        *map(str, words),
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 60
+    while (children := _spawned_by(run.pid)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert children == 2
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to all of them
+    output, errors = run.communicate(timeout=60)
+
+    assert (run.returncode, output) == (130, "")
+    assert errors.startswith("stopped: interrupted before the first update of this start\nhint: ")
+    assert not (tmp_path / "run").exists()
+
+
+def _spawned_by(parent: int) -> int:
+    """How many ranks a process has started."""
+    commands = [Path(f"/proc/{child}/cmdline") for child in _children(parent)]
+    return sum("spawn_main" in command.read_text() for command in commands if command.exists())
+
+
+def _children(parent: int) -> list[str]:
+    return Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
