@@ -27,6 +27,9 @@ def main() -> None:
     # torch's OpenMP threads wait for each other by spinning; beside another busy process that makes the many small
     # products of an LSTM up to 30 times slower. A short spin costs nothing on a quiet machine. Read when torch loads.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    # torch names a folder after the user when the first optimizer is made; in containers users are often but a number
+    if not any(os.environ.get(name) for name in ("LOGNAME", "USER", "LNAME", "USERNAME")):
+        os.environ["LOGNAME"] = str(os.getuid())
     code = 1  # of a traceback, which no SystemExit announces
     # The first function registered is the last one called: threads have ended by then and files are closed. What is
     # left is taking modules apart, which costs a tenth of a short command, half an import of torch, and serves nobody.

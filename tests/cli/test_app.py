@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -272,6 +273,19 @@ def test_a_crash_in_c_code_says_where_it_was_called_from() -> None:
     assert result.returncode == -signal.SIGSEGV
     assert result.stderr.startswith("Fatal Python error: Segmentation fault\n")
     assert " in find_spec\n" in result.stderr
+
+
+def test_a_user_who_is_but_a_number_can_train(manifests: Path) -> None:
+    nobody = "import pwd\ndef nobody(uid): raise KeyError(uid)\npwd.getpwuid = nobody\n"
+    typed = ["finetune", "--data", manifests, "--task", "sid", "--init", "random", "--size", "tiny", "--dry-run"]
+    result = subprocess.run(
+        [sys.executable, "-c", f"{nobody}from speechft_cli.__main__ import main\nmain()", *map(str, typed)],
+        env={key: value for key, value in os.environ.items() if key not in ("LOGNAME", "USER", "LNAME", "USERNAME")},
+        capture_output=True,
+        text=True,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "planned; nothing was written" in result.stdout
 
 
 FULL = (
