@@ -105,8 +105,8 @@ def train_pooled_probes(
     to_score = evaluation_steps(steps, evaluations)
     for step in range(1, steps + 1):
         rows = [next(order) for order in orders]  # one batch per seed, all of the same size
-        batch = torch.stack([rows[seed] for _, seed in groups]).to(device)  # (G, B)
-        logits = _logits(probe, stack, features[heard, batch])  # (R, G, B, C)
+        batch = torch.stack([rows[seed] for _, seed in groups])  # (G, B)
+        logits = _logits(probe, stack, features[heard, batch.to(device)])  # (R, G, B, C)
         repeated = [targets[row] for row in batch.flatten().tolist()] * len(learning_rates)
         # the mean over all probes' batches, times their number, is the sum of each probe's mean
         optimizer.step(_loss(task, logits.flatten(0, 2), repeated, vocabulary) * (len(groups) * len(learning_rates)))
