@@ -14,6 +14,7 @@ from speechft_cli.io.atomic import write_text
 from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.reporting.intervals import half_width
 from speechft_cli.reporting.scores import PROTOCOL, Fold, Score, read_scores, write_scores
+from speechft_cli.tasks.metrics import mean_over_seeds
 
 
 class ScoreBook:
@@ -144,7 +145,7 @@ def _scores(weights_hash: str, job: ProbeJob, outcomes: Sequence[Outcome], *, se
             split=split,
             metric=metric.name,
             title=metric.title,
-            value=sum(values) / len(values),
+            value=mean_over_seeds(values),
             interval=half_width(values),
             values=values,
             seeds=job.seeds,

@@ -18,6 +18,7 @@ from speechft_cli.probing.features import Features, Needs, Share
 from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.probing.store import FeatureStore, evict
 from speechft_cli.probing.sweep import Swept
+from speechft_cli.tasks.metrics import mean_over_seeds
 
 #: Told what each pair of encoder (by the hash of its weights) and task came to, fold by fold; says how the task stands.
 Tell = Callable[[str, ProbeJob, Sequence[Outcome]], str]
@@ -166,8 +167,7 @@ def _say(label: str, job: ProbeJob, outcomes: Sequence[Outcome], report: Report)
     metric = job.task.metrics[0]
 
     def mean(folds: Sequence[Sequence[Mapping[str, float]]]) -> str:
-        values = mean_over_folds(folds, metric.name)
-        return metric.format(sum(values) / len(values))
+        return metric.format(mean_over_seeds(mean_over_folds(folds, metric.name)))
 
     scores = f"dev {mean([each.dev for each in outcomes])}, test {mean([each.test for each in outcomes])}"
     choices = [each.swept.text() for each in outcomes]

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from speechft_cli.reporting.intervals import half_width
 from speechft_cli.reporting.scores import Score
+from speechft_cli.tasks.metrics import mean_over_seeds
 
 #: The rules, for people: which one holds depends on which tasks were evaluated.
 RETAIN = (
@@ -131,9 +132,9 @@ def _option(
     return Option(
         label=label,
         alpha=dev[label, next(iter(changes))].exact_alpha() if changes else None,
-        gain=_mean([_mean(changes[task]) for task in wanted]) if wanted else None,
-        noise=half_width([_mean(each) for each in over_seeds]) if label != base else None,
-        retention=_mean([_mean(changes[task]) for task in others]) if others else None,
+        gain=mean_over_seeds([mean_over_seeds(changes[task]) for task in wanted]) if wanted else None,
+        noise=half_width([mean_over_seeds(each) for each in over_seeds]) if label != base else None,
+        retention=mean_over_seeds([mean_over_seeds(changes[task]) for task in others]) if others else None,
         is_pareto=False,
     )
 
@@ -183,7 +184,3 @@ def _reason(
             else f"Of {len(merged)} merged encoders it is best on {kept}."
         )
     return " ".join(parts)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -76,7 +76,11 @@ def test_the_mean_over_seeds_decides_and_what_diverged_is_worst() -> None:
 def test_of_equal_scores_the_lower_loss_decides() -> None:
     def train(encoders: Sequence[int], rates: Sequence[float]) -> list[dict[float, list[Trained]]]:
         losses = {1e-1: 2.0, 1e-2: 1.0, 1e-3: math.nan}
-        return [{rate: [Trained(1, {"acc": 100.0}, losses[rate], {})] for rate in rates} for _ in encoders]
+        hits = {1e-1: (22, 25, 22), 1e-2: (23, 23, 23), 1e-3: (23, 23, 23)}  # of 31: sums differ in the last bit
+        return [
+            {rate: [Trained(1, {"acc": 100 * each / 31}, losses[rate], {}) for each in hits[rate]] for rate in rates}
+            for _ in encoders
+        ]
 
     (swept,) = sweep_learning_rates(ACCURACY, train, encoders=1, learning_rates=[1e-3, 1e-2, 1e-1], extensions=0)
     assert swept.learning_rate == 1e-2

@@ -66,6 +66,16 @@ def test_when_nobody_gains_on_the_target_nobody_is_recommended() -> None:
     assert "None of the 1 merged encoders gains on asr" in found.reason
 
 
+def test_as_many_hits_with_other_seeds_are_no_gain() -> None:
+    def hits(label: str, alpha: str | None, *counts: int) -> Score:
+        shares = tuple(100 * count / 31 for count in counts)  # whose sums differ in the last bit
+        return score(label=label, alpha=alpha, split="dev", value=sum(shares) / 3, values=shares, seeds=(1, 2, 3))
+
+    found = recommend([hits("base", None, 23, 23, 23), hits("a", "0.5", 22, 25, 22)], base="base", target=["sid"])
+    assert found is not None
+    assert (found.label, [each.gain for each in found.options]) == (None, [0.0, 0.0])
+
+
 def test_without_an_evaluated_target_the_best_over_all_tasks() -> None:
     found = recommend(DEV, base="base", target=["ks"])
     assert found is not None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from speechft_cli.tasks.metrics import accuracy, character_error_rate, word_error_rate
+from speechft_cli.tasks.metrics import accuracy, character_error_rate, mean_over_seeds, word_error_rate
 
 
 def test_wer_counts_words_and_cer_counts_characters() -> None:
@@ -36,3 +36,10 @@ def test_no_reference_gives_no_number() -> None:
 
 def test_accuracy_is_a_percentage() -> None:
     assert accuracy(["a", "b", "c", "d"], ["a", "b", "c", "x"]) == 75.0
+
+
+def test_as_many_hits_over_all_seeds_are_the_same_mean() -> None:
+    uneven = [100 * hits / 31 for hits in (22, 25, 22)]
+    even = [100 * hits / 31 for hits in (23, 23, 23)]
+    assert sum(uneven) / 3 != sum(even) / 3
+    assert mean_over_seeds(uneven) == mean_over_seeds(even)
