@@ -6,12 +6,10 @@ Source: s3prl 0.4.18, `downstream/*/config.yaml`, and github.com/nervjack2/Speec
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
+from speechft_cli.config.downstream_recipes import CORPUS, DATA, LOADER, Carried, Recipe, recipe_of
 from speechft_cli.errors import RequestError
 
-_DATA = "downstream_expert.datarc"
-_CORPUS = "downstream_expert.corpus"
 #: Key → ours, where the value stays as it is.
 _SAME = {
     "runner.total_steps": "finetune.steps",
@@ -21,84 +19,68 @@ _SAME = {
     "runner.eval_step": "finetune.evaluate_every",
     "runner.save_step": "finetune.save_every",
     "optimizer.lr": "finetune.learning_rate",
-    f"{_DATA}.num_workers": "finetune.workers",
-    f"{_CORPUS}.num_workers": "finetune.workers",
-    f"{_DATA}.root": "prepare.root",
-    f"{_DATA}.file_path": "prepare.root",
-    f"{_DATA}.libri_root": "prepare.root",
-    f"{_DATA}.speech_commands_root": "prepare.root",
+    f"{DATA}.num_workers": "finetune.workers",
+    f"{CORPUS}.num_workers": "finetune.workers",
+    f"{LOADER}.num_workers": "finetune.workers",
+    f"{DATA}.root": "prepare.root",
+    f"{DATA}.file_path": "prepare.root",
+    f"{DATA}.libri_root": "prepare.root",
+    f"{DATA}.speech_commands_root": "prepare.root",
+    f"{CORPUS}.path": "prepare.root",
 }
-#: Keys that only serve s3prl's own machinery.
+#: Keys that only serve s3prl's own machinery, or stand for what is so here, too.
 _NEEDLESS = (
     "runner.max_keep",
     "runner.eval_dataloaders",
-    "optimizer.name",
-    f"{_DATA}.bucket_file",
-    f"{_DATA}.dict_path",
-    f"{_DATA}.meta_data",
-    f"{_DATA}.pre_load",
-    f"{_DATA}.zero_infinity",
-    f"{_DATA}.eval_batch_size",
-    f"{_DATA}.speech_commands_test_root",
-    f"{_CORPUS}.name",
-    f"{_CORPUS}.csv_dir",
-    f"{_CORPUS}.bucketing",
+    f"{DATA}.bucket_file",
+    f"{DATA}.dict_path",
+    f"{DATA}.pre_load",
+    f"{DATA}.zero_infinity",
+    f"{DATA}.eval_batch_size",
+    f"{DATA}.frame_shift",
+    f"{DATA}.subsampling",
+    f"{DATA}.label_delay",
+    f"{DATA}.num_speakers",
+    f"{DATA}.rate",
+    f"{LOADER}.eval_batchsize",
+    f"{LOADER}.dev_dir",
+    f"{LOADER}.test_dir",
+    f"{CORPUS}.name",
+    f"{CORPUS}.bucketing",
+    f"{CORPUS}.valid_speakers",
+    f"{CORPUS}.test_speakers",
     "downstream_expert.save_best_on",
+    "downstream_expert.scorerc",
     "downstream_expert.metric",
     "downstream_expert.text",
 )
-#: Section → why nothing in it is carried.
+#: Beginning of keys → why nothing there is carried.
 _ELSEWHERE = {
     "downstream_expert.modelrc": "the head is the task's own: docs/tasks.md",
     "downstream_expert.model": "the head is the task's own: docs/tasks.md",
     "specaug": "the masks are the published ones: docs/tasks.md",
-    f"{_DATA}.decoder_args": "beam search is for probes: evaluate.language_model",
+    f"{DATA}.decoder_args": "beam search is for probes: evaluate.language_model",
+    f"{DATA}.dev-other": "dev is dev-clean; prepare.splits can say otherwise",
+    f"{DATA}.test-other": "test is test-clean; prepare.splits can say otherwise",
+    f"{DATA}.speech_commands_test_root": "prepare finds speech_commands_test_set_v0.01 in or beside prepare.root",
+    f"{DATA}.train_meta_data": "prepare splits by iden_split.txt in prepare.root: docs/corpora.md",
+    f"{DATA}.dev_meta_data": "prepare splits by iden_split.txt in prepare.root: docs/corpora.md",
+    f"{DATA}.test_meta_data": "prepare takes the trials of voxceleb1_test_v2.txt in prepare.root",
+    f"{DATA}.chunk_size": "whole recordings are heard, not chunks",
+    f"{LOADER}.train_dir": "Kaldi's folders are not read: list the recordings for prepare manifest, with segments",
+    f"{CORPUS}.csv_dir": "prepare reads LibriSpeech itself: set prepare.root, and prepare.splits for parts of it",
+    f"{CORPUS}.train_speakers": "prepare takes SUPERB's speakers for train, dev and test, whichever are named here",
 }
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What can be told of a downstream folder by its keys.
-
-    Attributes:
-        mark: Key that only it has.
-        task: Our task.
-        corpus: Our corpus reader.
-        seconds: How long an utterance is on average, for batches [s].
-    """
-
-    mark: str
-    task: str
-    corpus: str
-    seconds: float
-
-
-RECIPES = (
-    Recipe(f"{_DATA}.test_fold", "er", "iemocap", 4.5),
-    Recipe(f"{_DATA}.speech_commands_root", "ks", "speech-commands", 1.0),
-    Recipe(f"{_DATA}.libri_root", "asr", "librispeech", 12.5),
-    Recipe(f"{_DATA}.max_timestep", "sid", "voxceleb1", 8.0),
-    Recipe(f"{_DATA}.bucket_file", "asr", "tedlium", 7.5),
-    Recipe(f"{_DATA}.file_path", "ic", "fluent-speech-commands", 2.3),
+#: Read together with others.
+_READ = (
+    "scheduler.name",
+    "scheduler.num_warmup_steps",
+    "grad_scheduler.finetune_steps",
+    f"{DATA}.dev-clean",
+    f"{DATA}.test-clean",
+    f"{CORPUS}.dev",
+    f"{CORPUS}.test",
 )
-_CORPORA = {
-    "libriphone": Recipe("", "pr", "librispeech", 12.5),
-    "librispeech": Recipe("", "asr", "librispeech", 12.5),
-    "snips": Recipe("", "sf", "snips", 4.0),
-}
-
-
-@dataclass
-class Carried:
-    """A downstream YAML in our words.
-
-    Attributes:
-        answers: Dotted key → value.
-        left: Their key → why it was not carried, or how.
-    """
-
-    answers: dict[str, object] = field(default_factory=dict)
-    left: dict[str, str] = field(default_factory=dict)
 
 
 def from_downstream(tree: Mapping[str, object], where: str) -> Carried:
@@ -112,13 +94,17 @@ def from_downstream(tree: Mapping[str, object], where: str) -> Carried:
         RequestError: It is none, or of a task we do not have.
     """
     keys = dict(_leaves(tree))
-    if not any(key.startswith("downstream_expert.") for key in keys) or "runner.total_steps" not in keys:
-        raise RequestError(
-            f"{where}: must be a downstream config of s3prl, with runner.total_steps and downstream_expert",
-            "for example s3prl/downstream/asr/config.yaml",
-        )
-    recipe = _recipe(keys, where)
-    carried = Carried({"finetune.task": recipe.task, "prepare.corpus": recipe.corpus})
+    recipe = recipe_of(keys, where)
+    carried = Carried(
+        {
+            "finetune.task": recipe.task,
+            "prepare.corpus": recipe.corpus,
+            # s3prl leaves out nothing that is short, but the published TED-LIUM recipe does
+            "finetune.min_seconds": None if recipe.corpus == "tedlium" else 0.1,
+            # without -f s3prl trains a head on a frozen encoder, which is a probe
+            "evaluate.tasks": [recipe.task],
+        }
+    )
     for key, value in keys.items():
         if key in _SAME:
             carried.answers[_SAME[key]] = value
@@ -127,6 +113,8 @@ def from_downstream(tree: Mapping[str, object], where: str) -> Carried:
         elif key not in _READ and not key.startswith(_NEEDLESS):
             section = next((each for each in _ELSEWHERE if key.startswith(each)), "")
             carried.left.setdefault(section or key, _ELSEWHERE.get(section, "no key here does this"))
+    if recipe.is_masked and "specaug" not in carried.left:
+        carried.left["specaug"] = "is not there, but this task masks features in training: docs/tasks.md"
     _schedule(keys, carried)
     return carried
 
@@ -139,17 +127,6 @@ def _leaves(tree: Mapping[str, object], above: str = "") -> list[tuple[str, obje
     return found
 
 
-def _recipe(keys: Mapping[str, object], where: str) -> Recipe:
-    name = keys.get(f"{_CORPUS}.name")
-    found = _CORPORA.get(str(name)) if name else next((each for each in RECIPES if each.mark in keys), None)
-    if found is None:
-        raise RequestError(
-            f"{where}: must be of asr, pr, sid, er, ks, ic or sf, got one of another task",
-            "speechft init writes a config from a few questions",
-        )
-    return found
-
-
 def _number(value: object, key: str) -> float:
     try:
         return float(str(value))
@@ -158,11 +135,13 @@ def _number(value: object, key: str) -> float:
 
 
 def _batch(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys
-    seconds = _number(value, "train_batch_size") * recipe.seconds
+    value = keys.get(f"{DATA}.batch_size", value)  # where both are there, s3prl reads this one
+    seconds = _number(value, "batch size") * recipe.batch_share * recipe.seconds
     carried.answers["finetune.batch_seconds"] = seconds
+    halved = ", which its code halves," if recipe.batch_share < 1 else ""
     carried.left["batch size"] = (
-        f"{value} utterances became {seconds:g} s, at {recipe.seconds:g} s each on average: here batches are seconds"
+        f"{value} utterances{halved} became {seconds:g} s, at {recipe.seconds:g} s each on average: here batches are "
+        "seconds"
     )
 
 
@@ -171,16 +150,36 @@ def _fold(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Ca
     carried.answers["prepare.splits"] = {"test": [f"Session{str(value).removeprefix('fold')}"]}
 
 
+def _dev_share(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
+    del keys, recipe
+    if _number(value, "valid_ratio") != 0.2:
+        carried.left[f"{DATA}.valid_ratio"] = "dev is a fifth of what is not test"
+
+
+def _list(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
+    del keys
+    if recipe.task == "sid":
+        carried.left[f"{DATA}.meta_data"] = f"prepare looks for this list in prepare.root: copy {value} there"
+
+
 def _crop(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
     del keys, recipe
     carried.answers["finetune.crop_seconds"] = _number(value, "max_timestep") / 16_000
 
 
-def _train(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    if recipe.corpus != "librispeech" or not isinstance(value, list):
-        return
-    dev, test = (keys.get(f"{_DATA}.{name}-clean", [f"{name}-clean"]) for name in ("dev", "test"))
-    carried.answers["prepare.splits"] = {"train": value, "dev": dev, "test": test}
+def _shortest(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
+    del keys, recipe
+    carried.answers["finetune.min_seconds"] = _number(value, "min_sec") / 16_000
+
+
+def _parts(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
+    del recipe
+    if isinstance(value, list):  # else the name of a list, which prepare does not read
+        dev, test = (
+            keys.get(f"{DATA}.{name}-clean", keys.get(f"{CORPUS}.{name}", [f"{name}-clean"]))
+            for name in ("dev", "test")
+        )
+        carried.answers["prepare.splits"] = {"train": value, "dev": dev, "test": test}
 
 
 def _lexicon(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
@@ -188,49 +187,54 @@ def _lexicon(value: object, keys: Mapping[str, object], recipe: Recipe, carried:
     names = value if isinstance(value, list) else [value]
     carried.answers["prepare.lexicon"] = names[0]
     if len(names) > 1:
-        carried.left[f"{_CORPUS}.lexicon"] = f"one lexicon is read, the first: {names[0]}"
+        carried.left[f"{CORPUS}.lexicon"] = f"one lexicon is read, the first: {names[0]}"
 
 
 def _optimizer(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
     del keys, recipe
-    if value != "Adam":
-        carried.left["optimizer.torch_optim_name"] = f"the optimizer is Adam, not {value}"
+    if value not in ("Adam", "TorchOptim"):
+        carried.left["optimizer"] = f"the optimizer is Adam, not {value}"
+
+
+def _half(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
+    del keys, recipe
+    carried.answers["finetune.precision"] = "fp16" if value else "fp32"
 
 
 _Rule = Callable[[object, Mapping[str, object], Recipe, Carried], None]
 _RULES: Mapping[str, _Rule] = {
-    f"{_DATA}.train_batch_size": _batch,
-    f"{_CORPUS}.batch_size": _batch,
-    f"{_DATA}.test_fold": _fold,
-    f"{_DATA}.max_timestep": _crop,
-    f"{_DATA}.train": _train,
-    f"{_CORPUS}.lexicon": _lexicon,
+    "runner.fp16": _half,
+    f"{DATA}.train_batch_size": _batch,
+    f"{DATA}.batch_size": _batch,
+    f"{CORPUS}.batch_size": _batch,
+    f"{LOADER}.train_batchsize": _batch,
+    f"{DATA}.test_fold": _fold,
+    f"{DATA}.valid_ratio": _dev_share,
+    f"{DATA}.meta_data": _list,
+    f"{DATA}.max_timestep": _crop,
+    f"{DATA}.vad_config.min_sec": _shortest,
+    f"{DATA}.train": _parts,
+    f"{CORPUS}.train": _parts,
+    f"{CORPUS}.lexicon": _lexicon,
+    "optimizer.name": _optimizer,
     "optimizer.torch_optim_name": _optimizer,
 }
-#: Read together with others.
-_READ = (
-    "scheduler.name",
-    "scheduler.num_warmup_steps",
-    "grad_scheduler.finetune_steps",
-    f"{_DATA}.dev-clean",
-    f"{_DATA}.test-clean",
-    f"{_DATA}.valid_ratio",
-    f"{_CORPUS}.train",
-    f"{_CORPUS}.dev",
-    f"{_CORPUS}.test",
-)
 
 
 def _schedule(keys: Mapping[str, object], carried: Carried) -> None:
     """Writes the learning rate's way and the frozen phase; without a scheduler s3prl keeps the rate."""
-    steps = _number(keys["runner.total_steps"], "runner.total_steps")
     name = keys.get("scheduler.name")
-    shares = {None: (0.0, 1.0), "stable_finetuning_schedule": (0.1, 0.4)}.get(None if name is None else str(name))
-    if name == "linear_schedule_with_warmup":
-        shares = (_number(keys.get("scheduler.num_warmup_steps", 0), "scheduler.num_warmup_steps") / steps, 0.0)
+    steps = _number(keys["runner.total_steps"], "runner.total_steps")
+    rise = _number(keys.get("scheduler.num_warmup_steps", 0), "scheduler.num_warmup_steps") / max(steps, 1)
+    shares = {
+        None: (0.0, 1.0),
+        "stable_finetuning_schedule": (0.1, 0.4),
+        "linear_schedule_with_warmup": (rise, 0.0),
+    }.get(None if name is None else str(name))
     if shares is None:
-        carried.left["scheduler.name"] = f"{name} is not known; the rate is constant"
-        shares = (0.0, 1.0)
+        shares = (rise, 1 - rise)
+        if name != "constant_decay_schedule_with_warmup":
+            carried.left["scheduler.name"] = f"{name} is not known; the rate is constant, once it has risen"
     carried.answers["finetune.warmup_share"], carried.answers["finetune.hold_share"] = shares
     frozen = _number(keys.get("grad_scheduler.finetune_steps", 0), "grad_scheduler.finetune_steps")
     if frozen:
