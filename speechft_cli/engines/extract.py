@@ -9,7 +9,7 @@ import math
 import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
@@ -93,7 +93,7 @@ def run(request: ExtractRequest, report: Report) -> Result:
         report = ignore  # the first process speaks for all
     with stoppable(_STOPPED), meeting(share) as meet:
         encoder, layers, digest = _open(request, report)
-        utterances = read_audio(request.audio, request.splits, report)
+        utterances = read_audio(request.audio, request.splits, encoder.framing, report)
         key = _key(request, utterances, layers, digest)
         _check_folder(request.out, key)
         parts = _parts(plan_batches(utterances, request.batching))
@@ -202,13 +202,20 @@ def _write_part(
     for each in utterances:
         feature = features[each.id]
         if request.file_format == "npy":
-            name = f"npy/{urllib.parse.quote(each.id, safe=' ')}.npy"
+            name = f"npy/{_inside(each.id)}.npy"
             with atomic_path(request.out / name) as unfinished:
                 np.save(unfinished, feature.numpy())
         frames = 1 if request.is_pooled else feature.shape[1]
         lines.append({"id": each.id, "file": name, "frames": frames, "start": each.start, "duration": each.duration})
     files = {name: (request.out / name).stat().st_size for name in dict.fromkeys(str(line["file"]) for line in lines)}
     write_json(request.out / _PARTS / f"{number:05}.json", {"key": key, "files": files, "utterances": lines})
+
+
+def _inside(name: str) -> str:
+    """Returns an id as a path inside a folder: as it is, where it can be; escaped it is soon too long for a name."""
+    path = PurePosixPath(name)
+    is_plain = str(path) == name and not path.is_absolute() and ".." not in path.parts
+    return name if is_plain else urllib.parse.quote(name, safe=" ")
 
 
 def _is_done(out: Path, number: int, key: str) -> bool:

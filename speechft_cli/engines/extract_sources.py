@@ -6,24 +6,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.corpora.layout import SUFFIXES, entries
 from speechft_cli.data.inspection import Limits, Task, inspect
 from speechft_cli.data.items import as_item
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.utterance import Utterance
-from speechft_cli.data.verdicts import Bad, Good, pack, unpack_verdicts
+from speechft_cli.data.verdicts import Bad, Good, pack_items, unpack_verdicts
+from speechft_cli.encoders.base import Framing
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 
 _SHOWN = 5
 
 
-def read_audio(path: Path, splits: Sequence[str], report: Report) -> list[Utterance]:
-    """Returns the utterances to encode.
+def read_audio(path: Path, splits: Sequence[str], framing: Framing, report: Report) -> list[Utterance]:
+    """Returns the utterances to encode, without those that are too short for a frame.
 
     Args:
         path: A folder of manifests, a folder with recordings anywhere below it, or one recording.
         splits: Splits of the manifests; all of them when empty.
+        framing: How the encoder makes frames.
         report: Told which recordings can't be used.
 
     Raises:
@@ -36,9 +39,36 @@ def read_audio(path: Path, splits: Sequence[str], report: Report) -> list[Uttera
             raise RequestError(
                 f"--split: must be one of {', '.join(there)} in {path}, got {', '.join(missing)}", "default: all"
             )
-        return [each for split in (splits or there) for each in read_manifest(path, split)]
-    if splits:
-        raise RequestError(f"--split: must go with a folder of manifests, but {path} has none", "leave it out")
+        found = [each for split in (splits or there) for each in read_manifest(path, split)]
+        bad: list[tuple[Path, str]] = []
+    else:
+        if splits:
+            raise RequestError(f"--split: must go with a folder of manifests, but {path} has none", "leave it out")
+        found, bad = _inspected(path)
+    long: list[Utterance] = []
+    for each in found:
+        if framing.count(round(each.duration * SAMPLE_RATE)):
+            long.append(each)
+        else:
+            bad.append((each.audio, f"{each.duration:g} s are too short for a frame"))
+    for audio, reason in bad[:_SHOWN]:
+        report(Note(f"{audio}: is left out: {reason}", important=True))
+    if len(bad) > _SHOWN:
+        report(Note(f"{len(bad) - _SHOWN} more recordings are left out", important=True))
+    if not long:
+        raise RequestError(
+            f"{path}: must hold manifests or recordings ({', '.join(sorted(SUFFIXES))}), has none to use",
+            "check the path",
+        )
+    return long
+
+
+def _inspected(path: Path) -> tuple[list[Utterance], list[tuple[Path, str]]]:
+    """Returns the recordings that can be used, and the others with the reason.
+
+    Raises:
+        RequestError: There are none, or two with one name.
+    """
     if not path.exists():
         raise RequestError(
             f"{path}: must be a folder of manifests or recordings, or a recording, but is not there", "check the path"
@@ -46,30 +76,21 @@ def read_audio(path: Path, splits: Sequence[str], report: Report) -> list[Uttera
     files = [path] if path.is_file() else _recordings(path)
     home = path.parent if path.is_file() else path
     named = [Utterance(file.relative_to(home).with_suffix("").as_posix(), file) for file in files]
-    task = Task(pack([as_item(("", each)) for each in named]), Limits(0.0, float("inf")))
+    task = Task(pack_items([as_item(("", each)) for each in named]), Limits(0.0, float("inf")))
     verdicts = unpack_verdicts(inspect(task).verdicts or b"")
-    rejected = [each for each in verdicts if isinstance(each, Bad)]
-    for each in rejected[:_SHOWN]:
-        report(Note(f"{each.audio}: is left out: {each.reason} {each.detail}".rstrip(), important=True))
-    if len(rejected) > _SHOWN:
-        report(Note(f"{len(rejected) - _SHOWN} more recordings are left out", important=True))
-    utterances = [
+    good = [
         replace(each, duration=verdict.row.duration, sample_rate=verdict.row.sample_rate)
         for each, verdict in zip(named, verdicts, strict=True)
         if isinstance(verdict, Good)
     ]
-    if not utterances:
-        raise RequestError(
-            f"{path}: must hold manifests or recordings ({', '.join(sorted(SUFFIXES))}), has none to use",
-            "check the path",
-        )
-    twice = len(utterances) - len({each.id for each in utterances})
+    twice = len(good) - len({each.id for each in good})
     if twice:
         raise RequestError(
             f"{path}: must have recordings of different names, {twice} differ only in their suffix",
             "rename some, or give one format's folder",
         )
-    return utterances
+    bad = [(Path(each.audio), f"{each.reason} {each.detail}".rstrip()) for each in verdicts if isinstance(each, Bad)]
+    return good, bad
 
 
 def _recordings(folder: Path) -> list[Path]:

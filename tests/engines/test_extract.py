@@ -7,10 +7,12 @@ import multiprocessing
 import os
 import shutil
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
 
@@ -25,6 +27,7 @@ from speechft_cli.errors import InterruptedRunError, RequestError
 from speechft_cli.events import Advanced, Event, Note, ignore
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.probing import encoding
+from tests.manifest_files import write_manifest
 
 
 def lines(out: Path) -> list[dict[str, object]]:
@@ -84,6 +87,43 @@ def test_chosen_layers_as_arrays_of_a_folder_of_recordings(
         wanted = expected[name][[3, 1]].mean(dim=1) if is_pooled else expected[name][[3, 1]]
         assert array.dtype == np.float16
         np.testing.assert_allclose(array, wanted.numpy(), atol=5e-3)
+
+
+def test_names_that_would_be_too_long_with_escapes_are_folders_and_files_again(
+    tiny_file: Path, manifests: Path, tmp_path: Path
+) -> None:
+    deep = tmp_path / "in" / ("a" * 200) / ("日本語" * 20)  # of which a name can be 255 bytes, escaped it is 540
+    deep.mkdir(parents=True)
+    shutil.copy(manifests / "audio" / "dev-0.wav", deep / "100 %.wav")
+    extract.run(ExtractRequest(tiny_file, tmp_path / "in", tmp_path / "out", file_format="npy"), ignore)
+    (line,) = lines(tmp_path / "out")
+    assert line["file"] == f"npy/{line['id']}.npy"
+    assert np.load(tmp_path / "out" / str(line["file"])).shape[1] == line["frames"]
+
+
+def test_an_id_can_not_lead_out_of_the_folder(tiny_file: Path, manifests: Path, tmp_path: Path) -> None:
+    names = ["../../escaped", "/tmp/escaped"]
+    two = list(read_manifest(manifests, "dev"))[:2]
+    write_manifest(tmp_path / "in", "dev", [replace(each, id=name) for each, name in zip(two, names, strict=True)])
+    extract.run(ExtractRequest(tiny_file, tmp_path / "in", tmp_path / "out" / "deep", file_format="npy"), ignore)
+    assert {path.parent for path in tmp_path.rglob("*.npy")} == {tmp_path / "out" / "deep" / "npy"}
+    assert {line["id"] for line in lines(tmp_path / "out" / "deep")} == set(names)
+
+
+def test_what_is_too_short_for_a_frame_or_has_no_readable_name_is_left_out(
+    tiny_file: Path, manifests: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "click.wav", np.zeros(399), 16_000)
+    soundfile.write(tmp_path / "in" / "frame.wav", np.ones(400) / 2, 16_000)
+    shutil.copy(manifests / "audio" / "dev-0.wav", os.fsencode(tmp_path / "in") + b"/caf\xe9.wav")  # Latin-1
+    said: list[Event] = []
+    extract.run(ExtractRequest(tiny_file, tmp_path / "in", tmp_path / "out"), said.append)
+    assert [note.text.removeprefix(f"{tmp_path}/in/") for note in said if isinstance(note, Note)] == [
+        "caf\\xe9.wav: is left out: name is not UTF-8",
+        "click.wav: is left out: 0.0249375 s are too short for a frame",
+    ]
+    assert [(line["id"], line["frames"]) for line in lines(tmp_path / "out")] == [("frame", 1)]
 
 
 def test_an_interrupted_run_goes_on_where_it_was_and_a_lost_file_is_made_again(
