@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -152,12 +153,12 @@ def _train(
     try:
         with attention_for_any_length(), Interruptible() as interruptible:
             _loop(config, request, state, jobs, folder, ranks, report, interruptible)
-        if interruptible.received is not None and state.step < schedule.end:
+        if state.step < schedule.end or state.is_due:
             status = "interrupted"
             raise InterruptedRunError(
                 f"interrupted at step {state.step} of {schedule.end}; the state is saved in {folder / 'last'}",
                 "the same command with --resume goes on from there",
-                exit_code=128 + interruptible.received,
+                exit_code=128 + (interruptible.received or signal.SIGTERM),  # another rank's
             )
         metric = request.checked[0].job.task.metrics[0]
         if not (folder / "best" / "encoder.pt").is_file():

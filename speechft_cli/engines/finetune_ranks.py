@@ -57,14 +57,15 @@ def _start(run: Callable[[Report], Result], environment: dict[str, str]) -> tupl
     """Starts a process, to which Ctrl-C means nothing, and returns it and what hears it."""
     context = multiprocessing.get_context("spawn")
     ear, mouth = context.Pipe(duplex=False)
-    process = context.Process(target=_rank, args=(run, environment, mouth))
+    name = f"rank {environment['RANK']}"
+    process = context.Process(target=_rank, args=(run, environment, mouth), name=name)
     resource_tracker.ensure_running()  # which would let signals through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what a child inherits
     try:
         process.start()
     except OSError as error:
         raise SpeechftError(
-            f"rank {environment['RANK']}: can't be started: {error.strerror}",
+            f"{name}: can't be started: {error.strerror}",
             "lower finetune.gpus, or raise the limit of processes: ulimit -u",
         ) from error
     finally:

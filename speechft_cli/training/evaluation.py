@@ -12,6 +12,7 @@ from speechft_cli.data.audio import read_waveform
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.events import Advanced, Finished, Report, Started
 from speechft_cli.tasks.base import Metric
+from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
 from speechft_cli.training.ranks import Ranks
 
@@ -21,9 +22,16 @@ _MASK_SEED = 0
 
 @torch.no_grad()
 def evaluate(
-    encoder: Encoder, head: nn.Module, job: Job, *, step: int, ranks: Ranks, report: Report
-) -> Mapping[str, float]:
-    """Returns the job's scores on dev, each utterance encoded alone so that padding has no say.
+    encoder: Encoder,
+    head: nn.Module,
+    job: Job,
+    *,
+    step: int,
+    ranks: Ranks,
+    report: Report,
+    interruptible: Interruptible,
+) -> Mapping[str, float] | None:
+    """Returns the job's scores on dev, each utterance encoded alone so that padding has no say; None if interrupted.
 
     Args:
         encoder: Put into evaluation mode.
@@ -32,6 +40,7 @@ def evaluate(
         step: Updates made, for the report.
         ranks: Each scores its share; all get the scores of the whole.
         report: Told how far it is.
+        interruptible: Asked after every utterance; one rank that is interrupted stops all.
     """
     encoder.eval()
     head.eval()
@@ -41,7 +50,13 @@ def evaluate(
     for done, index in enumerate(own, start=1):
         pairs.append(_predict(encoder, head, job, index))
         report(Advanced(done))
-    every = ranks.gather(pairs)
+        if interruptible.received is not None:
+            break
+    shares = ranks.gather(None if interruptible.received is not None else pairs)
+    every = [share for share in shares if share is not None]
+    if len(every) < ranks.world:
+        report(Finished("interrupted"))
+        return None
     # the order of dev, whatever the number of ranks: sums of floats depend on it
     pairs = [every[index % ranks.world][index // ranks.world] for index in range(len(job.dev))]
     scores = job.task.score([prediction for prediction, _ in pairs], [reference for _, reference in pairs])

@@ -84,17 +84,34 @@ def train(
         report: Told about evaluations.
         log: Told every `log_every` updates.
         save: Told after every evaluation, every `save_every` updates and on an interruption.
-        interruptible: Asked after every update.
+        interruptible: Asked after every update, and in an evaluation after every utterance.
 
     Raises:
         SpeechftError: A batch does not fit into memory, too many gradients were not finite, or the ranks no longer
             hold the same encoder.
     """
-    if state.step >= schedule.end:
-        return  # resumed after the last update
-    meter = Meter()
+    metric = jobs[0].task.metrics[0]
     score = ""
-    metrics = jobs[0].task.metrics
+
+    def pause(*, is_stopped: bool) -> None:
+        nonlocal score
+        state.skips.read(state.step, ranks)
+        ranks.require_equal(state.encoder.weights(), step=state.step)
+        scores = _evaluate(state, jobs, ranks, report, interruptible) if state.is_due and not is_stopped else None
+        is_best = False
+        if scores is not None:
+            state.is_due = False
+            first = scores[jobs[0].task.name]
+            is_best = _is_best(state, first, jobs[0], is_over=state.step == schedule.end)
+            state.best = dict(first) if is_best else state.best
+            score = f"{metric.title} {metric.format(first[metric.name])}"
+        save(scores, is_best)
+
+    if state.is_due:
+        pause(is_stopped=False)
+    if state.step >= schedule.end or state.is_due:
+        return  # resumed after the last update, or interrupted again
+    meter = Meter()
     preflight(state, jobs, schedule, batch_seconds=settings.batch_seconds)
     _set_modes(state, schedule, settings)
     ranks.require_equal(state.encoder.weights(), step=state.step)
@@ -126,10 +143,11 @@ def train(
             state.positions = list(planned.positions)
             meter.add(loss, audio)
             is_over = state.step == schedule.end
+            state.is_due = is_over or state.step % settings.evaluate_every == 0
             if state.step == schedule.frozen_steps + 1:
                 ranks.require_equal(state.encoder.weights(), step=state.step)
             if state.step % settings.log_every == 0 or is_over:
-                state.skips.read(state.step)
+                state.skips.read(state.step, ranks)
                 log(
                     meter.read(
                         step=state.step,
@@ -144,21 +162,11 @@ def train(
                     )
                 )
             is_stopped = ranks.any(interruptible.received is not None)
-            is_evaluated = not is_stopped and (state.step % settings.evaluate_every == 0 or is_over)
-            if is_stopped or is_evaluated or state.step % settings.save_every == 0:
-                state.skips.read(state.step)
-                ranks.require_equal(state.encoder.weights(), step=state.step)
-                scores = _evaluate(state, jobs, ranks, report) if is_evaluated else None
-                is_best = False
-                if scores is not None:
-                    first = scores[jobs[0].task.name]
-                    is_best = is_over if state.strategy.keeps_last else is_improvement(first, state.best, metrics)
-                    state.best = dict(first) if is_best else state.best
-                    score = f"{metrics[0].title} {metrics[0].format(first[metrics[0].name])}"
-                save(scores, is_best)
+            if is_stopped or state.is_due or state.step % settings.save_every == 0:
+                pause(is_stopped=is_stopped)
                 _set_modes(state, schedule, settings)
                 meter.restart_clock()
-            if is_over or is_stopped:
+            if is_over or is_stopped or state.is_due:
                 return
 
 
@@ -181,14 +189,28 @@ def _updates(
 
 
 def _evaluate(
-    state: TrainingState, jobs: Sequence[Job], ranks: Ranks, report: Report
-) -> dict[str, Mapping[str, float]]:
-    return {
-        job.task.name: evaluate(
-            state.encoder, state.heads[job.task.name], job, step=state.step, ranks=ranks, report=report
+    state: TrainingState, jobs: Sequence[Job], ranks: Ranks, report: Report, interruptible: Interruptible
+) -> dict[str, Mapping[str, float]] | None:
+    """Dev scores of every job; None if interrupted."""
+    scores = {}
+    for job in jobs:
+        own = evaluate(
+            state.encoder,
+            state.heads[job.task.name],
+            job,
+            step=state.step,
+            ranks=ranks,
+            report=report,
+            interruptible=interruptible,
         )
-        for job in jobs
-    }
+        if own is None:
+            return None
+        scores[job.task.name] = own
+    return scores
+
+
+def _is_best(state: TrainingState, scores: Mapping[str, float], job: Job, *, is_over: bool) -> bool:
+    return is_over if state.strategy.keeps_last else is_improvement(scores, state.best, job.task.metrics)
 
 
 def _best_text(state: TrainingState, jobs: Sequence[Job]) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import SpeechftError
+from speechft_cli.training.ranks import Ranks
 
 #: Utterances named in the message.
 _NAMED = 8
@@ -33,8 +34,12 @@ class Skips:
         self._flags.append(is_skipped)
         self._utterances.append(utterances)
 
-    def read(self, step: int) -> list[str]:
-        """Counts what was noted since the last reading, and returns the utterances of the updates left out.
+    def read(self, step: int, ranks: Ranks) -> list[str]:
+        """Counts what was noted since the last reading, and returns this rank's utterances of the updates left out.
+
+        Args:
+            step: Updates made.
+            ranks: All leave out the same updates, whoever's utterances are the reason.
 
         Raises:
             SpeechftError: Too many updates were left out; the message names the utterances of the last ones.
@@ -47,6 +52,7 @@ class Skips:
         self.count += len(faulty)
         names = [each.id for utterances in faulty for each in utterances]
         if faulty and self.count >= self.limit:
+            names = [name for each in ranks.gather(names) for name in each]
             more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             raise SpeechftError(
                 f"step {step}: {self.count} updates had to be left out because their gradient was not finite, the last "

@@ -41,6 +41,7 @@ class TrainingState:
         positions: The next batch of each job.
         step: Updates made.
         best: Dev scores of the best checkpoint so far, by the first job's metrics.
+        is_due: Whether dev is to be scored before the next update: an interruption came first.
     """
 
     encoder: Encoder
@@ -53,6 +54,7 @@ class TrainingState:
     positions: list[Position]
     step: int = 0
     best: dict[str, float] | None = field(default=None)
+    is_due: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -117,6 +119,7 @@ def save_last(state: TrainingState, folder: Path, base: EncoderCheckpoint) -> No
             "step": state.step,
             "positions": [list(position) for position in state.positions],
             "best": state.best,
+            "is_due": state.is_due,
             "skipped": state.skips.count,
             "scale": None if state.precision.scale is None else [state.precision.scale, state.precision.steady],
         }
@@ -163,6 +166,7 @@ def restore(state: TrainingState, folder: Path) -> None:
     state.step = cast(int, rest["step"])
     state.positions = [Position(*each) for each in cast("list[list[int]]", rest["positions"])]
     state.best = cast("dict[str, float] | None", rest["best"])
+    state.is_due = bool(rest.get("is_due"))  # earlier versions did not say
     state.skips.count = cast(int, rest["skipped"])
     if rest["scale"] is not None and state.precision.scale is not None and state.precision.steady is not None:
         scale, steady = cast("list[Tensor]", rest["scale"])

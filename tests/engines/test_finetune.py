@@ -20,7 +20,7 @@ from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.engines import finetune
 from speechft_cli.engines.finetune_request import resolved
 from speechft_cli.errors import InterruptedRunError, RequestError
-from speechft_cli.events import Event, Table, TrainingStep, ignore
+from speechft_cli.events import Event, Started, Table, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run, write_run
 from tests.conftest import make_config
 from tests.manifest_files import write_manifest
@@ -102,6 +102,54 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
         for out in (whole, tmp_path / "stopped")
     ]
     assert losses[0] == losses[1]
+
+
+def test_a_run_that_is_stopped_in_evaluations_scores_what_one_that_never_was_does(
+    manifests: Path, whole: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "stopped"
+    config = config_for(manifests, out, finetune__workers=1)
+
+    def stopped_at(event: Event, *, step: int, resume: bool = True) -> None:
+        def stop(heard: Event) -> None:
+            if heard == event:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        with pytest.raises(InterruptedRunError, match=f"interrupted at step {step} of 6"):
+            finetune.run(config, stop, resume=resume)
+        assert len(list(out.rglob(".*"))) == 1
+
+    stopped_at(Started("pr dev at step 3", 4, "utterances"), step=3, resume=False)
+    assert not (out / "best").exists()
+    stopped_at(Started("pr dev at step 3", 4, "utterances"), step=3)
+    stopped_at(Started("pr dev at step 6", 4, "utterances"), step=6)
+    assert read_run(out)["status"] == "interrupted"
+    finetune.run(config, ignore, resume=True)
+
+    assert read_run(out)["status"] == "done"
+    for part in ("last/encoder.pt", "last/state.pt", "best/encoder.pt", "best/heads.pt"):
+        assert flat(torch.load(out / part)) == flat(torch.load(whole / part)), part
+    scores = [[line for line in read_metrics(run / "metrics.jsonl") if "dev_per" in line] for run in (whole, out)]
+    assert [line["step"] for line in scores[0]] == [3, 6]
+    assert scores[0] == scores[1]
+
+
+def test_a_run_that_is_stopped_right_after_its_last_update_is_not_done_before_its_last_score(
+    manifests: Path, whole: Path, tmp_path: Path
+) -> None:
+    config = config_for(manifests, tmp_path / "run")
+
+    def stop(event: Event) -> None:
+        if isinstance(event, TrainingStep) and event.step == 6:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(InterruptedRunError, match="interrupted at step 6 of 6"):
+        finetune.run(config, stop)
+    finetune.run(config, ignore, resume=True)
+
+    assert [line["step"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl") if "dev_per" in line] == [3, 6]
+    heads = [torch.load(run / "best" / "heads.pt") for run in (whole, tmp_path / "run")]
+    assert flat(heads[0]) == flat(heads[1])
 
 
 def test_a_terminal_that_is_closed_stops_no_run_under_nohup(manifests: Path, tmp_path: Path) -> None:

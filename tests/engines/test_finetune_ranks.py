@@ -95,6 +95,19 @@ def test_sigterm_reaches_both_ranks_and_one_rank_goes_on_from_what_they_saved(
     assert torch.load(out / "last" / "state.pt")["positions"] == [[epoch, left]]
 
 
+def test_a_signal_to_one_rank_stops_and_saves_all(manifests: Path, tmp_path: Path) -> None:
+    settings: dict[str, object] = {"finetune__task": "sid", "finetune__steps": 9, "finetune__batch_seconds": 3.0}
+
+    def stop_the_second(event: Event) -> None:
+        if isinstance(event, TrainingStep) and event.step == 4:  # there is a best checkpoint
+            (second,) = (each for each in multiprocessing.active_children() if each.name == "rank 1")
+            second.terminate()
+
+    with pytest.raises(InterruptedRunError, match=r"interrupted at step \d of 9; the state is saved"):
+        finetune.run(config_for(manifests, tmp_path / "run", **settings, finetune__gpus=2), stop_the_second)
+    assert read_run(tmp_path / "run")["status"] == "interrupted"
+
+
 def test_a_rank_that_is_killed_ends_the_others_and_the_run_with_one_message(
     manifests: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -92,12 +92,12 @@ def test_an_update_with_a_gradient_that_is_no_number_is_left_out_counted_and_at_
 
     assert all(torch.equal(tensor, before[name]) for name, tensor in state.encoder.weights().items())
     assert {key: float(value["step"]) for key, value in state.optimizer.state.items()} == moments
-    assert state.skips.read(2) == ["u0", "u1"]
+    assert state.skips.read(2, Ranks()) == ["u0", "u1"]
     update(torch.randn(16_000))
     assert any(not torch.equal(tensor, before[name]) for name, tensor in state.encoder.weights().items())
     update(torch.full((16_000,), torch.inf))
     with pytest.raises(SpeechftError, match=r"step 4: 2 updates had to be left out .* utterances u0, u1"):
-        state.skips.read(4)
+        state.skips.read(4, Ranks())
 
 
 def test_float16_halves_its_scale_after_an_overflow_and_that_is_no_fault() -> None:

@@ -6,12 +6,16 @@ import multiprocessing
 import os
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 import torch
 
+from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.engines.finetune_ranks import _free_port
 from speechft_cli.errors import SpeechftError
 from speechft_cli.training.ranks import Ranks, joined
+from speechft_cli.training.skips import Skips
 
 
 def on_two_ranks(work: Callable[[Ranks], object]) -> list[object]:
@@ -76,6 +80,21 @@ def test_encoders_that_have_drifted_apart_are_noticed() -> None:
 
     for message in on_two_ranks(work):
         assert str(message).startswith("step 2: every rank must hold the same encoder, but their hashes are ")
+
+
+def test_updates_that_are_left_out_are_named_by_the_utterances_of_all_ranks() -> None:
+    def work(ranks: Ranks) -> object:
+        skips = Skips(limit=1)
+        own = Utterance(f"of rank {ranks.rank}", Path("a.wav"), duration=1.0)
+        skips.add(torch.tensor(True), Utterances.of([own]))
+        try:
+            skips.read(1, ranks)
+        except SpeechftError as error:
+            return error.message
+        return None
+
+    for message in on_two_ranks(work):
+        assert str(message).endswith("the last ones of the utterances of rank 0, of rank 1")
 
 
 def test_alone_nothing_is_asked() -> None:
