@@ -68,9 +68,10 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         return run_on_ranks(partial(run, config, resume=resume), section.gpus, report)
     with joined() as ranks:
         report = report if ranks.is_first else ignore
-        if not (resume or dry_run):
-            require_free(config.run_dir)
-        request = check_request(config, report, resume_from=config.run_dir if resume else None)
+        with ranks.agreed():  # nobody writes before everybody has looked
+            if not (resume or dry_run):
+                require_free(config.run_dir)
+            request = check_request(config, report, resume_from=config.run_dir if resume else None)
         for each in request.checked:
             for note in left_out_notes(each, request.section):
                 report(Note(note))
@@ -78,7 +79,7 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
             report(Note(warning, important=True))
         if dry_run:
             state = _state(config, request, request.base, torch.device("cpu"))
-            report(plan_table(request, state, with_activations=True))
+            report(plan_table(request, state, ranks=max(ranks.world, request.section.gpus), with_activations=True))
             return Result(
                 "planned; nothing was written",
                 str(config.run_dir),
@@ -86,8 +87,10 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
                 {"plan": plan_data(request)},
             )
         folder = config.run_dir
-        ranks.wait()  # nobody writes before everybody has looked
-        with locked(folder) if ranks.is_first else contextlib.nullcontext():
+        with contextlib.ExitStack() as stack:
+            with ranks.agreed():
+                if ranks.is_first:
+                    stack.enter_context(locked(folder))
             if resume and read_run(folder)["status"] == "done":
                 return run_result(request, folder)
             return _train(config, request, report, folder, ranks, resume=resume)
@@ -147,7 +150,7 @@ def _train(
                 converted.write(base, folder / "base" / "encoder.pt")
         record = run_record(config, request, folder, ranks, device)
         write_run(folder, {**record, "status": "running"})
-    report(plan_table(request, state))
+    report(plan_table(request, state, ranks=ranks.world))
     jobs = _jobs(config, request, folder, device, ranks, report)
     status = "failed"
     try:

@@ -18,16 +18,17 @@ from speechft_cli.training.state import TrainingState
 _DESTRUCTIVE_RATE = 1e-3
 
 
-def plan_table(request: FinetuneRequest, state: TrainingState, *, with_activations: bool = False) -> Table:
+def plan_table(request: FinetuneRequest, state: TrainingState, *, ranks: int, with_activations: bool = False) -> Table:
     """Returns what will happen: data, and per stage which updates, who trains, how many parameters, which rate.
 
     Args:
         request: What is asked for.
         state: Before the first update, or resumed.
+        ranks: How many processes train together.
         with_activations: Whether to estimate the memory of the largest batch too, which runs the encoder.
     """
     section, strategy = request.section, request.strategy
-    rows = [row for each in request.checked for row in _data_rows(request, each)]
+    rows = [row for each in request.checked for row in _data_rows(request, each, ranks)]
     rows += [
         ("strategy", f"{strategy.name}{f': {strategy.note}' if strategy.note else ''}"),
         ("CNN", "trains once the encoder does" if request.trains_cnn else "never trains"),
@@ -75,12 +76,12 @@ def rate_warnings(request: FinetuneRequest) -> Iterator[str]:
         )
 
 
-def _data_rows(request: FinetuneRequest, checked: CheckedJob) -> list[tuple[str, str]]:
+def _data_rows(request: FinetuneRequest, checked: CheckedJob, ranks: int) -> list[tuple[str, str]]:
     job, section = checked.job, request.section
     source = job.source(section.batch_seconds)
     hours = float(job.train.durations.sum()) / 3600
     batches = len(source.plan(0, 0))
-    per_epoch = -(-batches // (section.batches_per_update * section.gpus))
+    per_epoch = -(-batches // (section.batches_per_update * ranks))
     total = sum(each.job.weight for each in request.checked)
     prefix = f"{job.task.name}: " if len(request.checked) > 1 else ""
     share = f", {job.weight / total:.0%} of the updates" if prefix else ""

@@ -18,6 +18,7 @@ from typing import TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 from speechft_cli.errors import SpeechftError
 from speechft_cli.io.hashes import weights_hash
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 #: Gradients are sent in pieces of about this size [bytes], so that no second copy of all of them is needed.
 _PIECE = 64 * 2**20
+#: How much later than the first a rank may come: on a cold file system imports take minutes.
+_LATE = timedelta(minutes=30)
 #: Ranks wait this long for one that clusters frames or scores dev.
 _PATIENCE = timedelta(hours=24)
 
@@ -88,6 +91,18 @@ class Ranks:
             with self._with_others():
                 dist.barrier()
 
+    @contextlib.contextmanager
+    def agreed(self) -> Iterator[None]:
+        """Lets no rank go on from the block while one can't: what the first of those raises is raised by all."""
+        error: SpeechftError | None = None
+        try:
+            yield
+        except SpeechftError as raised:
+            error = raised
+        first = next((each for each in self.gather(error) if each is not None), None)
+        if first is not None:
+            raise first
+
     def require_equal(self, weights: Mapping[str, Tensor], *, step: int) -> None:
         """Makes sure that every rank holds the same encoder, bit for bit.
 
@@ -121,15 +136,27 @@ def is_joining() -> bool:
 
 @contextlib.contextmanager
 def joined() -> Iterator[Ranks]:
-    """Joins the processes that `speechft finetune --gpus N`, torchrun or accelerate launch started; alone: no one."""
+    """Joins the processes that `speechft finetune --gpus N`, torchrun or accelerate launch started; alone: no one.
+
+    Raises:
+        SpeechftError: The others can't be reached.
+    """
     if not is_joining():
         yield Ranks()
         return
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if torch.cuda.is_available():
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
-    # flags and hashes go through gloo on the CPU: asking for them does not wait for the GPU
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", timeout=_PATIENCE)
+    try:
+        store, rank, world = next(rendezvous("env://", timeout=_LATE))
+        # flags and hashes go through gloo on the CPU: asking for them does not wait for the GPU
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)
+    except (ValueError, RuntimeError) as error:
+        raise SpeechftError(
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the other processes can't be reached: {error}",
+            "torchrun and accelerate launch set what is needed; without WORLD_SIZE one process trains alone",
+        ) from error
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size(), local_rank)
     finally:

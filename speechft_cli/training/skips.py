@@ -39,7 +39,7 @@ class Skips:
 
         Args:
             step: Updates made.
-            ranks: All leave out the same updates, whoever's utterances are the reason.
+            ranks: All leave out the same updates, whichever rank's utterances are the reason.
 
         Raises:
             SpeechftError: Too many updates were left out; the message names the utterances of the last ones.

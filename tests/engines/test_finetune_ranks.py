@@ -22,6 +22,7 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.engines import finetune
 from speechft_cli.engines.finetune_jobs import check_jobs
+from speechft_cli.engines.finetune_ranks import _free_port
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Event, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run
@@ -121,6 +122,38 @@ def test_a_rank_that_is_killed_ends_the_others_and_the_run_with_one_message(
         finetune.run(config_for(manifests, tmp_path / "run", **settings, finetune__gpus=2), kill_one)
     assert not multiprocessing.active_children()
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_of_the_ranks_that_a_launcher_starts_the_first_speaks(manifests: Path, tmp_path: Path) -> None:
+    words = ["finetune", "--data", manifests, "--task", "sid", "--init", "random", "--size", "tiny", "--device", "cpu"]
+    command = [sys.executable, "-m", "speechft_cli", *map(str, words), "--set", "finetune.batch_seconds=3"]
+
+    def say(*more: str) -> list[tuple[int, str, str]]:
+        address = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port())}
+        ranks = [
+            subprocess.Popen(
+                [*command, *more],
+                env={**os.environ, **address, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(2)
+        ]
+        said = [rank.communicate(timeout=120) for rank in ranks]
+        return [(rank.returncode, *each) for rank, each in zip(ranks, said, strict=True)]
+
+    first, second = say("--out", str(tmp_path / "run"), "--dry-run")
+    # twelve utterances of more than a second, two a batch, two ranks
+    assert first[0] == 0
+    assert " 3 steps per epoch" in first[1]
+    assert second == (0, "", "")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{}")
+    first, second = say("--out", str(tmp_path / "run"))
+    assert first[:2] == (2, "")
+    assert first[2].startswith(f"error: {tmp_path / 'run'}: holds a fine-tuning run already\n")
+    assert second == (2, "", "")
 
 
 def test_ctrl_c_while_ranks_start_is_one_message(manifests: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.engines.finetune_ranks import _free_port
-from speechft_cli.errors import SpeechftError
+from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.training.ranks import Ranks, joined
 from speechft_cli.training.skips import Skips
 
@@ -65,6 +65,21 @@ def test_flags_and_values_reach_every_rank_in_order() -> None:
         (True, False, ["rank 0", "rank 1"], True),
         (True, False, ["rank 0", "rank 1"], False),
     ]
+
+
+def test_no_rank_goes_on_where_one_can_not() -> None:
+    def work(ranks: Ranks) -> object:
+        with ranks.agreed():
+            pass
+        try:
+            with ranks.agreed():
+                if ranks.rank == 1:
+                    raise RequestError("a: must be b", "do c")
+        except RequestError as error:
+            return error.message, error.hint, error.exit_code
+        return None
+
+    assert on_two_ranks(work) == [("a: must be b", "do c", 2)] * 2
 
 
 def test_encoders_that_have_drifted_apart_are_noticed() -> None:

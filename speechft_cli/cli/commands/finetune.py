@@ -14,6 +14,7 @@ import typer
 from speechft_cli.cli.conduct import conduct, read_config
 from speechft_cli.cli.names import complete_encoder, completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
+from speechft_cli.errors import InterruptedRunError, RequestError
 
 if TYPE_CHECKING:
     from speechft_cli.events import Report, Result
@@ -115,9 +116,15 @@ def finetune(
     from speechft_cli.engines import finetune as engine
 
     def job(report: Report) -> Result:
-        result = engine.run(loaded, report, resume=resume, dry_run=dry_run)
-        if os.environ.get("RANK", "0") != "0":
-            raise typer.Exit  # started by torchrun or the like: the first rank speaks for all
+        is_first = os.environ.get("RANK", "0") == "0"
+        try:
+            result = engine.run(loaded, report, resume=resume, dry_run=dry_run)
+        except (RequestError, InterruptedRunError) as error:
+            if is_first:
+                raise
+            raise typer.Exit(error.exit_code) from error
+        if not is_first:  # started by torchrun or the like: the first rank speaks for all
+            raise typer.Exit
         return result
 
     conduct(
