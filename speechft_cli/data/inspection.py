@@ -151,12 +151,12 @@ class _LastRecording:
             descriptor = open_descriptor(row.audio)
         except (OSError, ValueError) as error:
             self.state = _state(row.audio)
-            raise _no_recording(self.state) or UnreadableError("can't be opened", str(error)) from error
+            raise _no_recording(self.state, row.audio) or UnreadableError("can't be opened", str(error)) from error
         try:
             # of what is open, not of what the name stands for by now; and in half the time
             found = os.fstat(descriptor)
             self.state = _state_of(found)
-            if (problem := _no_recording(self.state)) is not None:
+            if (problem := _no_recording(self.state, row.audio)) is not None:
                 raise problem
             file = io.BytesIO(os.pread(descriptor, row.size, row.offset)) if row.size else descriptor
             self.found = _read(file, row.size or found.st_size)
@@ -166,14 +166,15 @@ class _LastRecording:
             os.close(descriptor)
 
 
-def _no_recording(state: State) -> UnreadableError | None:
+def _no_recording(state: State, path: str) -> UnreadableError | None:
     """Returns why a file with this state is no recording."""
     if not isinstance(state, str):
         return None if state[0] else UnreadableError("file of 0 bytes")
     if state == _NO_RIGHT:
         return UnreadableError("can't be opened", state)
-    known = ("no such file", "not a regular file")
-    return UnreadableError(*((state, "") if state in known else ("no name of a file", state)))
+    if state == "no such file":
+        return UnreadableError(state, "its path has \\, as on Windows; here it takes /" if "\\" in path else "")
+    return UnreadableError(*((state, "") if state == "not a regular file" else ("no name of a file", state)))
 
 
 def _read(file: RecordingFile, length: int) -> tuple[Header, int, int]:

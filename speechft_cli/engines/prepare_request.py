@@ -43,7 +43,8 @@ def check_request(section: PrepareSection, corpus: Corpus, root: Path | None) ->
         raise RequestError(
             f"prepare.root: must be where the corpus {section.corpus!r} lies, "
             f"got {'nothing' if root is None else f'{root}, which does not exist'}",
-            f"speechft prepare {section.corpus} --root DIR{' --download' if corpus.archives else ''}",
+            f"speechft prepare {section.corpus} --root {'LIST' if section.corpus == 'manifest' else 'DIR'}"
+            f"{' --download' if corpus.archives else ''}",
         )
     if not corpus.needs_root and (root is not None or section.splits):
         key = "root" if root is not None else "splits"

@@ -33,7 +33,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     if not found:
         raise RequestError(
             f"{root}: must hold one folder per class with {', '.join(SUFFIXES)} files inside, has none",
-            "the layout is ROOT/[train|dev|test/]CLASS/*.wav",
+            "the layout is ROOT/[train|dev|test/]CLASS/*.wav; without classes, --root names the folder around it",
         )
 
 
@@ -41,7 +41,8 @@ CLASS_FOLDERS = Corpus(read)
 
 
 def _recordings(folder: Path) -> list[Path]:
-    return sorted(path for path in entries(folder, is_deep=True) if path.suffix.lower() in SUFFIXES)
+    found = (path for path in entries(folder, is_deep=True) if path.suffix.lower() in SUFFIXES)
+    return sorted(path for path in found if path.name[0] != ".")  # a Mac puts a `._a.wav` beside each a.wav
 
 
 def _split_folders(root: Path, splits: Mapping[str, Sequence[str]]) -> list[tuple[str, Path]]:

@@ -1,4 +1,4 @@
-"""Any JSONL or CSV list of recordings; audio paths are relative to its folder."""
+"""Any JSONL, CSV or TSV list of recordings; audio paths are relative to its folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from speechft_cli.data.columns import Row
-from speechft_cli.data.corpora.manifest_line import parse_line
+from speechft_cli.data.corpora.manifest_line import FIELDS, parse_line
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
 from speechft_cli.data.utterance import SPLIT_NAMES
 from speechft_cli.data.utterances import utterance_of
@@ -18,11 +18,15 @@ from speechft_cli.errors import RequestError
 
 _LISTED = 10  # problems named one by one; the rest is counted
 _NAMES = ("manifest.jsonl", "manifest.csv")
+_TABLES = (".csv", ".tsv")
+_SUFFIXES = (".jsonl", ".json", *_TABLES)
+#: Of cells; a spreadsheet writes semicolons where numbers have a decimal comma.
+_SEPARATORS = ",;\t"
 _EXAMPLE = """a line is for example: {"audio": "a.wav", "text": "HELLO", "speaker": "ann", "split": "train"}"""
 
 
 def read(request: CorpusRequest) -> Iterator[Found]:
-    """Reads one recording a line, as JSON or as CSV below a header.
+    """Reads one recording a line, as JSON or as cells below a header, with commas, semicolons or tabs between them.
 
     The fields, of which only `audio` must be there: `audio` (relative to the list), `start` and `duration` [s], `id`,
     `text`, `phones`, `speaker`, `language`, `licence`, `split` (train, dev or test). Any other is a label; `split_sid`
@@ -59,13 +63,16 @@ MANIFEST_FILE = Corpus(read, rows)
 
 def _find_list(root: Path) -> Path:
     if root.is_file():
+        if root.suffix.lower() not in _SUFFIXES:
+            raise RequestError(f"{root}: must be a {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]} file", _EXAMPLE)
         return root
     for name in _NAMES:
         if (root / name).is_file():
             return root / name
+    lists = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _SUFFIXES)[:5]
     raise RequestError(
-        f"{root}: must be a .jsonl or .csv file, or hold {' or '.join(_NAMES)}, has neither",
-        _EXAMPLE,
+        f"{root}: must be a list of recordings, or hold {' or '.join(_NAMES)}, holds {', '.join(lists) or 'no list'}",
+        f"--root {root / lists[0]}" if lists else _EXAMPLE,
     )
 
 
@@ -79,13 +86,17 @@ def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[tuple[str, Row]]
     more = 0
     folder = str(path.parent.absolute())
     try:
-        for number, row in _csv_rows(path) if path.suffix.lower() == ".csv" else _json_rows(path):
+        for number, row in _table_rows(path) if path.suffix.lower() in _TABLES else _json_rows(path):
             try:
                 if isinstance(row, str):
                     raise ValueError(row)
                 split, parsed = parse_line(row, folder)
+                if not may_have_any_split:
+                    split = split.lower()
                 if split not in SPLIT_NAMES and not may_have_any_split:
-                    raise ValueError(f"split: must be one of {', '.join(SPLIT_NAMES)}, got {split!r}")
+                    raise ValueError(
+                        f"split: must be one of {', '.join(SPLIT_NAMES)}, or be named by --splits, got {split!r}"
+                    )
             except ValueError as error:
                 if len(problems) < _LISTED:
                     problems.append(f"{path}:{number}: {error}")
@@ -97,7 +108,8 @@ def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[tuple[str, Row]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = "is something else" if isinstance(error, UnicodeDecodeError) else error
         raise RequestError(
-            f"{path}: must be a UTF-8 text file: {reason}", "--root names a .jsonl or .csv list of recordings"
+            f"{path}: must be a UTF-8 text file: {reason}",
+            "--root names a list of recordings; spreadsheets call UTF-8 a way to save CSV",
         ) from error
     if problems:
         rest = [f"… and {more} more lines"] if more else []
@@ -122,11 +134,22 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
                 )
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
-    """Yields (line number, fields or what is wrong)."""
+def _table_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
+    """Yields (line number, fields or what is wrong).
+
+    Raises:
+        RequestError: The header names no recording.
+    """
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
+        first = file.readline()
+        file.seek(0)
+        reader = csv.reader(file, delimiter=max(_SEPARATORS, key=first.count))
         header = next(reader, [])
+        if header and not set(header) & set(FIELDS["audio"]):
+            raise RequestError(
+                f"{path}:1: must have one of the columns {', '.join(FIELDS['audio'])}, has {', '.join(header)}",
+                "rename the columns; docs/corpora.md says which names they may have",
+            )
         for row in reader:
             if len(row) == len(header):
                 yield reader.line_num, dict(zip(header, row, strict=True))

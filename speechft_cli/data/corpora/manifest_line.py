@@ -16,13 +16,13 @@ from speechft_cli.data.utterances import labels_text
 #: Our field → the names it may have; the first one present counts, the others are labels like any other field.
 FIELDS = {
     "id": ("id",),
-    "audio": ("audio", "audio_path", "path", "file", "wav"),
-    "start": ("start",),
+    "audio": ("audio", "audio_path", "audio_filepath", "path", "file", "file_name", "wav"),
+    "start": ("start", "offset"),
     "duration": ("duration",),
-    "text": ("text", "transcript", "sentence"),
+    "text": ("text", "transcript", "transcription", "sentence"),
     "phones": ("phones", "phonemes"),
-    "speaker": ("speaker", "speaker_id"),
-    "language": ("language", "lang"),
+    "speaker": ("speaker", "speaker_id", "client_id"),
+    "language": ("language", "lang", "locale"),
     "licence": ("licence", "license"),
     "split": ("split",),
 }

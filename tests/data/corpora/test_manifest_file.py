@@ -59,7 +59,7 @@ def test_every_field_finds_its_place(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["audio", "audio_path", "path", "file", "wav"])
+@pytest.mark.parametrize("name", ["audio", "audio_path", "audio_filepath", "path", "file", "file_name", "wav"])
 def test_the_id_comes_from_the_path_and_the_split_is_train(tmp_path: Path, name: str) -> None:
     path = write_list(tmp_path, {name: "x/a.wav"}, {name: "x/a.wav", "start": 1.5})
     assert [(split, each.id) for split, each in read(path)] == [("train", "x/a"), ("train", "x/a@1.5")]
@@ -79,6 +79,35 @@ def test_a_csv_says_the_same_as_a_jsonl(tmp_path: Path) -> None:
         ("dev", Utterance("a", tmp_path / "a.wav", duration=0.5, text="ONE, TWO", speaker="s1")),
         ("train", Utterance("b", tmp_path / "b.wav", labels={"keyword": "yes"})),
     ]
+
+
+@pytest.mark.parametrize(("name", "separator"), [("list.csv", ";"), ("list.csv", "\t"), ("list.TSV", "\t")])
+def test_a_table_may_have_semicolons_or_tabs_and_the_byte_order_mark_of_a_spreadsheet(
+    tmp_path: Path, name: str, separator: str
+) -> None:
+    rows = [("file", "transcription", "client_id", "split"), ("ä b.wav", '"EINS, ""ZWEI"""', "s1", "Validation")]
+    text = "".join(separator.join(row) + "\r\n" for row in rows)
+    (tmp_path / name).write_text(text, encoding="utf-8-sig", newline="")
+    assert read(tmp_path / name) == [
+        ("dev", Utterance("ä b", tmp_path / "ä b.wav", text='EINS, "ZWEI"', speaker="s1")),
+    ]
+
+
+def test_a_table_whose_header_names_no_recording_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("Datei;Text\n" + "a.wav;HALLO\n" * 20)
+    with pytest.raises(RequestError) as caught:
+        read(path)
+    assert caught.value.message == (
+        f"{path}:1: must have one of the columns audio, audio_path, audio_filepath, path, file, file_name, wav, "
+        "has Datei, Text"
+    )
+
+
+def test_a_list_of_another_kind_is_not_read_as_json(tmp_path: Path) -> None:
+    (tmp_path / "wav.scp").write_text("u1 a.wav\n")
+    with pytest.raises(RequestError, match=r"must be a \.jsonl, \.json, \.csv or \.tsv file"):
+        read(tmp_path / "wav.scp")
 
 
 def test_splits_choose_values_of_the_split_field(tmp_path: Path) -> None:
@@ -109,11 +138,13 @@ def test_all_bad_lines_are_listed_with_file_and_line(tmp_path: Path) -> None:
     problems = caught.value.message.splitlines()
     assert [problem.split(": ")[0] for problem in problems] == [f"{path}:{number}" for number in range(2, 10)]
     assert problems[1].endswith("must be a JSON object, got [1]")
-    assert "must have one of the fields audio, audio_path, path, file, wav" in problems[2]
+    assert "must have one of the fields audio, audio_path, audio_filepath, path, file, file_name, wav" in problems[2]
     assert problems[3].endswith(
         "start: must be a number of seconds, got 'soon'; duration: must be a number of seconds above 0, got -1"
     )
-    assert problems[4].endswith("split: must be one of train, dev, valid, validation, val, test, got 'tset'")
+    assert problems[4].endswith(
+        "split: must be one of train, dev, valid, validation, val, test, or be named by --splits, got 'tset'"
+    )
     assert "split_sid: must be one of" in problems[5]
     assert problems[6].endswith("audio: must be text, got ['a.wav']; text: must be text, got True")
     assert caught.value.exit_code == 2
@@ -134,8 +165,12 @@ def test_a_csv_row_of_another_width_is_a_bad_line(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_list_says_what_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"hold manifest\.jsonl or manifest\.csv, has neither"):
+    with pytest.raises(RequestError, match=r"hold manifest\.jsonl or manifest\.csv, holds no list"):
         read(tmp_path)
+    (tmp_path / "metadata.csv").touch()
+    with pytest.raises(RequestError, match=r"holds metadata\.csv") as caught:
+        read(tmp_path)
+    assert caught.value.hint == f"--root {tmp_path / 'metadata.csv'}"
 
 
 @pytest.mark.parametrize(("content", "problem"), [(b"", "is empty"), (b"\xff\xfe\x00", "must be a UTF-8 text file")])
