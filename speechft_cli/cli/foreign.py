@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from speechft_cli.io.stderr import TURN
+
 _PATIENCE = 2.0
 """How long to wait for the last words [s]."""
 
@@ -30,9 +32,11 @@ class ForeignWords:
         sys.stderr.flush()
         self._say = say
         self._is_over = threading.Event()
-        self.terminal = os.dup(2)
+        with TURN:
+            self.terminal = os.dup(2)
         ear, mouth = os.pipe()
-        os.dup2(mouth, 2)
+        with TURN:
+            os.dup2(mouth, 2)
         os.close(mouth)
         faulthandler.enable(self.terminal)  # the last words of a crash would stay in the pipe
         # children may hold the other end for longer than we live
@@ -43,7 +47,8 @@ class ForeignWords:
         sys.stderr.flush()
         os.write(2, b"\0")
         self._is_over.wait(_PATIENCE)
-        os.dup2(self.terminal, 2)
+        with TURN:
+            os.dup2(self.terminal, 2)
         faulthandler.enable(2)
 
     def _listen(self, ear: int) -> None:

@@ -12,6 +12,7 @@ import torch
 import torchaudio.transforms
 from torch import Tensor
 
+from speechft_cli.data.headers import at_frame
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.errors import RequestError, SpeechftError
 
@@ -55,8 +56,8 @@ def read_stretch(
     try:
         with _open(path, offset, size) as audio:
             rate = audio.samplerate
-            audio.seek(round(start * rate))
-            samples = audio.read(round(duration * rate), dtype="float32", always_2d=True)
+            with at_frame(audio, round(start * rate)):
+                samples = audio.read(round(duration * rate), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         if not path.is_file():
             raise SpeechftError(*_gone(path)) from error

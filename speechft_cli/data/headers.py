@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import soundfile
+
+from speechft_cli.io.stderr import unheard
 
 #: How much of a file's beginning is read to recognise it [bytes].
 HEAD = 4096
@@ -160,10 +164,22 @@ def _readable(file: RecordingFile, promised: int) -> int:
     return low
 
 
+@contextlib.contextmanager
+def at_frame(audio: soundfile.SoundFile, frame: int) -> Iterator[None]:
+    """Goes to a frame of a recording, to read on from there.
+
+    What MP3 has of a moment begins in earlier frames. So its decoder starts some frames early, calls what it can't
+    decode of them an error on stderr, line by line, and is right when it arrives.
+    """
+    with unheard() if audio.format == "MP3" and frame else contextlib.nullcontext():
+        audio.seek(frame)
+        yield
+
+
 def _can_read(audio: soundfile.SoundFile, frame: int) -> bool:
     try:
-        audio.seek(frame)
-        return len(audio.read(1)) == 1
+        with at_frame(audio, frame):
+            return len(audio.read(1)) == 1
     except (soundfile.LibsndfileError, RuntimeError):
         return False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import soundfile
 
-from speechft_cli.data.headers import RecordingFile, UnreadableError, decoder_says, open_audio
+from speechft_cli.data.headers import RecordingFile, UnreadableError, at_frame, decoder_says, open_audio
 
 _BLOCK = 1 << 18  # frames decoded at a time: a recording of ten hours takes no more memory than one of ten seconds
 _FULL_SCALE = 0.999
@@ -26,8 +26,7 @@ def check_samples(file: RecordingFile, *, first: int, count: int) -> None:
     """
     peak, clipped, done = 0.0, 0, 0
     try:
-        with open_audio(file) as audio:
-            audio.seek(first)
+        with open_audio(file) as audio, at_frame(audio, first):
             while done < count:
                 block = audio.read(min(_BLOCK, count - done), dtype="float32", always_2d=True)
                 if len(block) == 0:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from speechft_cli.data.audio import read_stretch
 from speechft_cli.data.columns import Row
 from speechft_cli.data.headers import parse_wave
 from speechft_cli.data.inspection import Limits, Task, inspect
@@ -56,6 +57,29 @@ def test_a_stretch_keeps_its_start_and_reaches_to_the_end_unless_it_says_how_lon
 
 def test_a_duration_rounded_up_is_corrected(tmp_path: Path, write_wave: WriteWave) -> None:
     assert good(write_wave(tmp_path / "a.wav", seconds=0.996), duration=1.0).duration == pytest.approx(0.996)
+
+
+def test_the_decoder_of_mp3_is_not_heard_when_it_starts_in_the_middle(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.mp3"
+    swelling = noise(2.0) * np.abs(np.sin(np.arange(32_000) / 2000))  # quiet frames lend bits to loud ones
+    soundfile.write(path, swelling, 16_000, format="MP3")
+    with soundfile.SoundFile(path) as audio:
+        audio.seek(28_000)
+        audio.read(1)
+    assert "error" in capfd.readouterr().err  # else this would test nothing
+    assert good(path, DECODE, start=1.75, duration=0.2).duration == 0.2
+    waveform = read_stretch(path, start=1.75, duration=0.2, sample_rate=16_000)
+    assert np.abs(waveform.numpy() - soundfile.read(path)[0][28_000:31_200]).max() < 1e-3
+    os.write(2, b"others are heard\n")
+    assert capfd.readouterr().err == "others are heard\n"
+
+
+def test_backslashes_are_told_where_no_file_is_found(tmp_path: Path) -> None:
+    verdict = look(tmp_path / "wavs\\a.wav")
+    assert isinstance(verdict, Bad)
+    assert (verdict.reason, verdict.detail) == ("no such file", "its path has \\, as on Windows; here it takes /")
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
