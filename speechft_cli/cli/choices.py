@@ -13,6 +13,9 @@ from speechft_cli.tasks import probed_tasks
 
 #: The corpus that needs no folder.
 _GENERATED = "synthetic"
+#: The corpus whose only label is the name of a folder, and the tasks that may take that for their classes.
+_CLASS_FOLDERS = "folder"
+_CLASSIFICATIONS = ("ks", "er", "ic", "sid")
 #: Name → filters that give Transformer layers alphas of their own.
 DEPTHS: Mapping[str, list[dict[str, object]]] = {
     "all": [],
@@ -43,6 +46,27 @@ def probing_tasks(answers: Answers) -> Mapping[str, str]:
     """The tasks that a frozen encoder is scored on."""
     known = summaries("tasks")(answers)
     return {name: known[name] for name in probed_tasks()}
+
+
+def task_of_folders(answers: Answers, folder: Path) -> Proposal | None:
+    """Proposes a task that folders of recordings can be used for."""
+    del folder
+    if answers.get("prepare.corpus") != _CLASS_FOLDERS:
+        return None
+    return Proposal(_CLASSIFICATIONS[0], "Folders are classes, which ks takes whatever they are; they have no texts.")
+
+
+def labels_of_folders(key: str) -> Callable[[Answers], Mapping[str, str]]:
+    """Offers the name of the folder as what the tasks under `key` learn, where that is all there is."""
+
+    def offered(answers: Answers) -> Mapping[str, str]:
+        tasks = answers.get(key)
+        names = [tasks] if isinstance(tasks, str) else tasks if isinstance(tasks, list) else []
+        fields = ",".join(f"{name}=label" for name in names if name in _CLASSIFICATIONS)
+        is_needed = answers.get("prepare.corpus") == _CLASS_FOLDERS and fields
+        return {fields: "the name of the folder"} if is_needed else {}
+
+    return offered
 
 
 def starts(answers: Answers) -> Mapping[str, str]:

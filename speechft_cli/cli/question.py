@@ -11,6 +11,7 @@ import yaml
 from speechft_cli.cli.commands.evaluate import label_models
 from speechft_cli.cli.findings import Proposal
 from speechft_cli.cli.kinds import Kind
+from speechft_cli.cli.options import read_labels
 from speechft_cli.cli.yaml_text import inline
 from speechft_cli.config.source import YamlLoader
 
@@ -34,6 +35,11 @@ def read_models(text: str) -> object:
     """Reads LABEL=PATH separated by commas."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     return {label: str(path) for label, path in label_models(parts).items()}
+
+
+def read_fields(text: str) -> object:
+    """Reads TASK=FIELD separated by commas."""
+    return read_labels(text.split(","))
 
 
 def read_path(text: str) -> object:

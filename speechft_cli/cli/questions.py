@@ -11,6 +11,7 @@ from speechft_cli.cli.choices import (
     is_pretrained,
     is_random,
     is_small,
+    labels_of_folders,
     layer_of_checkpoint,
     old_depth,
     old_hours,
@@ -22,11 +23,12 @@ from speechft_cli.cli.choices import (
     start_given,
     starts,
     summaries,
+    task_of_folders,
     trained_tasks,
 )
 from speechft_cli.cli.findings import batch_seconds
 from speechft_cli.cli.kinds import Kind
-from speechft_cli.cli.question import NONE, Question, read_list, read_models, read_path
+from speechft_cli.cli.question import NONE, Question, read_fields, read_list, read_models, read_path
 from speechft_cli.encoders.names import SMALL
 
 _ALL = frozenset(Kind)
@@ -34,6 +36,15 @@ _TUNES = frozenset({Kind.experiment, Kind.finetune})
 _TRAINS = _TUNES | {Kind.pretrain}
 _MERGES = frozenset({Kind.experiment, Kind.merge, Kind.pretrain})
 _SCORES = frozenset({Kind.experiment, Kind.evaluate})
+
+
+def _labels(key: str, tasks: str) -> Question:
+    """Which fields tasks take for their classes: there is one answer, so it is never asked."""
+    offered = labels_of_folders(tasks)
+    prompt, default, why = "Fields of the classes, as TASK=FIELD", "ks=label", "Folders of recordings have one label."
+    kinds = frozenset({Kind.experiment})
+    return Question(key, prompt, default, why, kinds, lambda given: bool(offered(given)), offered, read_fields)
+
 
 QUESTIONS = (
     Question("name", "Name of the experiment", "speechft", "Folders and reports carry it.", _ALL, read=str),
@@ -120,7 +131,9 @@ QUESTIONS = (
         _TUNES,
         choices=trained_tasks,
         read=str,
+        propose=task_of_folders,
     ),
+    _labels("finetune.labels", "finetune.task"),
     Question(
         "finetune.units.layer",
         "Hidden state whose clusters are the targets",
@@ -228,6 +241,8 @@ QUESTIONS = (
         choices=probing_tasks,
         read=read_list,
         takes_several=True,
+        propose=task_of_folders,
     ),
+    _labels("evaluate.labels", "evaluate.tasks"),
     Question("seed", "Seed", "1337", "The same seed gives the same run.", _ALL),
 )

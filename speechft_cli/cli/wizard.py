@@ -40,7 +40,9 @@ def default_answers(talk: Talk, kind: Kind, given: Answers, folder: Path, old: A
     for question in _questions(kind, given):
         known = {**given, **answers}
         if question.when(known):
-            answers[question.key] = question.read(_proposal(question, known, folder, old).answer)
+            choices = list(question.choices(known))
+            answer = choices[0] if len(choices) == 1 else _proposal(question, known, folder, old).answer
+            answers[question.key] = question.read(answer)
     return {**answers, **given}
 
 

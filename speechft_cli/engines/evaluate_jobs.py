@@ -51,13 +51,17 @@ def probe_jobs(
     if preset.name != "default":
         report(Note(f"preset {preset.name}: {preset.text}", important=True))
     reading = _reading(section) if "asr" in names else None
-    jobs = []
+    jobs, problems = [], []
     for name in names:
-        task = with_label(TASKS.get(name), section.labels.get(name), key=f"evaluate.labels.{name}")
-        plan = preset.plan(task)
-        fold_field, folds = _folds(task, plan, section, manifests, report)
-        for splits in folds.values():
-            require_apart(name, splits.splits)
+        try:
+            task = with_label(TASKS.get(name), section.labels.get(name), key=f"evaluate.labels.{name}")
+            plan = preset.plan(task)
+            fold_field, folds = _folds(task, plan, section, manifests, report)
+            for splits in folds.values():
+                require_apart(name, splits.splits)
+        except RequestError as error:
+            problems.append(error)
+            continue
         _tell(name, fold_field, folds, report)
         jobs.append(
             ProbeJob(
@@ -79,6 +83,8 @@ def probe_jobs(
                 precision="fp32" if task.is_pooled else section.frame_precision,
             )
         )
+    if problems:
+        raise RequestError("\n".join(each.message for each in problems), problems[0].hint)
     return tuple(jobs)
 
 

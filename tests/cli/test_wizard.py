@@ -341,7 +341,11 @@ def test_what_a_path_holds_is_found_out(speechft, tmp_path: Path, tiny_file: Pat
     config = load_config(tmp_path / "speechft.yaml").config
     assert config.prepare is not None
     assert config.encoder is not None
+    assert config.finetune is not None
+    assert config.evaluate is not None
     assert config.prepare.corpus == "folder"
+    assert (config.finetune.task, config.finetune.labels) == ("ks", {"ks": "label"})  # it has no texts to recognise
+    assert (config.evaluate.tasks, config.evaluate.labels) == (["ks"], {"ks": "label"})
     assert (config.encoder.family, config.encoder.init, config.encoder.checkpoint) == ("hubert", None, tiny_file)
 
 
