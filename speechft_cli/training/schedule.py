@@ -59,7 +59,7 @@ class StableSchedule:
         """Returns the learning rate of the update after `step` updates, as a share of its peak."""
         if step < self.warmup_steps:
             return step / self.warmup_steps
-        if step < self.hold_end:
+        if step < self.hold_end or self.hold_end >= self.steps:
             return 1.0
         if step >= self.steps:
             return 0.0

@@ -42,4 +42,4 @@ def test_the_rate_never_rises_after_the_hold_and_ends_at_zero() -> None:
 def test_a_schedule_without_decay_holds_to_the_end() -> None:
     schedule = StableSchedule(steps=10, warmup_share=0.0, hold_share=1.0)
 
-    assert [schedule.rate(step) for step in range(10)] == [1.0] * 10
+    assert [schedule.rate(step) for step in range(11)] == [1.0] * 11  # the plan says what the last stage ends with
