@@ -139,6 +139,17 @@ def test_the_encoder_is_taken_out_of_fairseqs_model_for_ctc(tmp_path: Path, is_o
     assert read.is_complete
 
 
+@pytest.mark.parametrize("name", ["hubert", "wav2vec2", "wavlm", "data2vec"])
+def test_weights_under_model_alone_are_no_decoar(tmp_path: Path, name: str) -> None:
+    checkpoint = tiny(name, "base")
+    torch.save({"model": dict(checkpoint.weights)}, tmp_path / "weights.pt")
+    read = read_encoder(tmp_path / "weights.pt")
+
+    assert read.family.name == name
+    assert same(read, checkpoint)
+    assert not read.is_complete
+
+
 def test_fairseqs_architecture_string_is_not_executed_either(tmp_path: Path) -> None:
     tree = fairseq(tiny("hubert", "base"))
     cast("dict[str, dict[str, object]]", tree["cfg"])["model"]["conv_feature_layers"] = "print(1)"

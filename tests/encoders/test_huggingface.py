@@ -155,6 +155,7 @@ def test_a_family_without_a_home_is_refused_before_anything_is_written(tmp_path:
     [
         ({"model_type": "whisper"}, "model_type must be one of hubert, wav2vec2, .*, got 'whisper'"),
         ({"layer_norm_eps": 1e-12}, "layer_norm_eps must be 1e-05, is 1e-12"),
+        ({"add_adapter": True}, "add_adapter must be False, is True"),
         ({"hidden_act": "relu"}, "hidden_act must be 'gelu', is 'relu'"),
         ({"conv_dim": [24]}, "must be lists of one length"),
         ({"num_hidden_layers": 3}, r"encoder\.layers\.2\..*: is missing"),

@@ -1,4 +1,7 @@
-"""fairseq's own checkpoint, of pre-training, continued pre-training or fine-tuning: weights lie under `model`."""
+"""fairseq's own checkpoint, of pre-training, continued pre-training or fine-tuning: weights lie under `model`.
+
+What was saved of one without its configuration, weights under `model` alone, is read too.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +24,10 @@ _WRAPPED = "w2v_encoder.w2v_model."
 
 
 def recognises(tree: Mapping[str, object]) -> bool:
-    """Whether `tree` is fairseq's: weights with a CNN, and a configuration in sections or a command line."""
+    """Whether `tree` is fairseq's: weights with a CNN, and a configuration in sections, a command line, or none."""
     weights, config = tree.get("model"), tree.get("cfg")
     has_cnn = isinstance(weights, dict) and any("feature_extractor." in str(name) for name in weights)
-    return has_cnn and ("args" in tree or (isinstance(config, Mapping) and "model" in config))
+    return has_cnn and ("args" in tree or config is None or (isinstance(config, Mapping) and "model" in config))
 
 
 def read(tree: Mapping[str, object], family: EncoderFamily | None, path: Path) -> EncoderCheckpoint:
@@ -47,7 +50,10 @@ def read(tree: Mapping[str, object], family: EncoderFamily | None, path: Path) -
         check_convolutions(container, found, path)
     if found.inner_key in inner:
         container[found.inner_key] = inner[found.inner_key]
-    return EncoderCheckpoint(found, Tensors(weights), container, path, "fairseq checkpoint")
+    is_whole = "cfg" in tree or "args" in tree
+    return EncoderCheckpoint(
+        found, Tensors(weights), container, path, "fairseq checkpoint" if is_whole else "file of weights"
+    )
 
 
 def _sections(tree: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:

@@ -39,6 +39,7 @@ _FIXED: dict[str, object] = {
     "feat_extract_activation": "gelu",
     "feat_proj_layer_norm": True,
     "conv_pos_batch_norm": False,
+    "add_adapter": False,
 }
 
 
