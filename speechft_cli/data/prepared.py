@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import shutil
@@ -16,7 +15,7 @@ from speechft_cli.data.manifests import manifest_hash, manifest_path
 from speechft_cli.data.shards import shard_folder
 from speechft_cli.data.utterance import SPLITS
 from speechft_cli.errors import SpeechftError
-from speechft_cli.io.atomic import write_json
+from speechft_cli.io.atomic import FULL, write_json
 from speechft_cli.io.hashes import file_hash
 
 #: The record of a finished `prepare`; a folder without it is unfinished.
@@ -25,7 +24,6 @@ RECORD = "prepare.json"
 WORK = ".prepare"
 #: What was left out and why, one JSON object a line.
 REJECTED = "rejected.jsonl"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def request_hash(request: Mapping[str, object]) -> str:
@@ -92,7 +90,7 @@ def staging(folder: Path) -> Iterator[Path]:
         raise not_written(folder, error) from error
     except SpeechftError as error:
         cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno in _FULL:  # the file that did not fit is nobody's concern
+        if isinstance(cause, OSError) and cause.errno in FULL:  # the file that did not fit is nobody's concern
             raise not_written(folder, cause) from error
         raise
     finally:

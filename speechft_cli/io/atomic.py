@@ -16,6 +16,8 @@ from speechft_cli.errors import SpeechftError
 
 #: Ends the name that a folder has while another takes its place.
 _OLD = ".old"
+#: What a disk says that has no room left, or none for this user.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: Less than this is no room [bytes].
 _BLOCK = 4096
 
@@ -71,11 +73,19 @@ def disk_errors(folder: Path) -> Iterator[None]:
     except Exception as error:  # torch, libsndfile, numpy, safetensors
         if isinstance(error, SpeechftError) or (isinstance(error, OSError) and error.errno):
             raise
-        said = re.search(r"\(os error (\d+)\)", str(error))  # safetensors removes its half of a file
-        number = int(said[1]) if said else errno.ENOSPC if shutil.disk_usage(folder).free < _BLOCK else None
+        number = _number(error, folder)
         if number is None:
             raise
         raise OSError(number, os.strerror(number)) from error
+
+
+def _number(error: Exception, folder: Path) -> int | None:
+    """Returns the system's number of what kept a library from writing into a folder; None for any other trouble."""
+    if said := re.search(r"\(os error (\d+)\)", str(error)):
+        return int(said[1])  # safetensors, which removes its half of a file
+    if isinstance(error.__context__, OSError) and error.__context__.errno in FULL:
+        return error.__context__.errno  # torch, which was writing into a file of Python's
+    return errno.ENOSPC if shutil.disk_usage(folder).free < _BLOCK else None
 
 
 def put_in_place(finished: Path, path: Path) -> None:

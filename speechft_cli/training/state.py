@@ -17,7 +17,7 @@ from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.formats import converted
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder, write_json
-from speechft_cli.io.checkpoints import read_checkpoint
+from speechft_cli.io.checkpoints import read_checkpoint, save_checkpoint
 from speechft_cli.tasks.base import Metric, Task, Vocabulary
 from speechft_cli.training.freezing import parameters_of
 from speechft_cli.training.job import Job
@@ -123,10 +123,7 @@ def save_last(state: TrainingState, folder: Path, base: EncoderCheckpoint) -> No
             "skipped": state.skips.count,
             "scale": None if state.precision.scale is None else [state.precision.scale, state.precision.steady],
         }
-        try:
-            torch.save(rest, unfinished / "state.pt")
-        except RuntimeError as error:  # how torch reports a full disk
-            raise OSError(str(error)) from error
+        save_checkpoint(rest, unfinished / "state.pt")
 
 
 def save_best(
@@ -140,7 +137,7 @@ def save_best(
     """Writes `folder` whole or not at all: encoder, heads, their classes, and the dev scores that made it the best."""
     with atomic_folder(folder) as unfinished:
         converted.save(base.with_weights(state.attached.weights()), unfinished / "encoder.pt")
-        torch.save(state.heads.state_dict(), unfinished / "heads.pt")
+        save_checkpoint(state.heads.state_dict(), unfinished / "heads.pt")
         write_json(
             unfinished / "heads.json",
             {

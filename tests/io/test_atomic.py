@@ -219,6 +219,31 @@ def test_every_library_that_meets_a_full_disk_is_said_to_have_met_one(tmp_path: 
     assert result.stdout.splitlines() == [*lines, "[]"], result.stderr
 
 
+_LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+import torch
+from speechft_cli.errors import SpeechftError
+from speechft_cli.io.atomic import atomic_path
+from speechft_cli.io.checkpoints import save_checkpoint
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with atomic_path(Path(sys.argv[1]) / "state.pt") as path:
+        save_checkpoint({"much": torch.rand(1_000_000)}, path)
+except SpeechftError as error:
+    print(error.message.replace(f"{sys.argv[1]}/", ""))
+"""
+
+
+def test_a_limit_that_torch_meets_is_said_as_the_system_says_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _LIMITED, str(tmp_path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.stdout == "state.pt: can't be written: File too large\n", result.stderr
+    assert names(tmp_path) == []
+
+
 def test_what_else_goes_wrong_while_a_file_is_written_stays_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a.txt"):
         raise ZeroDivisionError
