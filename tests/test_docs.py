@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from speechft_cli.cli.app import app
 from speechft_cli.cli.commands import COMMANDS
+from speechft_cli.data.manifests import read_manifest
 
 DOCS = Path(__file__).parents[1] / "docs"
 #: What makes a command small; the tutorial's own words stay as they are.
@@ -63,6 +64,87 @@ def test_the_python_page_runs(tmp_path: Path, manifests: Path, monkeypatch: pyte
         exec(block, names)
     assert len(blocks) == 3
     assert (tmp_path / "merged" / "alpha-0.5" / "encoder.pt").is_file()
+
+
+def _snippet(mark: str) -> str:
+    """The Python block of the page on corpora that holds `mark`."""
+    page = (DOCS / "corpora.md").read_text(encoding="utf-8")
+    return next(each for each in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL) if mark in each)
+
+
+def _prepared(folder: Path) -> list[tuple[str, str, str | None, str | None, float]]:
+    """Prepares list.jsonl; returns split, id, text, speaker and start of each utterance."""
+    result = CliRunner().invoke(app, ["prepare", "manifest", "--root", "list.jsonl", "--out", "manifests"])
+    assert result.exit_code == 0, result.stderr
+    splits = {split: read_manifest(folder / "manifests", split) for split in ("train", "dev", "test")}
+    return [(split, each.id, each.text, each.speaker, each.start) for split, found in splits.items() for each in found]
+
+
+def _record(path: Path) -> None:
+    """Writes two seconds of noise, other noise for each name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(list(path.name.encode()))
+    soundfile.write(path, 0.1 * random.standard_normal(32_000), 16_000)
+
+
+def test_common_voice_becomes_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "cv-corpus" / "en"
+    for split in ("train", "dev", "test"):
+        _record(root / "clips" / f"{split}.mp3")
+        row = ["client_id\tpath\tsentence\tlocale", f'c-{split}\t{split}.mp3\t"Oh," he said.\ten']
+        (root / f"{split}.tsv").write_text("\n".join(row) + "\n", encoding="utf-8")
+    exec(_snippet("QUOTE_NONE"), {})
+    assert _prepared(tmp_path) == [
+        (split, f"cv-corpus/en/clips/{split}", '"Oh," he said.', f"c-{split}", 0.0)
+        for split in ("train", "dev", "test")
+    ]
+
+
+@pytest.mark.parametrize("has_segments", [True, False])
+def test_a_data_directory_of_kaldi_becomes_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_segments: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for split in ("train", "dev", "test"):
+        _record(tmp_path / "wavs" / f"{split} 1.wav")
+        folder = tmp_path / "data" / split
+        folder.mkdir(parents=True)
+        name = f"ann-{split}-1" if has_segments else f"rec-{split}"
+        (folder / "wav.scp").write_text(f"rec-{split} wavs/{split} 1.wav\n")
+        (folder / "text").write_text(f"{name} GOOD MORNING\n")
+        (folder / "utt2spk").write_text(f"{name} ann\n")
+        if has_segments:
+            (folder / "segments").write_text(f"{name} rec-{split} 0.50 1.75\n")
+    exec(_snippet("wav.scp"), {})
+    assert _prepared(tmp_path) == [
+        (split, f"ann-{split}-1", "GOOD MORNING", "ann", 0.5)
+        if has_segments
+        else (split, f"rec-{split}", "GOOD MORNING", "ann", 0.0)
+        for split in ("train", "dev", "test")
+    ]
+
+
+def test_a_dataset_of_hugging_face_becomes_a_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "cache"))
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.chdir(tmp_path)
+    sound = {"bytes": datasets.Value("binary"), "path": datasets.Value("string")}
+    features = {"audio": sound, "text": datasets.Value("string"), "word": datasets.ClassLabel(names=["no", "yes"])}
+    for split in ("train", "validation", "test"):
+        _record(tmp_path / f"{split}.flac")
+        audio = {"bytes": (tmp_path / f"{split}.flac").read_bytes(), "path": f"{split}.flac"}
+        row = {"audio": [audio], "text": ["YES"], "word": [1]}
+        rows = datasets.Dataset.from_dict(row, features=datasets.Features(features))
+        rows.to_parquet(tmp_path / "my_dataset" / f"{split}-00000-of-00001.parquet")
+    exec(_snippet("load_dataset"), {})
+    assert [each[:3] for each in _prepared(tmp_path)] == [
+        ("train", "audio/train/000000", "YES"),
+        ("dev", "audio/validation/000000", "YES"),
+        ("test", "audio/test/000000", "YES"),
+    ]
+    assert [each.labels for each in read_manifest(tmp_path / "manifests", "test")] == [{"word": "yes"}]
 
 
 def test_every_page_is_in_the_navigation() -> None:
