@@ -148,7 +148,7 @@ def _tell(name: str, fold_field: str | None, folds: Mapping[str, TaskSplits], re
         if splits.rule not in ("manifest", "folds"):
             report(Note(f"{where}: splits are {RULES[splits.rule]}"))
         for reason, count in splits.left_out.items():
-            report(Note(f"{where}: {count} utterances left out, {reason}"))
+            report(Note(f"{where}: utterances left out: {count}, {reason}"))
 
 
 def _reading(section: EvaluateSection) -> Reading | None:

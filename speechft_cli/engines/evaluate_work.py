@@ -177,7 +177,7 @@ def _say(label: str, job: ProbeJob, outcomes: Sequence[Outcome], report: Report)
             for part, each in zip(job.per_fold(), outcomes, strict=True)
         ]
         scores += f", mean of {len(outcomes)} folds"
-    seeds = [f"mean of {len(job.seeds)} seeds"] if job.seeds else []
+    seeds = [f"mean of {len(job.seeds)} seeds"] if len(job.seeds) > 1 else []
     report(Note(f"{label}: {metric.title} {scores} ({'; '.join([*choices, *seeds])})"))
     for part, each in zip(job.per_fold(), outcomes, strict=True):
         _warn_of_edge(label, part, each.swept, report)

@@ -81,7 +81,7 @@ def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]
     if common:
         splits = " and ".join(split for split, each in heard.items() if each)
         yield (
-            f"warning: {len(common)} speakers of train are heard in {splits} too, for example {common[0]}: scores "
+            f"warning: speakers of train are heard in {splits} too ({len(common)}, for example {common[0]}): scores "
             "there say less about speakers never heard"
         )
 

@@ -70,14 +70,14 @@ def tell_result(result: Collation, out: Path, report: Report) -> None:
         report(Note(f"all rejected recordings: {out / REJECTED}"))
     if speakers := result.shared_speakers:
         named = ", ".join(speakers[:3]) + (", …" if len(speakers) > 3 else "")
-        report(Note(f"{len(speakers)} speakers of train are also heard in dev or test: {named}"))
+        report(Note(f"speakers of train who are also heard in dev or test: {len(speakers)}, {named}"))
     if result.duplicates and "duplicate audio" not in result.reasons:
-        report(Note(f"{result.duplicates} utterances have the same audio as another one, and are kept"))
+        report(Note(f"kept, though another one has the same audio: {result.duplicates} of the utterances"))
     if result.shared_recordings:
-        report(Note(f"{result.shared_recordings} recordings have utterances in several splits", important=True))
+        report(Note(f"recordings with utterances in several splits: {result.shared_recordings}", important=True))
     for split, facts in result.splits.items():
         if facts.beyond_hours:
-            report(Note(f"{split}: {facts.beyond_hours} utterances left out, prepare.hours is full"))
+            report(Note(f"{split}: utterances left out, as prepare.hours is full: {facts.beyond_hours}"))
 
 
 def rejections(result: Collation) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from speechft_cli.reporting.document import listed
 from speechft_cli.reporting.intervals import half_width
 from speechft_cli.reporting.scores import Score
 from speechft_cli.tasks.metrics import mean_over_seeds
@@ -165,11 +166,11 @@ def _point(option: Option) -> tuple[float, float]:
 def _reason(
     best: Option | None, able: Sequence[Option], merged: Sequence[Option], wanted: Sequence[str], others: Sequence[str]
 ) -> str:
-    target = " and ".join(wanted)
+    target = listed(wanted)
     if best is None:
         return (
-            f"None of the {len(merged)} merged encoders gains on {target} on dev, so none is recommended: keep the "
-            "base, try other alphas, or fine-tune longer."
+            f"Of {len(merged)} merged, none gains on {target} on dev, so none is recommended: keep the base, try other "
+            "alphas, or fine-tune longer."
         )
     parts = []
     if wanted:
@@ -177,10 +178,12 @@ def _reason(
         if best.noise is not None and abs(best.gain or 0.0) <= best.noise:
             parts.append(f"That is within what other seeds of the probes would change (±{best.noise:.1%}): no proof.")
     if others:
-        kept = f"{' and '.join(others)}: a mean change of {best.retention:+.1%} from the base"
+        kept = f"{listed(others)}: a mean change of {best.retention:+.1%} from the base"
         parts.append(
-            f"Of the {len(able)} of {len(merged)} merged encoders that gain on {target}, it keeps most of {kept}."
+            f"Of those merged that gain on {target}, {len(able)} of {len(merged)}, it keeps most of {kept}."
             if wanted
-            else f"Of {len(merged)} merged encoders it is best on {kept}."
+            else f"Of {len(merged)} merged it is best on {kept}."
         )
+        if not wanted and (best.retention or 0.0) < 0:
+            parts.append("The base is better than all of them.")
     return " ".join(parts)

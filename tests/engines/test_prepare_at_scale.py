@@ -305,8 +305,8 @@ def test_of_equal_audio_the_tested_one_stays_and_shared_recordings_are_told(tmp_
     kept = run(config(tmp_path, tmp_path / "kept", keep_duplicates=True), ignore)
     assert kept.data["rejected"] == {}
     notes = [event.text for event in events if isinstance(event, Note)]
-    assert "1 speakers of train are also heard in dev or test: y" in notes
-    assert "1 recordings have utterances in several splits" in notes
+    assert "speakers of train who are also heard in dev or test: 1, y" in notes
+    assert "recordings with utterances in several splits: 1" in notes
 
 
 def test_symbols_outside_a_tasks_vocabulary_are_named(tmp_path: Path) -> None:

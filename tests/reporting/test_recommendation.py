@@ -40,7 +40,7 @@ def test_the_best_retention_among_those_that_gain_on_the_target() -> None:
     option = next(each for each in found.options if each.label == "b")
     assert (option.gain, option.retention) == (pytest.approx(0.04), pytest.approx(0.0375))
     assert "gains +4.0% on asr" in found.reason
-    assert "Of the 3 of 4 merged encoders that gain on asr" in found.reason
+    assert "Of those merged that gain on asr, 3 of 4," in found.reason
 
 
 def test_the_pareto_set_is_who_nobody_beats_in_both() -> None:
@@ -63,7 +63,7 @@ def test_when_nobody_gains_on_the_target_nobody_is_recommended() -> None:
     found = recommend(scores, base="base", target=["asr"])
     assert found is not None
     assert (found.label, found.alpha) == (None, None)
-    assert "None of the 1 merged encoders gains on asr" in found.reason
+    assert "Of 1 merged, none gains on asr" in found.reason
 
 
 def test_as_many_hits_with_other_seeds_are_no_gain() -> None:
@@ -80,6 +80,12 @@ def test_without_an_evaluated_target_the_best_over_all_tasks() -> None:
     found = recommend(DEV, base="base", target=["ks"])
     assert found is not None
     assert (found.label, found.rule) == ("a", NO_TARGET)  # 5 %; b: 3.8 %, c: 3.3 %
+    assert found.reason == "Of 4 merged it is best on sid, pr and asr: a mean change of +5.0% from the base."
+    worse = recommend(
+        [*three("base", None, 80.0, 20.0, 50.0), *three("d", "1", 40.0, 20.0, 50.0)], base="base", target=[]
+    )
+    assert worse is not None
+    assert worse.reason.endswith("a mean change of -16.7% from the base. The base is better than all of them.")
 
 
 def test_with_the_target_alone_the_most_gain() -> None:

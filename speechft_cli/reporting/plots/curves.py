@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ _COLOURS = {"test": BLUE, "dev": VERMILION}
 _STYLES = {"test": ("-", "o"), "dev": ("--", "s")}
 #: With more points than this intervals are drawn as a band: bars would hide each other.
 _BARS = 12
+#: Beside the first and the last value that can be, as a share of the axis.
+_ROOM = 0.03
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,14 @@ class Panel:
         task: The task.
         way: Through weight space; empty when there is one only.
         axis: What is on the y axis, with unit and direction.
+        most: The largest value that the metric can have; errors have none.
         curves: Split → points by rising alpha.
     """
 
     task: str
     way: str
     axis: str
+    most: float
     curves: Mapping[str, Sequence[Point]]
 
 
@@ -79,9 +84,9 @@ def _panel(task: str, scores: Sequence[Score], way: str, anchors: Mapping[str, f
             # alpha 0 and the base are the same weights: the first one stands for both
             curves.setdefault(score.split, {}).setdefault(alpha, Point(alpha, score.value, score.interval))
     axis = f"{metric.title} [{metric.unit}], {metric.better} is better"
-    return Panel(
-        task, way, axis, {split: tuple(points[alpha] for alpha in sorted(points)) for split, points in curves.items()}
-    )
+    most = 100.0 if (metric.unit, metric.better) == ("%", "higher") else math.inf
+    rising = {split: tuple(points[alpha] for alpha in sorted(points)) for split, points in curves.items()}
+    return Panel(task, way, axis, most, rising)
 
 
 def draw_curves(panel: Panel, *, anchors: Mapping[str, float]) -> Picture:
@@ -94,6 +99,7 @@ def draw_curves(panel: Panel, *, anchors: Mapping[str, float]) -> Picture:
     with drawing() as (figure, axes):
         for split in ("test", "dev"):
             _draw_split(axes, split, panel.curves.get(split, ()))
+        _keep_to_what_can_be(axes, panel.most)
         for label, alpha in anchors.items():
             axes.axvline(alpha, color=SOFT, linewidth=0.8, linestyle=":")
             axes.annotate(
@@ -106,6 +112,14 @@ def draw_curves(panel: Panel, *, anchors: Mapping[str, float]) -> Picture:
         axes.legend(loc="best")
         what = f"{title}: {panel.axis}, over alpha"
         return picture(figure, file_name(f"alpha-{panel.task}", panel.way), f"{what}; the tables have the values")
+
+
+def _keep_to_what_can_be(axes: Axes, most: float) -> None:
+    """Cuts intervals of few seeds where no score can be: below 0, and above the metric's largest value."""
+    low, high = axes.get_ylim()
+    bottom, top = max(low, 0.0), min(high, most)
+    room = _ROOM * (top - bottom)  # for what lies on the edge
+    axes.set_ylim(max(low, bottom - room), min(high, top + room))
 
 
 def _draw_split(axes: Axes, split: str, points: Sequence[Point]) -> None:

@@ -144,7 +144,7 @@ def data_section(tasks: Sequence[TaskFacts]) -> Section:
     rules = tuple(
         f"{task.name}: {task.rule}."
         + "".join(
-            f" {'Left out' if name == task.name else f'Left out of {name}'}: {count} utterances, {reason}."
+            f" Utterances left out{'' if name == task.name else f' of {name}'}: {count}, {reason}."
             for name, facts in task.parts
             for reason, count in facts.left_out.items()
         )
