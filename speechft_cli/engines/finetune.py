@@ -204,8 +204,7 @@ def _loop(
                 return
             require_space(folder, checkpoint_bytes(state))
             if scores is not None:
-                for each in scores.values():
-                    diary.scores(state.step, each)
+                diary.scores(state.step, scores)
                 if is_best:
                     save_best(state, folder / "best", request.base, jobs=jobs, scores=scores)
             save_last(state, folder / "last", request.base)

@@ -61,10 +61,15 @@ class Diary:
         self._lines.append({"step": step.step, "stage": step.stage, **_finite(numbers)})
         self._draw("train", numbers, step.step)
 
-    def scores(self, step: int, scores: Mapping[str, float]) -> None:
-        """Notes dev scores."""
-        self._lines.append({"step": step, **{f"dev_{name}": value for name, value in _finite(scores).items()}})
-        self._draw("dev", scores, step)
+    def scores(self, step: int, scores: Mapping[str, Mapping[str, float]]) -> None:
+        """Notes the dev scores of each task; among several a score's name begins with its task's."""
+        own = {
+            name if len(scores) == 1 else f"{task}_{name}": value
+            for task, each in scores.items()
+            for name, value in each.items()
+        }
+        self._lines.append({"step": step, **{f"dev_{name}": value for name, value in _finite(own).items()}})
+        self._draw("dev", own, step)
 
     def _draw(self, group: str, numbers: Mapping[str, float], step: int) -> None:
         named = {f"{group}/{name}": value for name, value in _finite(numbers).items()}

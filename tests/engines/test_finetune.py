@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
@@ -150,6 +151,18 @@ def test_a_run_that_is_stopped_right_after_its_last_update_is_not_done_before_it
     assert [line["step"] for line in read_metrics(tmp_path / "run" / "metrics.jsonl") if "dev_per" in line] == [3, 6]
     heads = [torch.load(run / "best" / "heads.pt") for run in (whole, tmp_path / "run")]
     assert flat(heads[0]) == flat(heads[1])
+
+
+def test_dev_scores_of_several_tasks_are_told_apart(manifests: Path, tmp_path: Path) -> None:
+    # speakers by two names: both tasks have a score called acc
+    tasks, labels = {"sid": 1.0, "ks": 1.0}, {"ks": "speaker"}
+    out = tmp_path / "run"
+    finetune.run(config_for(manifests, out, finetune__tasks=tasks, finetune__labels=labels, finetune__steps=2), ignore)
+
+    (scores,) = (line for line in read_metrics(out / "metrics.jsonl") if "loss" not in line)
+    assert scores.keys() == {"step", "dev_sid_acc", "dev_ks_acc"}
+    events = EventAccumulator(str(out / "tensorboard")).Reload()
+    assert {tag for tag in events.Tags()["scalars"] if tag.startswith("dev/")} == {"dev/sid_acc", "dev/ks_acc"}
 
 
 def test_a_terminal_that_is_closed_stops_no_run_under_nohup(manifests: Path, tmp_path: Path) -> None:
