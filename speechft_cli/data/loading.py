@@ -15,6 +15,7 @@ from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
 from speechft_cli.data.batches import Piece, Planned, Source
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import SpeechftError
+from speechft_cli.io.parent import end_with_parent
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def load_updates(
         num_workers=workers,
         pin_memory=pin_memory,
         prefetch_factor=4 if workers else None,
-        worker_init_fn=_leave_signals_to_the_main_process,
+        worker_init_fn=_follow_the_main_process,
         generator=torch.Generator(),  # else the loader takes its seed from the global generator
     )
     read = iter(loader)
@@ -107,9 +108,11 @@ def _batch(pieces: tuple[Piece, ...], read: tuple[Tensor, list[int]] | SpeechftE
     return Batch(pieces, torch.split(samples, lengths))
 
 
-def _leave_signals_to_the_main_process(worker: int) -> None:
+def _follow_the_main_process(worker: int) -> None:
+    del worker
+    # torch's workers ask who their parent is when they are up: one whose parent was killed before waits for ever
+    end_with_parent()
     # Ctrl-C, a scheduler's SIGTERM and a closed terminal's SIGHUP reach the whole process group; the main process saves
     # and then ends the workers
-    del worker
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

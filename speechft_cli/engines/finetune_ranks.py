@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import resource_tracker
@@ -19,6 +18,7 @@ import torch
 
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Report, Result
+from speechft_cli.io.parent import end_with_parent
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.ranks import LostRankError
 
@@ -146,9 +146,7 @@ def _rank(run: Callable[[Report], Result], environment: dict[str, str], mouth: C
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which passes it on, once
     os.setpgrp()
     os.environ.update(environment)
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    end_with_parent()
     if not torch.cuda.is_available():
         torch.set_num_threads(max(1, torch.get_num_threads() // int(environment["WORLD_SIZE"])))
     try:
@@ -157,11 +155,6 @@ def _rank(run: Callable[[Report], Result], environment: dict[str, str], mouth: C
         said = error
     with contextlib.suppress(OSError):
         mouth.send(said)
-
-
-def _end_with(parent: multiprocessing.process.BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
 
 
 def _free_port() -> int:
