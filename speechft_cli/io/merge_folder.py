@@ -11,6 +11,7 @@ from typing import cast
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_folder, recover, remove_unfinished, write_json
 from speechft_cli.io.hashes import file_hash
+from speechft_cli.io.walk import walk
 
 #: Name of the file that says what a folder's checkpoint was made of.
 RECORD = "merge.json"
@@ -46,7 +47,7 @@ def find_merges(folder: Path) -> Iterator[tuple[Path, dict[str, object]]]:
     Raises:
         RequestError: A merge.json can't be read.
     """
-    for path in sorted(folder.rglob(RECORD)):
+    for path in sorted(place / RECORD for place, _, names in walk(folder) if RECORD in names):
         if any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
         record = read_merge(path.parent)

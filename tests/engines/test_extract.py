@@ -126,6 +126,14 @@ def test_what_is_too_short_for_a_frame_or_has_no_readable_name_is_left_out(
     assert [(line["id"], line["frames"]) for line in lines(tmp_path / "out")] == [("frame", 1)]
 
 
+def test_recordings_in_a_folder_that_is_a_link_are_heard(tiny_file: Path, manifests: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "speaker").symlink_to(manifests / "audio")
+    extract.run(ExtractRequest(tiny_file, tmp_path / "in", tmp_path / "out", is_pooled=True), ignore)
+    heard = {f"speaker/{path.stem}" for path in (manifests / "audio").iterdir()}
+    assert {line["id"] for line in lines(tmp_path / "out")} == heard
+
+
 def test_an_interrupted_run_goes_on_where_it_was_and_a_lost_file_is_made_again(
     tiny_file: Path, manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

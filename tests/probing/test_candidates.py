@@ -83,6 +83,14 @@ def test_a_folder_of_merges_stands_for_all_in_it(tmp_path: Path) -> None:
     assert all_in("run", tmp_path) == []
 
 
+def test_merges_put_together_by_links_are_found(tmp_path: Path) -> None:
+    for alpha in (0.5, 1.0):
+        merged(tmp_path / "grid" / f"alpha-{alpha:g}", alpha)
+    (tmp_path / "chosen").mkdir()
+    (tmp_path / "chosen" / "alpha-1").symlink_to("../grid/alpha-1")
+    assert [each.label for each in all_in("chosen", tmp_path / "chosen")] == ["chosen/alpha-1"]
+
+
 def test_a_merge_under_another_name_is_found(tmp_path: Path) -> None:
     file = merged(tmp_path / "alpha-0.5", 0.5)
     record = json.loads((file.parent / "merge.json").read_text())

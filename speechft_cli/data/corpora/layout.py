@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from speechft_cli.data.utterance import SPLITS
 from speechft_cli.errors import RequestError
+from speechft_cli.io.walk import walk
 
 #: What counts as a recording, in either case.
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph", ".opus")
@@ -102,8 +102,8 @@ def entries(folder: Path, *, is_deep: bool = False) -> Iterator[Path]:
 
     if not folder.is_dir():
         return
-    for place, inner, names in os.walk(folder, onerror=fail):
-        yield from (Path(place, name) for name in (*inner, *names))
+    for place, inner, names in walk(folder, fail=fail):
+        yield from (place / name for name in (*inner, *names))
         if not is_deep:
             return
 
