@@ -4,9 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import typer
+
 from speechft_cli.errors import RequestError
 
 _EXAMPLES = {"--weights": "0.3,0.7", "--filter": "attention=0.5"}
+
+
+#: What `--diff` looks at.
+_WITH_DIFF = ("--diff", "--base", "--trust", "--json")
+
+
+def require_diff_alone(context: typer.Context) -> None:
+    """Makes sure that nothing was given beside `--diff` that only a merge looks at.
+
+    Raises:
+        RequestError: Something was.
+    """
+    sources = {each.opts[0]: context.get_parameter_source(str(each.name)) for each in context.command.params}
+    given = [
+        option
+        for option, source in sources.items()
+        if option not in _WITH_DIFF and source is not None and source.name == "COMMANDLINE"
+    ]
+    if given:
+        raise RequestError(
+            f"--diff: must go with {', '.join(_WITH_DIFF[1:])} alone, got {', '.join(given)}",
+            "it compares and writes nothing: leave them out, or merge without --diff",
+        )
 
 
 def read_parameters(flags: Sequence[str]) -> dict[str, object]:

@@ -126,6 +126,9 @@ def merge(
 ) -> None:
     """Interpolate a fine-tuned encoder back toward its base."""
     if diff is not None:
+        from speechft_cli.cli.merge_flags import require_diff_alone
+
+        require_diff_alone(context)
         from speechft_cli.encoders.names import unambiguous
         from speechft_cli.engines import merge_diff
 
