@@ -88,6 +88,8 @@ def corpus_of(root: Path) -> Proposal | None:
 
     if not root.exists():
         return None
+    if root.is_file():
+        return Proposal("manifest", f"{root} is no folder.")
     lenient = ("manifest", "folder")
     names = [name for name in CORPORA if name not in lenient and CORPORA.get(name).needs_root]
     for name in (*names, *lenient):

@@ -64,14 +64,18 @@ def _pieces(columns: Sequence[_Column], width: int) -> Iterator[list[_Column]]:
     """Yields the columns of each piece, always the first and then as many as fit."""
     piece = [columns[0]]
     for column in columns[1:]:
-        room = width - _total(piece) - len(_GAP)
-        if not column.is_number and column.width > room >= column.narrowest:
-            column = replace(column, width=room)  # a sentence wraps into what is left
-        if column.width > room and len(piece) > 1:
+        fitted = _fitted(column, width - _total(piece) - len(_GAP))
+        if _total([*piece, fitted]) > width and len(piece) > 1:
             yield piece
             piece = [columns[0]]
-        piece.append(column)
+            fitted = _fitted(column, width - _total(piece) - len(_GAP))
+        piece.append(fitted)
     yield piece
+
+
+def _fitted(column: _Column, room: int) -> _Column:
+    """Lets a sentence wrap into what is left, where its words fit there."""
+    return replace(column, width=room) if not column.is_number and column.width > room >= column.narrowest else column
 
 
 def _draw_piece(columns: Sequence[_Column]) -> Iterator[Text]:

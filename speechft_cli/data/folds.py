@@ -16,7 +16,7 @@ from speechft_cli.data.task_splits import (
     together,
     without_unknown_classes,
 )
-from speechft_cli.data.utterance import SPLITS
+from speechft_cli.data.utterance import SPLITS, field_in_words
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import RequestError
 
@@ -60,7 +60,7 @@ def folds_for_task(
     number = {name: place for place, name in enumerate(names)}
     fold_of = np.array([number.get(value or "", -1) for value in values], dtype=np.int64)
     fold_of[classes < 0] = -1
-    missing = counted(f"no {field}", int((classes < 0).sum()))
+    missing = counted(f"no {field_in_words(field)}", int((classes < 0).sum()))
     missing |= counted(f"no {fold_field}", int(((classes >= 0) & (fold_of < 0)).sum()))
     # a hash instead of a draw: one more utterance in the corpus moves few others
     by_hash = everything.order_by_hash()

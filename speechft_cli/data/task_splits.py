@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechft_cli.data.subset import Most, subset
-from speechft_cli.data.utterance import SPLITS, Seconds
+from speechft_cli.data.utterance import SPLITS, Seconds, field_in_words
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import RequestError
 
@@ -83,7 +83,7 @@ def split_for_task(
     """
     everything, own = together(manifests)
     classes = number_classes(everything.targets(field), normalise, is_closed_set=is_closed_set)
-    left_out = counted(f"no {field}", int((classes < 0).sum()))
+    left_out = counted(f"no {field_in_words(field)}", int((classes < 0).sum()))
     chosen = np.where(classes < 0, -1, own)
     assigned = np.fromiter(map(_place, everything.task_splits(task)), dtype=np.int64, count=len(everything))
     rule: Rule = "manifest"
@@ -94,12 +94,12 @@ def split_for_task(
         left_out |= counted(f"no split for {task}", before - int((chosen >= 0).sum()))
         if is_closed_set:
             chosen, unknown = without_unknown_classes(chosen, classes)
-            left_out |= counted(f"{field} never in train", unknown)
+            left_out |= counted(f"{field_in_words(field)} never in train", unknown)
     elif is_closed_set and not _is_closed(chosen, classes):
         rule = "derived"
         chosen = _derive(classes, everything.order_by_hash())
         rare = int((classes >= 0).sum() - (chosen >= 0).sum())
-        left_out |= counted(f"{field} with fewer than {_LEAST_PER_CLASS} utterances", rare)
+        left_out |= counted(f"{field_in_words(field)} with fewer than {_LEAST_PER_CLASS} utterances", rare)
     rows = rows_of(chosen)
     if is_of is not None:
         before = sum(map(len, rows.values()))
@@ -196,7 +196,7 @@ def _check_not_empty(everything: Utterances, rows: Mapping[str, NDArray[np.int64
         return
     counts = ", ".join(f"{len(members)} in {split}" for split, members in rows.items())
     raise RequestError(
-        f"task {task}: must have utterances with {field!r} in train, dev and test, has {counts}",
+        f"task {task}: must have utterances with {field_in_words(field)!r} in train, dev and test, has {counts}",
         other_fields(everything, task),
     )
 

@@ -18,6 +18,14 @@ SPLIT_NAMES = {"train": "train", "dev": "dev", "valid": "dev", "validation": "de
 TARGETS = ("id", "text", "phones", "speaker", "language")
 
 
+def field_in_words(field: str) -> str:
+    """Returns what a field takes: `action+object` -> `action and object`, `query?+text?` -> `query or text`."""
+    parts = field.split("+")
+    needed = [each for each in parts if not each.endswith("?")]
+    *names, last = needed or [each.removesuffix("?") for each in parts]
+    return f"{', '.join(names)} {'and' if needed else 'or'} {last}" if names else last
+
+
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """A stretch of a recording and what is known about it.

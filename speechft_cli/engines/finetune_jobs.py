@@ -11,6 +11,7 @@ from typing import cast
 from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.task_splits import other_fields, split_for_task
+from speechft_cli.data.utterance import field_in_words
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.errors import RequestError
@@ -66,7 +67,7 @@ def left_out_notes(checked: CheckedJob, section: FinetuneSection) -> Iterator[st
         reason = (
             f"longer than {longest:g} s"
             if checked.job.masking is not None
-            else f"no {needs}, or longer than {longest:g} s"
+            else f"no {field_in_words(needs)}, or longer than {longest:g} s"
         )
         yield f"{checked.dev_left_out} dev utterances left out: {reason}"
 
@@ -101,7 +102,7 @@ def _labelled_job(
     utterances, dev_utterances = _utterances(data, task)
     if all(target is None for target in utterances.targets(task.needs)):
         raise RequestError(
-            f"{data}: no training utterance has {task.needs!r}, which task {task.name} needs",
+            f"{data}: no training utterance has {field_in_words(task.needs)!r}, which task {task.name} needs",
             other_fields(utterances, task.name),
         )
     if section.crop_seconds is not None and not task.is_pooled:

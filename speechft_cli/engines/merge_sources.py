@@ -134,7 +134,7 @@ def tuned_paths(config: Config) -> list[Path]:
         return [config.run_dir]
     raise RequestError(
         f"merge.tuned: must name a fine-tuned checkpoint; there is no fine-tuning run in {config.run_dir}",
-        "speechft merge --tuned PATH names one, speechft finetune makes one",
+        "--tuned PATH names one, speechft finetune makes one",
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from speechft_cli.data.collation import Check, Judge, ReadRows
 from speechft_cli.data.columns import Row
+from speechft_cli.data.utterance import field_in_words
 from speechft_cli.data.utterances import row_target
 from speechft_cli.events import Note, Report
 
@@ -28,7 +29,7 @@ def vocabulary_check(task: Task, report: Report) -> Check:
                     yield task.normalise(target)
 
         if next(targets(), None) is None:
-            nothing = f"no training utterance has {task.needs!r}, which task {task.name} needs"
+            nothing = f"no training utterance has {field_in_words(task.needs)!r}, which task {task.name} needs"
             report(Note(f"{nothing}: nothing is checked for it", important=True))
             return lambda split, _: split
         vocabulary = task.vocabulary(targets())

@@ -57,6 +57,14 @@ def test_words_stand_left_and_long_sentences_wrap_into_what_is_left() -> None:
     )
 
 
+def test_a_sentence_wraps_in_a_piece_of_its_own_too() -> None:
+    speaker, text = "s" * 50, "all of these words are said one after the other and they take more than one line"
+    lines = draw(Table("t", ("id", "speaker", "text"), (("u" * 40, speaker, text),)), 80).plain.splitlines()
+    assert max(map(len, lines)) == 92  # of the speaker, whose name is not broken
+    assert max(map(len, lines[-4:])) <= 80
+    assert "u" * 40 + "  all of these words are said one after" in lines
+
+
 def test_a_path_is_never_broken() -> None:
     path = "/a/very/long/path/that/is/wider/than/the/screen"
     assert path in draw(Table("", ("n", "path"), (("a", path),)), 20).plain

@@ -349,6 +349,14 @@ def test_what_a_path_holds_is_found_out(speechft, tmp_path: Path, tiny_file: Pat
     assert (config.encoder.family, config.encoder.init, config.encoder.checkpoint) == ("hubert", None, tiny_file)
 
 
+def test_a_file_is_a_list_even_where_it_can_not_be_read_yet(speechft, tmp_path: Path) -> None:
+    (tmp_path / "Liste.csv").write_text("Datei;Text\na.wav;HALLO\n")
+    assert speechft("init", "--defaults", "--set", "prepare.root=Liste.csv").exit_code == 0
+    config = load_config(tmp_path / "speechft.yaml").config
+    assert config.prepare is not None
+    assert config.prepare.corpus == "manifest"
+
+
 def test_the_preview_says_what_the_file_leads_to() -> None:
     config = load_config(
         None,

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.data.task_splits import TaskSplits, split_for_task
-from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterance import Utterance, field_in_words
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import RequestError
 
@@ -119,3 +119,17 @@ def test_several_fields_make_one_target() -> None:
     assert utterance.target("action+location") is None
     assert utterance.target("speaker+id+trials?") == "ann\tu1\t"
     assert Utterance("u2", Path("a.wav"), duration=1.23456).target("id+duration") == "u2\t1.235"
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("text", "text"),
+        ("text+slots", "text and slots"),
+        ("speaker+id+trials?", "speaker and id"),
+        ("action+object+location", "action, object and location"),
+        ("query?+terms?+text?", "query, terms or text"),
+    ],
+)
+def test_what_a_task_needs_is_said_in_words(field: str, said: str) -> None:
+    assert field_in_words(field) == said
