@@ -136,6 +136,7 @@ def _numbers(step: TrainingStep, memory: DeviceMemory | None) -> list[str]:
     return [
         f"loss {step.loss:.4g}",
         *scores,
+        *([f"{step.skipped} left out"] if step.skipped else []),
         f"{step.audio_rate:.0f} s audio/s",
         *_memory(memory),
         f"lr {step.learning_rate:.2e}",

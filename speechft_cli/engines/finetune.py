@@ -66,7 +66,7 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
     if section is not None and section.gpus > 1 and not dry_run and not is_joining():
         check_request(config, report, resume_from=config.run_dir if resume else None)  # said once, not by every process
         return run_on_ranks(partial(run, config, resume=resume), section.gpus, report)
-    with joined() as ranks:
+    with joined() as ranks, contextlib.ExitStack() as stack:
         report = report if ranks.is_first else ignore
         with ranks.agreed():  # nobody writes before everybody has looked
             if not (resume or dry_run):
@@ -77,8 +77,11 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
                 report(Note(note))
         for warning in (*rate_warnings(request), *speaker_warnings(request.data, request.checked)):
             report(Note(warning, important=True))
+        device = torch.device("cpu") if dry_run else choose_device(request.section.device)
+        # whoever calls this goes on with the random numbers that were next
+        stack.enter_context(torch.random.fork_rng(devices=[device] if device.type == "cuda" else []))
         if dry_run:
-            state = _state(config, request, request.base, torch.device("cpu"))
+            state = _state(config, request, request.base, device)
             report(plan_table(request, state, ranks=max(ranks.world, request.section.gpus), with_activations=True))
             return Result(
                 "planned; nothing was written",
@@ -87,13 +90,12 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
                 {"plan": plan_data(request)},
             )
         folder = config.run_dir
-        with contextlib.ExitStack() as stack:
-            with ranks.agreed():
-                if ranks.is_first:
-                    stack.enter_context(locked(folder))
-            if resume and read_run(folder)["status"] == "done":
-                return run_result(request, folder)
-            return _train(config, request, report, folder, ranks, resume=resume)
+        with ranks.agreed():
+            if ranks.is_first:
+                stack.enter_context(locked(folder))
+        if resume and read_run(folder)["status"] == "done":
+            return run_result(request, folder)
+        return _train(config, request, report, folder, ranks, device, resume=resume)
 
 
 def _state(config: Config, request: FinetuneRequest, start: EncoderCheckpoint, device: torch.device) -> TrainingState:
@@ -118,10 +120,16 @@ def _state(config: Config, request: FinetuneRequest, start: EncoderCheckpoint, d
 
 
 def _train(
-    config: Config, request: FinetuneRequest, report: Report, folder: Path, ranks: Ranks, *, resume: bool
+    config: Config,
+    request: FinetuneRequest,
+    report: Report,
+    folder: Path,
+    ranks: Ranks,
+    device: torch.device,
+    *,
+    resume: bool,
 ) -> Result:
     section, schedule, base = request.section, request.schedule, request.base
-    device = choose_device(section.device)
     report = with_memory(report, device)
     if ranks.is_first:
         for part in ("best", "last"):

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,8 @@ def test_with_json_no_table_is_on_stdout(capsys: pytest.CaptureFixture[str]) -> 
 def test_a_score_is_said_only_when_there_is_one_and_memory_only_of_a_gpu() -> None:
     before = TrainingStep(1, 2, "frozen", 1.0, 0.0, 1.0, 1.0, 0.4)
     assert step_line(before) == "step 1/2 frozen: loss 1, 1 s audio/s, lr 0.00e+00, grad 1, 0:00:00 left"
+    faulty = replace(before, skipped=2)
+    assert step_line(faulty).startswith("step 1/2 frozen: loss 1, 2 left out, 1 s audio/s, ")
     memory = DeviceMemory(3 * 2**29, 2**33)
     assert step_line(before, memory) == (
         "step 1/2 frozen: loss 1, 1 s audio/s, GPU 1.5/8.0 GiB, lr 0.00e+00, grad 1, 0:00:00 left"

@@ -153,6 +153,15 @@ def test_a_run_that_is_stopped_right_after_its_last_update_is_not_done_before_it
     assert flat(heads[0]) == flat(heads[1])
 
 
+def test_whoever_trains_goes_on_with_random_numbers_of_their_own(manifests: Path, tmp_path: Path) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    finetune.run(config_for(manifests, tmp_path / "run", finetune__steps=1), ignore)
+
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_dev_scores_of_several_tasks_are_told_apart(manifests: Path, tmp_path: Path) -> None:
     # speakers by two names: both tasks have a score called acc
     tasks, labels = {"sid": 1.0, "ks": 1.0}, {"ks": "speaker"}
