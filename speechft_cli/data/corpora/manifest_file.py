@@ -134,6 +134,15 @@ def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
                 )
 
 
+_KNOWN = frozenset(name for names in FIELDS.values() for name in names)
+
+
+def _column(name: str) -> str:
+    """Returns a column's name; a field of ours may be written `Text`, a label stays as it is."""
+    name = name.strip()
+    return name.lower() if name.lower() in _KNOWN else name
+
+
 def _table_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
     """Yields (line number, fields or what is wrong).
 
@@ -144,10 +153,11 @@ def _table_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
         first = file.readline()
         file.seek(0)
         reader = csv.reader(file, delimiter=max(_SEPARATORS, key=first.count))
-        header = next(reader, [])
+        written = next(reader, [])
+        header = [_column(name) for name in written]
         if header and not set(header) & set(FIELDS["audio"]):
             raise RequestError(
-                f"{path}:1: must have one of the columns {', '.join(FIELDS['audio'])}, has {', '.join(header)}",
+                f"{path}:1: must have one of the columns {', '.join(FIELDS['audio'])}, has {', '.join(written)}",
                 "rename the columns; docs/corpora.md says which names they may have",
             )
         for row in reader:

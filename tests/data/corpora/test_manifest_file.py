@@ -85,11 +85,14 @@ def test_a_csv_says_the_same_as_a_jsonl(tmp_path: Path) -> None:
 def test_a_table_may_have_semicolons_or_tabs_and_the_byte_order_mark_of_a_spreadsheet(
     tmp_path: Path, name: str, separator: str
 ) -> None:
-    rows = [("file", "transcription", "client_id", "split"), ("ä b.wav", '"EINS, ""ZWEI"""', "s1", "Validation")]
+    rows = [
+        ("File", "transcription", " client_id", "Split", "Note"),
+        ("ä b.wav", '"EINS, ""ZWEI"""', "s1", "Validation", "gut"),
+    ]
     text = "".join(separator.join(row) + "\r\n" for row in rows)
     (tmp_path / name).write_text(text, encoding="utf-8-sig", newline="")
     assert read(tmp_path / name) == [
-        ("dev", Utterance("ä b", tmp_path / "ä b.wav", text='EINS, "ZWEI"', speaker="s1")),
+        ("dev", Utterance("ä b", tmp_path / "ä b.wav", text='EINS, "ZWEI"', speaker="s1", labels={"Note": "gut"})),
     ]
 
 
