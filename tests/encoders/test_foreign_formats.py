@@ -8,12 +8,13 @@ from typing import cast
 
 import pytest
 import torch
+import transformers
 from torch import Tensor
 
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.formats import read_encoder
+from speechft_cli.encoders.formats import read_encoder, save_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.errors import RequestError
 from tests.encoders.layouts import LAYOUTS, tiny, voice
@@ -52,6 +53,23 @@ def test_s3prls_downstream_run_is_read(tmp_path: Path, name: str, size: str) -> 
     assert read.family is checkpoint.family
     assert same(read, checkpoint)
     assert read.is_complete is (name == "decoar2")  # whose architecture is not in its own files either
+
+
+@pytest.mark.parametrize("size", ["base", "large"])
+@pytest.mark.parametrize("name", ["hubert", "wav2vec2"])
+def test_a_downstream_run_of_a_network_of_transformers_is_read(tmp_path: Path, name: str, size: str) -> None:
+    checkpoint = tiny(name, size)
+    (folder,) = save_encoder(checkpoint, tmp_path, ["hf"])
+    theirs = getattr(transformers, {"hubert": "HubertModel", "wav2vec2": "Wav2Vec2Model"}[name]).from_pretrained(folder)
+    tree = downstream(checkpoint, f"hf_{name}_custom")
+    tree["Upstream"] = {f"model.{key}": tensor for key, tensor in theirs.state_dict().items()}
+    torch.save(tree, tmp_path / "dev-best.ckpt")
+    read = read_encoder(tmp_path / "dev-best.ckpt")
+
+    assert read.family is checkpoint.family
+    encoder = {key: tensor for key, tensor in checkpoint.weights.items() if not read.family.is_kept(key)}
+    assert read.weights.keys() == encoder.keys()
+    assert all(torch.equal(read.weights[key], tensor) for key, tensor in encoder.items())
 
 
 def test_a_downstream_run_that_says_nothing_of_its_family_is_told_by_its_weights(tmp_path: Path) -> None:

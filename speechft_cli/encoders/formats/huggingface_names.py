@@ -6,6 +6,7 @@ Source: measured on transformers 5.23 and s3prl 0.4.18; both hold the same tenso
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 #: s3prl's name → that of transformers' bare encoder. `#` is a layer's number; what ends in a dot goes on alike.
 _RENAMES = (
@@ -54,6 +55,20 @@ def encoder_name(name: str) -> str | None:
 def head_name(name: str) -> str | None:
     """Returns what transformers' models for pre-training call the weight `name`; None when it isn't theirs either."""
     return _renamed(name, _HEAD_RENAMES)
+
+
+def s3prl_names(names: Iterable[str]) -> dict[str, str]:
+    """Returns transformers' name → s3prl's, for the weights of a bare encoder; leaves out what is no part of it."""
+    known = list(names)
+    # only with a LayerNorm in each layer of the CNN has the second one any
+    norm = "2.1." if any(name.startswith("feature_extractor.conv_layers.1.layer_norm.") for name in known) else "2."
+    inverse = tuple(
+        (ours, theirs)
+        for theirs, ours in _RENAMES
+        if not ours.endswith("conv_layers.#.layer_norm.") or theirs.endswith(f"#.{norm}")
+    )
+    found = {name: _renamed(modern(name), inverse) for name in known}
+    return {name: theirs for name, theirs in found.items() if theirs is not None}
 
 
 def modern(name: str) -> str:
