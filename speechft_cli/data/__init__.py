@@ -76,7 +76,7 @@ CORPORA: Registry[Corpus] = Registry(
         ),
         "manifest": Entry(
             f"{_READERS}.manifest_file:MANIFEST_FILE",
-            "any JSONL or CSV with an audio path, and text, speaker, phones, labels",
+            "any JSONL, CSV or TSV with an audio path, and text, speaker, phones, labels",
             "your own",
         ),
         "folder": Entry(f"{_READERS}.class_folders:CLASS_FOLDERS", "one folder of recordings per class", "your own"),

@@ -17,7 +17,7 @@ class PrepareSection(Section):
     corpus: str = "synthetic"
     """Corpus reader; `speechft list corpora` shows them."""
     root: Path | None = None
-    """Where the corpus lies; a folder, or for `manifest` the JSONL or CSV file (or the folder that holds
+    """Where the corpus lies; a folder, or for `manifest` the JSONL, CSV or TSV file (or the folder that holds
     `manifest.jsonl`). `synthetic` needs none."""
     out: Path | None = None
     """Folder of the manifests; default `<output_dir>/data`."""
