@@ -113,6 +113,7 @@ def run_record(
         "torch": torch.__version__,
         "command": sys.argv,
         "task": request.tasks[0] if len(request.tasks) == 1 else request.tasks,
+        "labels": {} if config.finetune is None else config.finetune.labels,
         "strategy": request.strategy.name,
         "family": base.family.name,
         "seed": config.seed,

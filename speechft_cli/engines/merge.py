@@ -15,6 +15,7 @@ from speechft_cli.encoders.local import name_of
 from speechft_cli.engines.merge_measurement import Measurement, measurement
 from speechft_cli.engines.merge_sources import Sources, read_sources, tuned_paths
 from speechft_cli.engines.merge_statistics import measure
+from speechft_cli.engines.merge_suggestion import suggested_task
 from speechft_cli.engines.merge_survey import survey
 from speechft_cli.engines.merge_tables import described, memory_needed, outcome_table, plan_keys, tell_plan
 from speechft_cli.engines.merge_targets import Target, targets
@@ -232,8 +233,9 @@ def _next_command(config: Config, sources: Sources, wanted: Sequence[Target]) ->
     base = name_of(Path(str(sources.base.path))) or sources.base.path
     models = [part for path in (f"base={base}", *merged) for part in ("--model", str(path))]
     run = next(iter(sources.recorded_bases), None)
-    trained_on = None if run is None else read_run(run).get("data")
+    record = {} if run is None else read_run(run)
+    trained_on = record.get("data")
     data = str(config.data_dir) if config.data_dir.is_dir() else "MANIFESTS"
     if isinstance(trained_on, dict) and Path(str(trained_on.get("path"))).is_dir():
         data = str(trained_on["path"])
-    return shlex.join(["speechft", "evaluate", *models, "--data", data, "--task", "sid"])
+    return shlex.join(["speechft", "evaluate", *models, "--data", data, *suggested_task(record, Path(data))])
