@@ -9,6 +9,7 @@ from typing import cast
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
 from torch import Tensor
 
 from speechft_cli.encoders import ENCODERS
@@ -158,14 +159,24 @@ def test_the_encoder_is_taken_out_of_fairseqs_model_for_ctc(tmp_path: Path, is_o
 
 
 @pytest.mark.parametrize("name", ["hubert", "wav2vec2", "wavlm", "data2vec"])
-def test_weights_under_model_alone_are_no_decoar(tmp_path: Path, name: str) -> None:
+def test_weights_alone_are_read_and_no_decoar(tmp_path: Path, name: str) -> None:
     checkpoint = tiny(name, "base")
-    torch.save({"model": dict(checkpoint.weights)}, tmp_path / "weights.pt")
-    read = read_encoder(tmp_path / "weights.pt")
+    for tree in ({"model": dict(checkpoint.weights)}, dict(checkpoint.weights)):
+        torch.save(tree, tmp_path / "weights.pt")
+        read = read_encoder(tmp_path / "weights.pt")
 
-    assert read.family.name == name
-    assert same(read, checkpoint)
-    assert not read.is_complete
+        assert read.family.name == name
+        assert same(read, checkpoint)
+        assert not read.is_complete
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_of_transformers_without_their_configuration_are_told(tmp_path: Path, file: str) -> None:
+    (folder,) = save_encoder(tiny("hubert", "base"), tmp_path, ["hf"])
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "config.json").unlink()
+    with pytest.raises(RequestError, match=rf"{file}: has weights under transformers' names, but .* no config\.json"):
+        read_encoder(folder / file, ENCODERS.get("hubert"))
 
 
 def test_fairseqs_architecture_string_is_not_executed_either(tmp_path: Path) -> None:

@@ -143,6 +143,8 @@ def _take(tree: Mapping[str, object], family: EncoderFamily | None, file: Path) 
     found = family if family and converted.recognises(tree, family) else converted.find_family(tree, str(file))
     if found is not None:
         return converted.read(tree, found, file)
+    if fairseq.recognises(alone := {"model": tree}):  # a network's state_dict, and nothing around it
+        return fairseq.read(alone, family, file)
     wanted = f"a {family.name} encoder (keys {', '.join(family.required_keys)})" if family else "an encoder"
     raise RequestError(
         f"{file}: must hold {wanted} in a format that docs/formats.md names, has "

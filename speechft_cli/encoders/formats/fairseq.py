@@ -15,6 +15,7 @@ import numpy as np
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats.converted import as_weights, check_convolutions
+from speechft_cli.encoders.formats.huggingface_names import require_ours
 from speechft_cli.encoders.recognition import recognise
 from speechft_cli.errors import RequestError
 from speechft_cli.io.arrays import Array
@@ -42,6 +43,7 @@ def read(tree: Mapping[str, object], family: EncoderFamily | None, path: Path) -
     named = as_weights({key: value for key, value in everything.items() if key not in inner}, f"{path}: model")
     if any(name.startswith(_WRAPPED) for name in named):
         named = {name.removeprefix(_WRAPPED): each for name, each in named.items() if name.startswith(_WRAPPED)}
+    require_ours(named, str(path))
     model, task = _sections(tree)
     found = family or recognise(named, str(path), config_name=model.get("_name", model.get("arch")))
     weights = {name: each for name, each in named.items() if not name.startswith(found.foreign_prefixes or ("\0",))}

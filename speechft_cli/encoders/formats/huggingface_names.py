@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from speechft_cli.errors import RequestError
+
 #: s3prl's name → that of transformers' bare encoder. `#` is a layer's number; what ends in a dot goes on alike.
 _RENAMES = (
     ("mask_emb", "masked_spec_embed"),
@@ -55,6 +57,19 @@ def encoder_name(name: str) -> str | None:
 def head_name(name: str) -> str | None:
     """Returns what transformers' models for pre-training call the weight `name`; None when it isn't theirs either."""
     return _renamed(name, _HEAD_RENAMES)
+
+
+def require_ours(names: Iterable[str], where: str) -> None:
+    """Makes sure that weights without a configuration are no network of transformers, which needs its config.json.
+
+    Raises:
+        RequestError: They are.
+    """
+    if any("feature_projection." in name for name in names):
+        raise RequestError(
+            f"{where}: has weights under transformers' names, but lies beside no config.json",
+            "copy config.json of the same model into the folder, and name the folder",
+        )
 
 
 def s3prl_names(names: Iterable[str]) -> dict[str, str]:

@@ -20,6 +20,7 @@ from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint, Tensors
 from speechft_cli.encoders.formats.base import OutputFormat
 from speechft_cli.encoders.formats.converted import check_convolutions
+from speechft_cli.encoders.formats.huggingface_names import require_ours
 from speechft_cli.encoders.recognition import recognise
 from speechft_cli.errors import RequestError
 from speechft_cli.io.arrays import DTYPES, Array, array_bytes, dtype_name
@@ -114,6 +115,7 @@ def read(path: Path, family: EncoderFamily | None) -> EncoderCheckpoint:
         if all(key in container for key in found.required_keys if key != found.weights_key):
             check_convolutions(container, found, path)
     else:
+        require_ours(weights, str(path))
         found = family or recognise(weights, str(path))
     return EncoderCheckpoint(found, Tensors(weights), container, path, "safetensors")
 
