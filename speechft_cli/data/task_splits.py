@@ -197,7 +197,9 @@ def _check_not_empty(everything: Utterances, rows: Mapping[str, NDArray[np.int64
     counts = ", ".join(f"{len(members)} in {split}" for split, members in rows.items())
     raise RequestError(
         f"task {task}: must have utterances with {field_in_words(field)!r} in train, dev and test, has {counts}",
-        other_fields(everything, task),
+        "speechft prepare --join DATA --split train=0.8,dev=0.1,test=0.1 --out ANOTHER divides them anew"
+        if any(map(len, rows.values()))
+        else other_fields(everything, task),
     )
 
 

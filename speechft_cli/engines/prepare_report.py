@@ -111,6 +111,9 @@ def prepared_result(record: Mapping[str, object], out: Path, section: PrepareSec
 
 
 def _next_command(section: PrepareSection, out: Path) -> str:
+    if "dev" not in available_splits(out):  # which fine-tuning chooses its checkpoint by
+        shares, anew = "train=0.8,dev=0.1,test=0.1", f"{out}-divided"
+        return shlex.join(["speechft", "prepare", "--join", str(out), "--split", shares, "--out", anew])
     command = ["speechft", "finetune", "--encoder", SMALL, "--data", str(out), *_task(section, out), "--out", "run"]
     return shlex.join(command)
 

@@ -325,7 +325,7 @@ def test_symbols_outside_a_tasks_vocabulary_are_named(tmp_path: Path) -> None:
 def test_a_task_that_no_training_utterance_has_a_target_for_checks_nothing_and_says_so(
     corpus: Path, tmp_path: Path
 ) -> None:
-    for task, needs in (("pr", "phones"), ("sf", "text+slots"), ("sd", "segments+duration")):
+    for task, needs in (("pr", "phones"), ("sf", "text and slots"), ("sd", "segments and duration")):
         heard: list[Event] = []
         result = run(config(corpus, tmp_path / task, task=task), heard.append)
         said = f"no training utterance has {needs!r}, which task {task} needs: nothing is checked for it"
@@ -356,9 +356,19 @@ def test_the_next_command_trains_a_task_that_the_manifests_have_targets_for(corp
         (" --task hubert", {}),
         ("", {"text": "yes", "emotion": "anger"}),
     ):
-        (tmp_path / "list.jsonl").write_text(json.dumps({"audio": str(wave), **fields}))
+        lines = [{"audio": str(wave), "duration": 0.2, "split": split, **fields} for split in ("train", "dev")]
+        lines[1]["start"] = 0.2
+        (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, lines)))
         result = run(config(tmp_path / "list.jsonl", tmp_path / "out"), ignore)
         assert f"--data {tmp_path / 'out'}{task} --out run" in result.next_command
+
+
+def test_what_has_no_dev_is_to_be_divided_next(corpus: Path, tmp_path: Path) -> None:
+    lines = [json.dumps({"audio": str(wave), "text": "yes"}) for wave in sorted(corpus.rglob("*.wav"))]
+    (tmp_path / "list.jsonl").write_text("\n".join(lines))
+    result = run(config(tmp_path / "list.jsonl", tmp_path / "out"), ignore)
+    command = f"speechft prepare --join {tmp_path}/out --split train=0.8,dev=0.1,test=0.1 --out {tmp_path}/out-divided"
+    assert result.next_command == command
 
 
 def test_many_utterances_are_not_checked_again_when_a_wrong_request_is_mended(corpus: Path, tmp_path: Path) -> None:
