@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -83,10 +84,11 @@ def _inspected(path: Path) -> tuple[list[Utterance], list[tuple[Path, str]]]:
         for each, verdict in zip(named, verdicts, strict=True)
         if isinstance(verdict, Good)
     ]
-    twice = len(good) - len({each.id for each in good})
+    twice = [name for name, count in Counter(each.id for each in good).items() if count > 1]
     if twice:
         raise RequestError(
-            f"{path}: must have recordings of different names, {twice} differ only in their suffix",
+            f"{path}: must have recordings of different names, {len(twice)} differ only in their suffix, for example "
+            f"{twice[0]}",
             "rename some, or give one format's folder",
         )
     bad = [(Path(each.audio), f"{each.reason} {each.detail}".rstrip()) for each in verdicts if isinstance(each, Bad)]
