@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import signal
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +18,9 @@ from speechft_cli.data.batches import Piece, Planned, Source
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import SpeechftError
 from speechft_cli.io.parent import end_with_parent
+
+#: How long the end of a process takes to become known [s].
+_NEWS = 5.0
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ def load_updates(
         pin_memory: Whether to place waveforms where a GPU can fetch them from while it computes.
 
     Raises:
-        SpeechftError: A recording can't be read.
+        SpeechftError: A recording can't be read, or a process that reads has ended.
     """
     loader = DataLoader(
         _Waveforms([source.utterances for source in sources]),
@@ -58,10 +63,37 @@ def load_updates(
     read = iter(loader)
     try:
         for planned in plan():
-            items = [next(read) for _ in planned.batches]
+            try:
+                items = [next(read) for _ in planned.batches]
+            except (EOFError, ConnectionError) as error:  # a reader was killed with a tensor in its hand
+                time.sleep(_NEWS)  # torch tells of it in a moment, by an error out of wherever this process is then
+                raise _lost(error) from error
             yield planned, tuple(_batch(pieces, each) for pieces, each in zip(planned.batches, items, strict=True))
     finally:
         del read  # ends the workers now: while an error's traceback holds this frame, the interpreter waits for them
+
+
+@contextlib.contextmanager
+def lost_reader_named() -> Iterator[None]:
+    """Turns the end of a process that reads ahead into a message; torch tells of it wherever the main process is.
+
+    Raises:
+        SpeechftError: Such a process was killed.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise _lost(error) from error
+
+
+def _lost(error: Exception) -> SpeechftError:
+    return SpeechftError(
+        f"finetune.workers: a process that reads audio has ended: {str(error).strip() or type(error).__name__}",
+        "most often memory was short, or in a container shared memory (docker run --shm-size 8g); --resume goes on, "
+        "--set finetune.workers=0 without such processes",
+    )
 
 
 class _Batches:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from speechft_cli.data.batches import Planned, plan_updates
-from speechft_cli.data.loading import Batch, load_updates
+from speechft_cli.data.loading import Batch, load_updates, lost_reader_named
 from speechft_cli.data.utterance import Seconds
 from speechft_cli.events import Report, TrainingStep
 from speechft_cli.training.evaluation import evaluate, is_improvement
@@ -116,7 +116,7 @@ def train(
     _set_modes(state, schedule, settings)
     ranks.require_equal(state.encoder.weights(), step=state.step)
     # closed at once, whatever ends the loop: reading processes must not outlive it
-    with contextlib.closing(_updates(state, jobs, settings, ranks)) as updates:
+    with lost_reader_named(), contextlib.closing(_updates(state, jobs, settings, ranks)) as updates:
         for planned, batches in updates:
             meter.waited()
             if state.step == schedule.frozen_steps:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -20,7 +21,7 @@ from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.engines import finetune
 from speechft_cli.engines.finetune_request import resolved
-from speechft_cli.errors import InterruptedRunError, RequestError
+from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Event, Started, Table, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run, write_run
 from tests.conftest import make_config
@@ -336,6 +337,20 @@ def test_a_run_that_was_killed_after_its_last_save_makes_no_further_update(manif
 
     assert read_run(out)["steps"] == 2
     assert (out / "last" / "state.pt").read_bytes() == before
+
+
+def test_a_reading_process_that_is_killed_ends_the_run_with_a_message(manifests: Path, tmp_path: Path) -> None:
+    def kill(event: Event) -> None:
+        if isinstance(event, TrainingStep) and event.step == 2:
+            for process in multiprocessing.active_children():
+                process.kill()
+
+    out = tmp_path / "run"
+    with pytest.raises(SpeechftError, match=r"finetune\.workers: a process that reads audio has ended: \S") as caught:
+        finetune.run(config_for(manifests, out, finetune__workers=1, finetune__steps=1000), kill)
+    assert caught.value.hint is not None
+    assert "--resume" in caught.value.hint
+    assert read_run(out)["status"] == "failed"
 
 
 def test_batches_of_ever_new_shapes_are_not_planned_by_cudnn(manifests: Path, tmp_path: Path) -> None:
