@@ -52,9 +52,16 @@ class Boundary(TyperGroup):
         """Runs the command and turns its errors into a message on stderr and an exit code."""
         try:
             return super().invoke(ctx)
-        except (SpeechftError, KeyboardInterrupt, UsageError, OSError) as error:
+        except (SpeechftError, KeyboardInterrupt, UsageError, OSError, RuntimeError) as error:
             from speechft_cli.cli.console import talk_of
 
+            if isinstance(error, BlockingIOError) or str(error) == "can't start new thread":
+                error = SpeechftError(
+                    f"processes and threads: no more can be started: {error}",
+                    "ulimit -u says how many a user may have; fewer workers need fewer",
+                )
+            if isinstance(error, RuntimeError):
+                raise
             if isinstance(error, OSError):
                 if error.errno not in _OF_A_PATH or error.filename is None:
                     raise

@@ -33,6 +33,7 @@ class _Worker(Generic[T]):
     process: BaseProcess
     connection: Connection
     start: threading.Thread
+    failures: list[Exception]  # of starting it
     is_up: bool = False  # it has said so
     number: int | None = None  # of the task it is at
     task: T | None = None
@@ -155,17 +156,20 @@ def _start(work: Callable[[T], R]) -> _Worker[T]:
     context.set_forkserver_preload(_PRELOADED)
     ours, theirs = context.Pipe()
     process = context.Process(target=_answer, args=(work, theirs), daemon=True)
+    failures: list[Exception] = []
 
     def start() -> None:
         try:
             process.start()
+        except (OSError, EOFError) as error:
+            failures.append(error)
         finally:
             theirs.close()  # so that the death of either side is the end of the conversation
 
     # the first one takes as long as the imports that all of them share; meanwhile there is a corpus to read
     thread = threading.Thread(target=start)
     thread.start()
-    return _Worker(process, ours, thread)
+    return _Worker(process, ours, thread, failures)
 
 
 def _end(process: BaseProcess) -> None:
@@ -183,6 +187,12 @@ def _hear(worker: _Worker[T]) -> None:
     try:
         worker.connection.recv()
     except (EOFError, ConnectionError):
+        worker.start.join()
+        for failure in worker.failures:
+            raise SpeechftError(
+                f"worker processes can't be started: {failure}",
+                "ulimit -u says how many processes a user may have; `workers` says how many are wanted",
+            ) from failure
         # without this one would be started after the other, each for the task that is thought to have killed the last
         raise SpeechftError(
             "worker processes end while they start",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -167,6 +168,10 @@ def test_every_wrong_flag_is_told(speechft) -> None:
     )
 
 
+NO_MORE = "error: processes and threads: no more can be started: "
+FEWER = "hint: ulimit -u says how many a user may have; fewer workers need fewer\n"
+
+
 @pytest.fixture
 def raising():
     """Adds a command that raises what it is given, for the time of a test."""
@@ -191,6 +196,8 @@ def raising():
             "stopped: stopped\nhint: --resume goes on\n",
         ),
         (KeyboardInterrupt(), 130, "interrupted\n"),
+        (BlockingIOError(errno.EAGAIN, "try later"), 1, f"{NO_MORE}[Errno {errno.EAGAIN}] try later\n{FEWER}"),
+        (RuntimeError("can't start new thread"), 1, f"{NO_MORE}can't start new thread\n{FEWER}"),
     ],
 )
 def test_an_error_becomes_a_message_and_a_code(speechft, raising, error: BaseException, code: int, stderr: str) -> None:
@@ -199,11 +206,12 @@ def test_an_error_becomes_a_message_and_a_code(speechft, raising, error: BaseExc
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", stderr)
 
 
-def test_a_bug_of_ours_keeps_its_traceback(speechft, raising) -> None:
-    raising(ZeroDivisionError("ours"))
+@pytest.mark.parametrize("error", [ZeroDivisionError("ours"), RuntimeError("ours")])
+def test_a_bug_of_ours_keeps_its_traceback(speechft, raising, error: Exception) -> None:
+    raising(error)
     result = speechft("raise")
     assert result.exit_code == 1
-    assert isinstance(result.exception, ZeroDivisionError)
+    assert result.exception is error
 
 
 def _python(code: str) -> subprocess.CompletedProcess[str]:

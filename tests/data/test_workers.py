@@ -50,6 +50,23 @@ def test_a_task_that_kills_its_process_is_done_here() -> None:
     assert list(in_order(dies_of_seven, range(12), workers=2)) == [-number for number in range(12)]
 
 
+def test_processes_that_can_not_be_started_are_no_scripts_fault(tmp_path: Path) -> None:
+    script = tmp_path / "guarded.py"
+    script.write_text(
+        "import multiprocessing\nfrom speechft_cli.data.workers import in_order\n"
+        "if __name__ == '__main__':\n"
+        "    multiprocessing.set_executable('/nowhere/python')\n"
+        "    print(list(in_order(abs, [1, 2], workers=1)))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, str(script)], env=environment, check=False, capture_output=True, text=True, timeout=100
+    )
+    assert done.returncode == 1
+    assert "SpeechftError: worker processes can't be started: " in done.stderr.splitlines()[-1]
+    assert "Exception in thread" not in done.stderr
+
+
 def test_a_script_that_every_process_would_run_again_is_told_so(tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text("from speechft_cli.data.workers import in_order\nprint(list(in_order(abs, [1, 2], workers=1)))\n")
