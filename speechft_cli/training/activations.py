@@ -1,4 +1,4 @@
-"""How much memory the activations of a batch take, told from two short ones."""
+"""How much memory the activations of a batch take, told from three short ones."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from speechft_cli.data.utterance import Seconds
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.training.precision import Precision
 
-#: What is measured [samples]: long enough for every head, short enough to cost little.
-_SHORT, _LONG = SAMPLE_RATE, 2 * SAMPLE_RATE
+#: What is measured [s]: long enough for every head, short enough to cost little.
+_MEASURED = (1, 2, 3)
 
 
 def activation_bytes(
@@ -20,8 +20,8 @@ def activation_bytes(
 ) -> int:
     """Returns about how many bytes autograd keeps of a batch between forward and backward pass.
 
-    Most of them grow with the length of an utterance, attention's where it is not fused with its square; both are
-    fitted to what one and two seconds of silence keep.
+    Most of them grow with the length of an utterance, attention's where it is not fused with its square; weights that
+    autocast made smaller are there once. All three are fitted to what one, two and three seconds of silence keep.
 
     Args:
         encoder: Anywhere.
@@ -31,13 +31,14 @@ def activation_bytes(
         precision: What products are computed in.
         is_frozen: Whether the encoder is, so that nothing is kept of it.
     """
-    short, long = (
-        _kept(encoder, head, samples=samples, precision=precision, is_frozen=is_frozen) for samples in (_SHORT, _LONG)
+    one, two, three = (
+        _kept(encoder, head, samples=each * SAMPLE_RATE, precision=precision, is_frozen=is_frozen) for each in _MEASURED
     )
-    # a + b = short, 2 a + 4 b = long, at one and two seconds
-    square = max(0.0, (long - 2 * short) / 2)
-    linear = short - square
-    return round(count * (linear * seconds + square * seconds**2))
+    # a + b + c = one, a + 2 b + 4 c = two, a + 3 b + 9 c = three
+    square = max(0.0, (three - 2 * two + one) / 2)
+    linear = (three - one) / 2 - 4 * square
+    fixed = max(0.0, one - linear - square)
+    return round(fixed + count * (linear * seconds + square * seconds**2))
 
 
 def _kept(encoder: Encoder, head: nn.Module, *, samples: int, precision: Precision, is_frozen: bool) -> int:
