@@ -123,6 +123,8 @@ class Ranks:
         try:
             yield
         except RuntimeError as error:
+            if "DataLoader worker" in str(error):  # torch tells of it wherever this process is then
+                raise
             raise LostRankError(
                 f"rank {self.rank}: lost another rank: {error}",
                 "that one or its launcher says why; --resume goes on from the last checkpoint",
