@@ -163,7 +163,10 @@ def _list(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Ca
 
 
 def _crop(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys, recipe
+    del keys
+    if recipe.task == "asv":
+        carried.left[f"{DATA}.max_timestep"] = "whole utterances are heard; finetune.max_seconds leaves out longer ones"
+        return
     carried.answers["finetune.crop_seconds"] = _number(value, "max_timestep") / 16_000
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.config.load import load_config
+from tests.data.corpora import replicas
 
 RUNNER = (
     "runner: {total_steps: 30000, gradient_clipping: 1, gradient_accumulate_steps: 8, log_step: 500, eval_step: 1000}"
@@ -112,6 +113,30 @@ def test_short_utterances_train_as_in_s3prl(speechft, tmp_path: Path) -> None:
         assert config.finetune is not None
         shortest[name] = config.finetune.min_seconds
     assert shortest == {"ks": 0.1, "asv": 2, "tedlium": 1}
+
+
+@pytest.mark.parametrize(
+    ("corpus", "data"),
+    [
+        ("iemocap", "{root: corpus, test_fold: fold1, valid_ratio: 0.2, train_batch_size: 4}"),
+        ("voxceleb1", "{file_path: corpus, meta_data: list.txt, max_timestep: 128000, train_batch_size: 8}"),
+        (
+            "voxceleb1",
+            "{file_path: corpus, train_meta_data: ids.txt, max_timestep: 128000, vad_config: {min_sec: 1600}, "
+            "train_batch_size: 8}",
+        ),
+        ("speech_commands", "{speech_commands_root: corpus, batch_size: 32}"),
+        ("fluent_speech_commands", "{file_path: corpus, train_batch_size: 32}"),
+        ("librispeech", "{libri_root: corpus, zero_infinity: true, train: [train-clean-100], batch_size: 32}"),
+    ],
+)
+def test_what_was_carried_prepares_and_trains(
+    speechft, tmp_path: Path, tiny_file: Path, corpus: str, data: str
+) -> None:
+    getattr(replicas, corpus)(tmp_path / "corpus")
+    assert speechft("import-s3prl", _file(tmp_path, ADAM, data=data), "--encoder", tiny_file).exit_code == 0
+    assert speechft("prepare", "-c", "speechft.yaml").exit_code == 0
+    assert speechft("finetune", "-c", "speechft.yaml", "--dry-run").exit_code == 0
 
 
 def test_the_corpus_of_the_folder_ctc_is_carried(speechft, tmp_path: Path) -> None:
