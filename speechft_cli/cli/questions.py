@@ -50,7 +50,7 @@ QUESTIONS = (
     Question("name", "Name of the experiment", "speechft", "Folders and reports carry it.", _ALL, read=str),
     Question(
         "prepare.root",
-        "Folder of the recordings, or none to have speech made",
+        "Folder or list of the recordings, or none to have speech made",
         NONE,
         "A path relative to the YAML file, or an absolute one.",
         frozenset({Kind.experiment}),
