@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import cast
 
 from speechft_cli.config.sections.finetune import FinetuneSection
+from speechft_cli.data.audio import SAMPLE_RATE
+from speechft_cli.data.batches import FRAME_STRIDE
 from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.task_splits import other_fields, split_for_task
 from speechft_cli.data.utterance import field_in_words
@@ -140,6 +142,12 @@ def _masked_job(section: FinetuneSection, data: Path, base: EncoderCheckpoint, w
     dev_utterances = read_manifest(data, "dev")
     dev, _ = usable_by_length(dev_utterances, **bounds)
     _require_some(data, train, dev, rejected)
+    longest = float(train.durations.max())  # the last one that is taken may be more than is left
+    seconds = min(float(train.durations.sum()), section.units.fit_hours * 3600 + longest)
+    if section.units.clusters > (frames := round(seconds * SAMPLE_RATE / FRAME_STRIDE)):
+        raise RequestError(
+            f"finetune.units.clusters: must be at most the number of frames, {frames}, got {section.units.clusters}"
+        )
     job = Job(
         HUBERT,
         unit_vocabulary(section.units.clusters),

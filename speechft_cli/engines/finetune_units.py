@@ -74,7 +74,7 @@ def label_frames(job: Job, request: UnitsRequest, folder: Path, *, device: torch
         report: Told how far it is.
 
     Raises:
-        RequestError: The encoder has no such layer, or there are fewer frames than clusters.
+        RequestError: There are fewer frames than clusters.
     """
     place = request.place(folder)
     if (place / "units.json").is_file():
@@ -138,10 +138,6 @@ def _features(request: UnitsRequest, device: torch.device) -> Callable[[Utteranc
     if request.encoder is None or request.section.layer is None:
         return lambda utterance: mfcc(read_waveform(utterance))
     layer, encoder = request.section.layer, build_encoder(request.encoder, device=device)
-    if layer >= encoder.layer_count:
-        raise RequestError(
-            f"finetune.units.layer: must be at most {encoder.layer_count - 1}, the encoder's last, got {layer}"
-        )
 
     @torch.no_grad()
     def features(utterance: Utterance) -> Tensor:

@@ -141,3 +141,4 @@ def test_what_can_not_be_is_said(manifests: Path, tmp_path: Path, flags: dict[st
         finetune.run(hubert_config(manifests, tmp_path / "run", **flags), ignore)
 
     assert message in caught.value.message
+    assert not (tmp_path / "run").exists()
