@@ -193,7 +193,7 @@ def test_the_whole_experiment_is_asked_in_a_narrow_window(terminal: list[Termina
     wizard = _open(terminal, columns=60)
     wizard.answer("What do you want to do?")  # the first: everything
     wizard.answer("Name of the experiment", f"{ERASE_LINE}all")
-    wizard.answer("Folder of the recordings")
+    wizard.answer("Folder or list of the recordings")
     wizard.answer("Hours to keep", f"{ERASE_LINE}lots")
     wizard.child.expect_exact("must be a number")
     wizard.child.send(f"{ERASE_LINE}all\r")
