@@ -151,6 +151,7 @@ def joined() -> Iterator[Ranks]:
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
     try:
         store, rank, world = next(rendezvous("env://", timeout=_LATE))
+        store.set_timeout(_PATIENCE)  # NCCL meets there at the first collective
         # flags and hashes go through gloo on the CPU: asking for them does not wait for the GPU
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)
