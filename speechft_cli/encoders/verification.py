@@ -56,8 +56,8 @@ def transformers_features(folder: Path, family: EncoderFamily, *, normalizes: bo
 
         try:
             model = getattr(transformers, family.home.architecture).from_pretrained(folder, dtype=torch.float32)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise RequestError(f"{folder}: transformers can't load it: {error}") from error
+        except Exception as error:  # its own checks of config.json raise what is no kind of anything
+            raise RequestError(f"{folder}: transformers can't load it: {' '.join(str(error).split())}") from error
     with torch.no_grad():
         given = model.eval()(signal[None], output_hidden_states=True)
     # a pre-LayerNorm network's last hidden state is not normalised in transformers, and is in s3prl

@@ -96,6 +96,15 @@ def test_a_folder_of_transformers_becomes_s3prls_with_a_head_of_zeros_or_of_its_
     assert weights_hash(read_encoder(tmp_path / "whole").weights) == weights_hash(checkpoint.weights)
 
 
+def test_a_folder_that_transformers_refuses_is_told_in_its_words(tmp_path: Path) -> None:
+    save_encoder(tiny("hubert", "base"), tmp_path, ["hf"])
+    config = tmp_path / "encoder-hf" / "config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "do_stable_layer_norm": "yes"}))
+    with pytest.raises(RequestError, match=r"encoder-hf: transformers can't load it: .*'do_stable_layer_norm'.*'yes'"):
+        run(tmp_path / "encoder-hf", tmp_path / "out", "s3prl")
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_is_there_is_not_replaced_unless_asked(tmp_path: Path) -> None:
     (source,) = save_encoder(tiny("hubert", "base"), tmp_path, ["s3prl"])
     (tmp_path / "out" / "encoder-hf").mkdir(parents=True)
