@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import importlib.util
-import os
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from speechft_cli.errors import RequestError
+from speechft_cli.io.stderr import unheard
 from speechft_cli.tasks.base import Vocabulary
 from speechft_cli.tasks.characters import CHARACTERS, SPECIAL, WORD_BOUNDARY, normalise_text, spell_words
 
@@ -73,7 +71,7 @@ def beam_decoder(language_model: Path, settings: BeamSettings) -> Callable[[Tens
             encoding="utf-8",
         )
         try:
-            with _silent_stderr():
+            with unheard():  # KenLM draws a progress bar
                 search = ctc_decoder(
                     lexicon=str(lexicon),
                     tokens=list(CHARACTERS),
@@ -131,17 +129,3 @@ def arpa_words(path: Path) -> list[str]:
 
 def _open(path: Path) -> IO[str]:
     return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _silent_stderr() -> Iterator[None]:
-    """Inside the block nothing reaches stderr: KenLM draws a progress bar there, below Python's own stream."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
