@@ -76,6 +76,14 @@ def test_the_first_updates_are_those_of_the_cpu(manifests: Path, tmp_path: Path)
     assert there[:2] == pytest.approx(here[:2], rel=1e-3)
 
 
+def test_attention_in_half_precision_is_not_cudnn_s(manifests: Path, tmp_path: Path) -> None:
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        tune(manifests, tmp_path / "run", finetune__precision="bf16")
+    called = {event.key for event in profile.key_averages()}
+    assert any("scaled_dot_product" in name for name in called)
+    assert not any("cudnn_attention" in name for name in called)
+
+
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_autocast_learns_what_float32_learns(manifests: Path, tmp_path: Path, precision: str) -> None:
     flags = {"finetune__steps": 40, "finetune__evaluate_every": 40}
