@@ -49,19 +49,26 @@ def half_curve(
         draw: Draws the curve of the kernels.
 
     Returns:
-        alpha → g or v: v is the merged kernel itself, g its length. Where the curve passes through a model, the halves
-        are that model's own.
+        alpha → g or v. A kernel leaves the length of v open: it is the base's, so that what is stored lies as near to
+        the base as the kernel does. Where the curve passes through a model, the halves are that model's own.
     """
     is_length = name.endswith(_LENGTH)
-    kernels = [kernel(*each) for each in tuned]
-    along = draw(kernel(*base), kernels)
+    models = [*tuned, base]
+    kernels = [kernel(*each) for each in models]
+    along = draw(kernels[-1], kernels[:-1])
 
     def at(alpha: float) -> Array:
         merged = along(alpha)
-        for each, halves in zip(kernels, tuned, strict=True):
-            if merged is each:
-                return halves[0] if is_length else halves[1]
-        return _norm(merged, base[0]) if is_length else merged
+        for each, (length, direction) in zip(kernels, models, strict=True):
+            if np.array_equal(merged, each):
+                return length if is_length else direction
+        length, direction = base
+        own = _norm(merged, length)
+        if is_length:
+            return own
+        # a kernel that is zero somewhere has no direction there
+        scale = np.divide(_norm(direction, length), own, out=np.zeros_like(own), where=own > 0)
+        return np.where(own > 0, merged * scale, direction)
 
     return at
 

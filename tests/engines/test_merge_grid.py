@@ -204,6 +204,22 @@ def test_the_effective_kernel_is_merged_when_asked_for(store: Path, tmp_path: Pa
     assert json.loads((tmp_path / "alpha-1" / "merge.json").read_text())["weight_norm"] == "effective"
 
 
+def test_an_effective_kernel_is_stored_as_near_to_the_base_as_it_is(store: Path, tmp_path: Path) -> None:
+    merge.run(config_of(store, tmp_path, weight_norm="effective", alphas=[0.5]), ignore)
+    moved = json.loads((tmp_path / "alpha-0.5" / "merge.json").read_text())["output"]["moved"]
+    assert moved["encoder.pos_conv"] == pytest.approx(0.5, rel=0.01)  # of the tuned model's distance
+    base, half = weights_of(store / "base.pt"), weights_of(tmp_path / "alpha-0.5")
+    one, other = (weights["encoder.pos_conv.0.weight_v"].norm(dim=(0, 1)) for weights in (base, half))
+    torch.testing.assert_close(other, one)
+
+
+def test_a_method_that_adds_nothing_to_a_kernel_leaves_the_base_s_halves(store: Path, tmp_path: Path) -> None:
+    merge.run(config_of(store, tmp_path, method="lines", weight_norm="effective", alphas=[0.5]), ignore)
+    base, lines = weights_of(store / "base.pt"), weights_of(tmp_path / "alpha-0.5")
+    for half in ("weight_g", "weight_v"):
+        assert torch.equal(lines[f"encoder.pos_conv.0.{half}"], base[f"encoder.pos_conv.0.{half}"])
+
+
 # formats and metadata
 
 
