@@ -207,7 +207,7 @@ def test_the_effective_kernel_is_merged_when_asked_for(store: Path, tmp_path: Pa
 def test_an_effective_kernel_is_stored_as_near_to_the_base_as_it_is(store: Path, tmp_path: Path) -> None:
     merge.run(config_of(store, tmp_path, weight_norm="effective", alphas=[0.5]), ignore)
     moved = json.loads((tmp_path / "alpha-0.5" / "merge.json").read_text())["output"]["moved"]
-    assert moved["encoder.pos_conv"] == pytest.approx(0.5, rel=0.01)  # of the tuned model's distance
+    assert 0.45 < moved["encoder.pos_conv"] <= 0.5  # the tuned model's v is longer, too, which its kernel does not tell
     base, half = weights_of(store / "base.pt"), weights_of(tmp_path / "alpha-0.5")
     one, other = (weights["encoder.pos_conv.0.weight_v"].norm(dim=(0, 1)) for weights in (base, half))
     torch.testing.assert_close(other, one)
