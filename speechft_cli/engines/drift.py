@@ -188,7 +188,8 @@ def _alpha(candidate: Candidate) -> str | None:
 
 
 def _source(job: DriftJob) -> str:
-    """Hash of what all lines depend on: the base, the tuned encoder, the utterances, the way of measuring."""
+    """Hash of what all lines depend on: the base, the tuned encoder, data and utterances, the way of measuring."""
     heard = [(each.id, str(each.audio), each.start, each.duration) for each in job.utterances]
-    parts = [_VERSION, job.hashes[BASE], job.hashes.get(TUNED), heard]
+    # a recording that was mended in place is told by the hash of the data alone
+    parts = [_VERSION, job.hashes[BASE], job.hashes.get(TUNED), job.keeping.manifest_hash, heard]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -27,12 +27,19 @@ class ScoreBook:
         self.path = folder / "scores.jsonl"
         before = read_scores(self.path)
         self._done = _finished(request, before)
-        # other encoders and other tasks on the same data stay; a label never stands for two encoders in one file
-        asked = {job.task.name for job in request.jobs}
+        # other encoders and other tasks on the same data stay; a label never stands for two encoders in one file, and
+        # predictions/ has room for one way to score an encoder on a task
+        asked = {job.task.name: job for job in request.jobs}
+        digests = set(request.hashes.values())
         self._kept = [
             score
             for score in before
             if score.manifest_hash == request.manifest_hash
+            and (
+                score.task not in asked
+                or score.weights_hash not in digests
+                or _is_as_asked(score, asked[score.task], request)
+            )
             and (
                 score.label not in request.hashes
                 or (score.task not in asked and request.hashes[score.label] == score.weights_hash)
@@ -113,17 +120,18 @@ def settings_of(job: ProbeJob) -> dict[str, object]:
     }
 
 
+def _is_as_asked(score: Score, job: ProbeJob, request: Request) -> bool:
+    """Whether a score of the job's task was made on its data and in its way, of whatever encoder."""
+    return (score.manifest_hash, score.seed, score.settings) == (job.manifest_hash, request.seed, settings_of(job))
+
+
 def _finished(request: Request, before: Sequence[Score]) -> dict[tuple[str, str], list[Score]]:
     """Returns (weights hash, task) → scores of the pairs of which all scores are there, made in the same way."""
     done = {}
     for _, digest, job in request.pairs:
         same: dict[tuple[str, str], Score] = {}
         for score in before:
-            if (
-                (score.weights_hash, score.task, score.manifest_hash) == (digest, job.task.name, job.manifest_hash)
-                and score.seed == request.seed
-                and score.settings == settings_of(job)
-            ):
+            if (score.weights_hash, score.task) == (digest, job.task.name) and _is_as_asked(score, job, request):
                 same.setdefault((score.split, score.metric), score)
         wanted = [(split, metric.name) for split in ("dev", "test") for metric in job.task.metrics]
         if all(each in same for each in wanted):

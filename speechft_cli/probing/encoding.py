@@ -74,14 +74,18 @@ def encode_batch(encoder: FrozenEncoder, batch: Sequence[Utterance], *, read: Re
         The hidden states (L + 1, T_i, D) of each utterance: its own frames, float32, on the encoder's device.
 
     Raises:
-        SpeechftError: A recording can't be read or is too short for a frame; the message names the utterance.
+        SpeechftError: A recording can't be read or is too short for a frame, or the encoder makes NaN or Inf of it; the
+            message names the utterance.
     """
     waveforms = [_read(encoder, each, read).to(encoder.device) for each in batch]
     # a GPU would round what the CNN multiplies to ten bits, by an algorithm that depends on the batch
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         result = encoder(waveforms)
     states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
-    return [own[:, :count] for own, count in zip(states, result.frame_counts.tolist(), strict=True)]
+    encoded = [own[:, :count] for own, count in zip(states, result.frame_counts.tolist(), strict=True)]
+    for utterance, own in zip(batch, encoded, strict=True):
+        _require_finite(utterance, own)
+    return encoded
 
 
 class Waveforms:
@@ -105,6 +109,17 @@ class Waveforms:
             self._left -= waveform.nbytes
             self._kept[name] = waveform
         return waveform
+
+
+def _require_finite(utterance: Utterance, states: Tensor) -> None:
+    """A probe makes some class of NaN, too, and a score of that is no lower than chance."""
+    broken = ~states.isfinite().all(dim=2).all(dim=1)
+    if bool(broken.any()):
+        raise SpeechftError(
+            f"utterance {utterance.id}: must have finite features, got NaN or Inf in hidden state "
+            f"{int(broken.nonzero()[0])}",
+            "the encoder's weights are finite but too large: take an earlier checkpoint, or leave it out",
+        )
 
 
 def _read(encoder: FrozenEncoder, utterance: Utterance, read: ReadWaveform) -> Tensor:

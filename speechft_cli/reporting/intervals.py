@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 
 
 def half_width(values: Sequence[float], *, confidence: float = 0.95) -> float | None:
-    """Returns half the width of the t interval of the mean of `values`; None for fewer than two.
+    """Returns half the width of the t interval of the mean of `values`; None for fewer than two, or one
+    that is no number.
 
     Source: Student 1908. Seeds are the sample, so it says how much the probes' randomness moves the mean, and nothing
     about other speech.
     """
-    if len(values) < 2:
+    if len(values) < 2 or not all(map(math.isfinite, values)):
         return None
     from scipy.special import stdtrit  # a third of a second that only a finished evaluation pays
 

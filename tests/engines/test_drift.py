@@ -128,6 +128,17 @@ def test_what_is_measured_already_is_not_measured_again(
     assert len(rerun(drifted[0], evaluate__out=out, evaluate__drift_seconds=2)) == 5  # other speech
 
 
+def test_drift_is_measured_again_when_recordings_were_mended_in_place(
+    drifted: tuple[Path, list[Event], Result], tmp_path: Path
+) -> None:
+    shutil.copytree(drifted[0] / "data", tmp_path / "data")
+    same = {"evaluate__out": tmp_path / "out", "evaluate__data": tmp_path / "data"}
+    assert len(rerun(drifted[0], **same)) == 5
+    # the manifests are what they were, the recordings another state of the same files
+    (tmp_path / "data" / "prepare.json").write_text(json.dumps({"request_hash": "mended"}))
+    assert len(rerun(drifted[0], **same)) == 5
+
+
 def test_the_reports_of_drift_and_scores_do_not_touch_each_other(
     experiment: Path, tiny_file: Path, manifests: Path
 ) -> None:

@@ -277,6 +277,18 @@ def test_another_task_of_the_same_encoder_stays_in_the_scores(experiment: Path, 
     assert rerun(experiment, **only) == []
 
 
+def test_scores_of_another_label_go_when_their_encoder_is_scored_in_another_way(
+    experiment: Path, tiny_file: Path
+) -> None:
+    mine, yours = {"evaluate__models": {"mine": tiny_file}}, {"evaluate__models": {"yours": tiny_file}}
+    evaluate.run(config(experiment, **mine), ignore)
+    evaluate.run(config(experiment, **yours, evaluate__steps={**STEPS, "pr": 2}), ignore)
+    scores = read_scores(experiment / "evaluate" / "scores.jsonl")
+    assert {(score.label, score.task) for score in scores} == {("yours", "sid"), ("yours", "pr"), ("mine", "sid")}
+    # else the figures would be of 6 updates, and the predictions that are broken down of 2
+    assert rerun(experiment, **mine) == ["mine: pr probes"]
+
+
 def test_without_alphas_there_is_no_curve_and_no_recommendation(
     evaluated: Evaluated, tiny_file: Path, tmp_path: Path
 ) -> None:

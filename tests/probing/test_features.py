@@ -258,3 +258,14 @@ def test_an_utterance_too_short_for_a_frame_or_without_audio_is_named(
     for each in (short, gone):
         with pytest.raises(SpeechftError, match=f"utterance {each.id}: "):
             encode(features(encoder, Needs([each], []), tmp_path / "cache")[0])
+
+
+def test_an_encoder_that_makes_no_numbers_of_an_utterance_is_told(utterances: list[Utterance], tmp_path: Path) -> None:
+    encoder = build(exact_padding=True)
+    with torch.no_grad():
+        for name, weight in encoder.named_parameters():
+            if "layers.1.fc" in name:
+                weight.mul_(1e30)  # two products of it are beyond float32
+    expected = "utterance u2: must have finite features, got NaN or Inf in hidden state 2"
+    with pytest.raises(SpeechftError, match=expected):
+        encode(features(encoder, Needs([utterances[2]], []), tmp_path / "cache")[0])

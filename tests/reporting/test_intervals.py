@@ -11,3 +11,8 @@ def test_the_interval_of_three_values_is_the_tables() -> None:
 def test_equal_values_have_no_width_and_one_value_has_no_interval() -> None:
     assert half_width([5.0, 5.0]) == 0.0
     assert half_width([5.0]) is None
+
+
+def test_what_is_no_number_has_no_interval() -> None:
+    assert half_width([float("nan"), float("nan")]) is None
+    assert half_width([5.0, float("nan")]) is None
