@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import re
 import shutil
@@ -95,7 +96,7 @@ class Talk:
 
     def document(self, value: Mapping[str, object]) -> None:
         """Prints the one JSON document of a command."""
-        self.print(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        self.print(json.dumps(_numbers(value), indent=2, ensure_ascii=False, allow_nan=False, default=str))
 
     def result(self, result: Result, *, as_json: bool) -> None:
         """Prints what an engine did: one line, or with `as_json` one document."""
@@ -135,6 +136,15 @@ class Talk:
     def paint(self, text: str, style: str) -> str:
         """Returns the text as a terminal shows it in a style; as it is where there is no colour."""
         return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if text and style and self.has_color else text
+
+
+def _numbers(value: object) -> object:
+    """Returns a value of JSON with null for NaN and Inf, for which JSON has no word."""
+    if isinstance(value, Mapping):
+        return {name: _numbers(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_numbers(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -20,4 +20,8 @@ def schema_name(arguments: Sequence[str]) -> str:
 def check_document(arguments: Sequence[str], text: str) -> None:
     """Fails unless `text` is one JSON document that its schema describes."""
     schema = json.loads((SCHEMAS / f"{schema_name(arguments)}.schema.json").read_text(encoding="utf-8"))
-    Draft202012Validator(schema).validate(json.loads(text))
+    Draft202012Validator(schema).validate(json.loads(text, parse_constant=_no_json))
+
+
+def _no_json(name: str) -> None:
+    raise AssertionError(f"{name} is no JSON")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from speechft_cli.cli.app import imported_command
 from speechft_cli.cli.commands import COMMANDS
+from speechft_cli.cli.console import Talk
 from tests.cli.documents import SCHEMAS, check_document
 
 PAGE = SCHEMAS.with_suffix(".md")
@@ -47,3 +49,9 @@ def test_a_document_with_a_key_that_no_schema_knows_is_refused() -> None:
     check_document(["config", "validate", "--json"], '{"valid": true, "problems": []}')
     with pytest.raises(ValidationError):
         check_document(["config", "validate", "--json"], '{"valid": true, "problems": [], "extra": 1}')
+
+
+def test_what_is_no_number_is_null(capsys: pytest.CaptureFixture[str]) -> None:
+    Talk().document({"scores": [{"value": math.nan, "values": (math.inf, 1.5)}], "output": "report.html"})
+    document = json.loads(capsys.readouterr().out)
+    assert document == {"scores": [{"value": None, "values": [None, 1.5]}], "output": "report.html"}
