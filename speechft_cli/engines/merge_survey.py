@@ -120,7 +120,11 @@ def _check_sums(checkpoint: EncoderCheckpoint) -> None:
         check_sums(checkpoint.path, checkpoint.arrays)
 
 
-def check_finite(where: str, broken: Iterable[str]) -> None:
+def check_finite(
+    where: str,
+    broken: Iterable[str],
+    hint: str = "its training diverged, or the file is damaged: take an earlier checkpoint",
+) -> None:
     """Refuses tensors that are not finite.
 
     Raises:
@@ -129,10 +133,7 @@ def check_finite(where: str, broken: Iterable[str]) -> None:
     names = list(broken)
     if names:
         more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        raise SpeechftError(
-            f"{where}: must be finite, has NaN or Inf in {', '.join(names[:_NAMES_SHOWN])}{more}",
-            "its training diverged, or the file is damaged: take an earlier checkpoint",
-        )
+        raise SpeechftError(f"{where}: must be finite, has NaN or Inf in {', '.join(names[:_NAMES_SHOWN])}{more}", hint)
 
 
 def _look(name: str, models: Sequence[Mapping[str, Array]], is_merged: bool) -> _Look:

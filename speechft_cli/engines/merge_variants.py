@@ -58,7 +58,7 @@ def variants(section: MergeSection, count: int, *, seed: int, can_measure: bool 
             if method is not None:
                 if method.statistic is not None and not can_measure:
                     found.append(f"merge.method: {name} measures the tuned models, which only `speechft merge` does")
-                found += _wrong_overrides(method, filters)
+                found += _wrong_overrides(method, filters, count)
                 parts = [name] * (len(section.methods) > 1) + [_weights_name(weights)] * (len(section.weights) > 1)
                 made.append(Variant(method, filters, PurePath(*parts)))
             problems += [problem for problem in found if problem not in problems]
@@ -119,13 +119,16 @@ def _filters(sections: Sequence[FilterSection]) -> tuple[tuple[Filter, ...], lis
     return tuple(filters), problems
 
 
-def _wrong_overrides(method: MergeMethod, filters: Sequence[Filter]) -> list[str]:
+def _wrong_overrides(method: MergeMethod, filters: Sequence[Filter], count: int) -> list[str]:
     problems = []
     for number, each in enumerate(filters):
+        if not each.parameters:
+            continue  # what is wrong with the method itself is said already
+        where = f"merge.filters[{number}].parameters"
         try:
-            override(method, each.parameters)
+            found = override(method, each.parameters).problems(count)
+            problems += [f"{where}.{problem}" for problem in found]
         except ValidationError as error:
-            where = f"merge.filters[{number}].parameters"
             problems += _problems(where, each.parameters, error, method=method.name)
     return problems
 

@@ -33,6 +33,8 @@ from speechft_cli.reporting.merge_card import merge_card
 
 #: What a merged checkpoint's metadata calls the record of its merge.
 LINEAGE = "speechft.merge"
+#: Base and tuned models were finite, or nothing would have been merged.
+_TOO_FAR = "what was merged is finite, but this goes too far for its dtype: take a smaller alpha, weight or lambda"
 
 
 @dataclass(frozen=True)
@@ -123,11 +125,11 @@ class Writer:
             (name,) = target.files.values()
             tree = base.tree_of({key: Slot.of(array) for key, array in base.arrays.items()})
             hashes[folder / name] = save_archive(tree, folder / name, (part.array for part in parts))
-            check_finite(target.name, facts.broken)
+            check_finite(target.name, facts.broken, _TOO_FAR)
             record = self._record(target, facts, more)
         else:
             merged = base.with_weights(Tensors({part.name: part.array for part in parts}))
-            check_finite(target.name, facts.broken)
+            check_finite(target.name, facts.broken, _TOO_FAR)
             record = self._record(target, facts, more)
             hashes = _save(merged, folder, target.files, record)
         (folder / CARD).write_text(merge_card(record, target.files), encoding="utf-8")

@@ -20,7 +20,8 @@ PRESETS: Mapping[str, str] = {
     "layers": r"\blayers\.\d+\.",
 }
 _LAYER = re.compile(r"\blayers\.(\d+)\.")
-_LAYERS = re.compile(r"layers? (\d+)(?:-(\d+))?")
+#: No encoder has more layers than three digits tell, and each is an alternative of the expression that is made of it.
+_LAYERS = re.compile(r"layers? (\d{1,3})(?:-(\d{1,3}))?")
 
 
 @dataclass(frozen=True)

@@ -450,8 +450,11 @@ def test_an_overflowing_output_names_alpha_and_keys_and_keeps_what_was_finished(
         whole = read_encoder(store / f"{name}.pt", HUBERT)
         halves = {key: (scale * tensor).half() for key, tensor in whole.weights.items()}
         converted.write(whole.with_weights(halves), tmp_path / f"{name}.pt")
-    with pytest.raises(SpeechftError, match=r"alpha 9000: must be finite, has NaN or Inf in .* and \d+ more$"):
+    with pytest.raises(
+        SpeechftError, match=r"alpha 9000: must be finite, has NaN or Inf in .* and \d+ more$"
+    ) as caught:
         merge.run(config_of(tmp_path, tmp_path / "out", alphas=[0.5, 9000]), ignore)
+    assert "a smaller alpha" in caught.value.hint
     assert tree(tmp_path / "out") == {"alpha-0.5", *(f"alpha-0.5/{file}" for file in FILES)}
 
 

@@ -162,9 +162,25 @@ def test_all_that_is_wrong_with_methods_and_filters_is_said_at_once(store: Path,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_filter_that_matches_nothing_is_refused(store: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"merge\.filters\[0\]\.match: must match a tensor that is merged, got 'cnm'"):
-        merge.run(config_of(store, tmp_path, filters=[{"match": "cnm", "scale": 0}]), ignore)
+def test_weights_of_a_filter_have_to_fit_the_number_of_models(store: Path, tmp_path: Path) -> None:
+    filters = [
+        {"match": "attention", "parameters": {"weight": [1, 2, 3]}},
+        {"match": "norm", "parameters": {"weight": [1, -1], "normalize": True}},
+    ]
+    with pytest.raises(ConfigError) as caught:
+        merge.run(config_of(store, tmp_path, tuned=both(store), filters=filters), ignore)
+    assert caught.value.problems == (
+        "merge.filters[0].parameters.weight: must be one number, or one per tuned model (2), got 3",
+        "merge.filters[1].parameters.weight: must not sum to 0 when normalize is true",
+    )
+
+
+@pytest.mark.parametrize("match", ["cnm", "layers 0-9999999999"])
+def test_a_filter_that_matches_nothing_is_refused(store: Path, tmp_path: Path, match: str) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"merge\.filters\[0\]\.match: must match a tensor that is merged, got '{match}'"
+    ):
+        merge.run(config_of(store, tmp_path, filters=[{"match": match, "scale": 0}]), ignore)
 
 
 @pytest.mark.parametrize(
