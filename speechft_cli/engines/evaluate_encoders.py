@@ -14,12 +14,25 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.local import recorded_path
+from speechft_cli.encoders.verification import difference, s3prl_features
 from speechft_cli.engines.evaluate_grid import grid_candidates
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
-from speechft_cli.probing.candidates import BASE, TUNED, Candidate, all_in, build_candidate, named, of_experiment
+from speechft_cli.probing.candidates import (
+    BASE,
+    TUNED,
+    Candidate,
+    all_in,
+    build_candidate,
+    named,
+    of_experiment,
+    read_candidate,
+)
+
+#: Of features that are equal but for rounding, where the largest feature of a layer is 1.
+_TOLERANCE = 1e-5
 
 
 def find_candidates(config: Config, section: EvaluateSection, report: Report) -> list[Candidate]:
@@ -96,6 +109,32 @@ def hash_and_kind(
             "a second or more",
         )
     return weights_hash(encoder.weights()), encoder.kind
+
+
+def require_one_way(
+    candidates: Sequence[Candidate],
+    hashes: Mapping[str, str],
+    likely: EncoderFamily | None,
+    base: Path | None,
+) -> None:
+    """Makes sure that encoders of equal weights make equal features: what is scored is known by its weights' hash.
+
+    Raises:
+        RequestError: Two have another configuration, for example of how waveforms are normalised.
+    """
+    alike: dict[str, list[Candidate]] = {}
+    for each in candidates:
+        if each.make is None and each.baseline is None:
+            alike.setdefault(hashes[each.label], []).append(each)
+    for first, *others in alike.values():
+        features = s3prl_features(read_candidate(first, likely, base=base)) if others else ()
+        for each in others:
+            if difference(features, s3prl_features(read_candidate(each, likely, base=base))) > _TOLERANCE:
+                raise RequestError(
+                    f"{each.label}: must make the features of {first.label}, whose weights it has, makes others: its "
+                    "configuration is another one",
+                    "take one of them, or evaluate each alone with an --out and an evaluate.cache of its own",
+                )
 
 
 def of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], report: Report) -> list[Candidate]:

@@ -16,7 +16,13 @@ from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
-from speechft_cli.engines.evaluate_encoders import find_candidates, hash_and_kind, likely_family, of_one_lineage
+from speechft_cli.engines.evaluate_encoders import (
+    find_candidates,
+    hash_and_kind,
+    likely_family,
+    of_one_lineage,
+    require_one_way,
+)
 from speechft_cli.engines.evaluate_jobs import probe_jobs
 from speechft_cli.engines.lineage import target_tasks
 from speechft_cli.engines.ranks import own_device
@@ -141,6 +147,7 @@ def read_request(config: Config, report: Report) -> Request:
     base = next((each.path for each in candidates if each.label == BASE and each.baseline is None), None)
     loaded = {each.label: hash_and_kind(each, likely, base, section.crop_seconds, report) for each in candidates}
     hashes = {label: digest for label, (digest, _) in loaded.items()}
+    require_one_way(candidates, hashes, likely, base)
     if not section.models and not section.interpolate:
         candidates = of_one_lineage(candidates, hashes, report)
     target, target_source = target_tasks(config, candidates)

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -176,6 +177,18 @@ def test_the_same_weights_under_two_labels_are_evaluated_once(evaluated: Evaluat
     assert [what for what in started(events) if "probes" in what] == [
         "base: pr probes", "tuned: pr probes", "alpha-0.5: pr probes", "3 encoders: sid probes",
     ]  # fmt: skip
+
+
+def test_equal_weights_that_make_other_features_are_refused(
+    experiment: Path, tiny: EncoderCheckpoint, tiny_file: Path, tmp_path: Path
+) -> None:
+    task = {**cast("dict[str, object]", tiny.container["task_cfg"]), "normalize": True}
+    converted.write(replace(tiny, container={**tiny.container, "task_cfg": task}), tmp_path / "other.pt")
+    models = {"base": tiny_file, "same": tiny_file, "other": tmp_path / "other.pt"}
+    # scores and features are known by the hash of the weights: it would get the base's
+    with pytest.raises(RequestError, match="other: must make the features of base, whose weights it has"):
+        evaluate.run(config(experiment, evaluate__models=models), ignore)
+    assert not (experiment / "evaluate").exists()
 
 
 def test_the_report_says_what_was_done(evaluated: Evaluated) -> None:
