@@ -14,7 +14,7 @@ from speechft_cli.io.atomic import write_text
 from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.reporting.intervals import half_width
 from speechft_cli.reporting.scores import PROTOCOL, Fold, Score, read_scores, write_scores
-from speechft_cli.tasks.metrics import mean_over_seeds
+from speechft_cli.tasks.metrics import mean
 
 
 class ScoreBook:
@@ -153,7 +153,7 @@ def _scores(weights_hash: str, job: ProbeJob, outcomes: Sequence[Outcome], *, se
             split=split,
             metric=metric.name,
             title=metric.title,
-            value=mean_over_seeds(values),
+            value=mean(values),
             interval=half_width(values),
             values=values,
             seeds=job.seeds,

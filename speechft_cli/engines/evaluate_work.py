@@ -18,7 +18,7 @@ from speechft_cli.probing.features import Features, Needs, Share
 from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.probing.store import FeatureStore, evict
 from speechft_cli.probing.sweep import Swept
-from speechft_cli.tasks.metrics import mean_over_seeds
+from speechft_cli.tasks.metrics import mean
 
 #: Told what each pair of encoder (by the hash of its weights) and task came to, fold by fold; says how the task stands.
 Tell = Callable[[str, ProbeJob, Sequence[Outcome]], str]
@@ -166,14 +166,14 @@ def _probe(
 def _say(label: str, job: ProbeJob, outcomes: Sequence[Outcome], report: Report) -> None:
     metric = job.task.metrics[0]
 
-    def mean(folds: Sequence[Sequence[Mapping[str, float]]]) -> str:
-        return metric.format(mean_over_seeds(mean_over_folds(folds, metric.name)))
+    def said(folds: Sequence[Sequence[Mapping[str, float]]]) -> str:
+        return metric.format(mean(mean_over_folds(folds, metric.name)))
 
-    scores = f"dev {mean([each.dev for each in outcomes])}, test {mean([each.test for each in outcomes])}"
+    scores = f"dev {said([each.dev for each in outcomes])}, test {said([each.test for each in outcomes])}"
     choices = [each.swept.text() for each in outcomes]
     if len(outcomes) > 1:
         choices = [
-            f"fold {part.fold}: {mean([each.test])}, {each.swept.text()}"
+            f"fold {part.fold}: {said([each.test])}, {each.swept.text()}"
             for part, each in zip(job.per_fold(), outcomes, strict=True)
         ]
         scores += f", mean of {len(outcomes)} folds"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from speechft_cli.probing.probe import Trained
 from speechft_cli.tasks.base import Metric
-from speechft_cli.tasks.metrics import mean_over_seeds
+from speechft_cli.tasks.metrics import mean
 
 #: Learning rates that a sweep never leaves: SUPERB's own range, and one step beyond it.
 _SMALLEST, _LARGEST = 1e-8, 1.0
@@ -71,7 +71,7 @@ def sweep_learning_rates(
 
 def _swept(metric: Metric, probes: Mapping[float, Sequence[Trained]]) -> Swept:
     best, rates = _best(metric, probes), sorted(probes)
-    tried = tuple((rate, mean_over_seeds([each.dev[metric.name] for each in probes[rate]])) for rate in rates)
+    tried = tuple((rate, mean([each.dev[metric.name] for each in probes[rate]])) for rate in rates)
     return Swept(best, tried, len(rates) > 1 and best in (rates[0], rates[-1]), tuple(probes[best]))
 
 
@@ -80,8 +80,8 @@ def _best(metric: Metric, probes: Mapping[float, Sequence[Trained]]) -> float:
     sign = -1 if metric.better == "higher" else 1
 
     def badness(rate: float) -> tuple[float, float]:
-        value = mean_over_seeds([each.dev[metric.name] for each in probes[rate]])
-        loss = mean_over_seeds([each.loss for each in probes[rate]])
+        value = mean([each.dev[metric.name] for each in probes[rate]])
+        loss = mean([each.loss for each in probes[rate]])
         return sign * value if math.isfinite(value) else math.inf, loss if math.isfinite(loss) else math.inf
 
     return min(sorted(probes), key=badness)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from speechft_cli.reporting.document import listed
 from speechft_cli.reporting.intervals import half_width
 from speechft_cli.reporting.scores import Score
-from speechft_cli.tasks.metrics import mean_over_seeds
+from speechft_cli.tasks.metrics import mean
 
 #: The rules, for people: which one holds depends on which tasks were evaluated.
 RETAIN = (
@@ -133,9 +133,9 @@ def _option(
     return Option(
         label=label,
         alpha=dev[label, next(iter(changes))].exact_alpha() if changes else None,
-        gain=mean_over_seeds([mean_over_seeds(changes[task]) for task in wanted]) if wanted else None,
-        noise=half_width([mean_over_seeds(each) for each in over_seeds]) if label != base else None,
-        retention=mean_over_seeds([mean_over_seeds(changes[task]) for task in others]) if others else None,
+        gain=mean([mean(changes[task]) for task in wanted]) if wanted else None,
+        noise=half_width([mean(each) for each in over_seeds]) if label != base else None,
+        retention=mean([mean(changes[task]) for task in others]) if others else None,
         is_pareto=False,
     )
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from speechft_cli.io.atomic import write_text
 from speechft_cli.tasks.base import Metric
-from speechft_cli.tasks.metrics import mean_over_seeds
+from speechft_cli.tasks.metrics import mean
 
 #: Told in the settings, so that scores of another protocol are never taken for these.
 PROTOCOL = "superb-weighted-sum-2"
@@ -42,7 +42,7 @@ class Fold:
     @property
     def value(self) -> float:
         """Mean over the seeds."""
-        return mean_over_seeds(self.values)
+        return mean(self.values)
 
 
 @dataclass(frozen=True)

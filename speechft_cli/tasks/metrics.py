@@ -40,7 +40,7 @@ def accuracy(predictions: Sequence[str], references: Sequence[str]) -> float:
     return 100.0 * hits / len(references)
 
 
-def mean_over_seeds(values: Sequence[float]) -> float:
+def mean(values: Sequence[float]) -> float:
     """Returns the mean; two that are equal on paper are equal here, so that "best" and "gains" mean what they say.
 
     22, 25 and 22 of 31 utterances are as many as 23, 23 and 23, but the sums of their percentages differ.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 
-from speechft_cli.tasks.metrics import accuracy, character_error_rate, mean_over_seeds, word_error_rate
+from speechft_cli.tasks.metrics import accuracy, character_error_rate, mean, word_error_rate
 
 
 def test_wer_counts_words_and_cer_counts_characters() -> None:
@@ -43,4 +43,4 @@ def test_as_many_hits_over_all_seeds_are_the_same_mean() -> None:
     even = [100 * hits / 31 for hits in (23, 23, 23)]
     # added up one by one; from Python 3.12 on `sum` itself makes up for what rounding lost
     assert uneven[0] + uneven[1] + uneven[2] != even[0] + even[1] + even[2]
-    assert mean_over_seeds(uneven) == mean_over_seeds(even)
+    assert mean(uneven) == mean(even)
