@@ -102,7 +102,7 @@ def test_names_that_would_be_too_long_with_escapes_are_folders_and_files_again(
 
 
 def test_an_id_can_not_lead_out_of_the_folder(tiny_file: Path, manifests: Path, tmp_path: Path) -> None:
-    names = ["../../escaped", "/tmp/escaped"]
+    names = ["../../escaped", "/escaped"]
     two = list(read_manifest(manifests, "dev"))[:2]
     write_manifest(tmp_path / "in", "dev", [replace(each, id=name) for each, name in zip(two, names, strict=True)])
     extract.run(ExtractRequest(tiny_file, tmp_path / "in", tmp_path / "out" / "deep", file_format="npy"), ignore)
