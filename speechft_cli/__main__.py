@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import errno
 import faulthandler
 import gc
 import os
 import sys
-
-#: What a disk says that has no room left, or none for this user.
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def main() -> None:
@@ -47,7 +43,7 @@ def main() -> None:
         sys.stderr.write("interrupted\n")
         raise SystemExit(code) from None
     except OSError as error:
-        if error.errno not in _FULL:
+        if not _is_full(error):
             raise
         _say_full(error)
         raise SystemExit(code) from None
@@ -66,12 +62,18 @@ def _leave(code: int) -> None:
     try:
         sys.stdout.flush()
     except OSError as error:
-        if code == 0 and error.errno in _FULL:
+        if code == 0 and _is_full(error):
             _say_full(error)
         code = code or 1
     with contextlib.suppress(OSError):
         sys.stderr.flush()
     os._exit(code)
+
+
+def _is_full(error: OSError) -> bool:
+    from speechft_cli.io.atomic import FULL  # which nobody needs who is well
+
+    return error.errno in FULL
 
 
 def _say_full(error: OSError) -> None:
