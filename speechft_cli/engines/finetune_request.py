@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 import yaml
 
 from speechft_cli.config.dump import config_yaml
@@ -19,7 +18,7 @@ from speechft_cli.data.prepared import data_hash
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
+from speechft_cli.encoders.s3prl import random_checkpoint
 from speechft_cli.engines.device import require_gpus
 from speechft_cli.engines.finetune_jobs import CheckedJob, check_jobs
 from speechft_cli.errors import RequestError
@@ -27,6 +26,7 @@ from speechft_cli.events import Report
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.merge_folder import RECORD
 from speechft_cli.io.run_folder import read_run
+from speechft_cli.merging.filters import layer_of
 from speechft_cli.training.schedule import StableSchedule
 from speechft_cli.training.strategies import STRATEGIES
 from speechft_cli.training.strategies.base import Strategy, StrategySettings
@@ -182,7 +182,8 @@ def _units_encoder(section: FinetuneSection, base: EncoderCheckpoint, report: Re
             f"{section.units.encoder}: has weights but no configuration, so it can't be run",
             "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
         )
-    last = build_encoder(encoder, device=torch.device("cpu")).layer_count - 1
+    # hidden state 0 is what goes into layer 0
+    last = 1 + max(layer for name in encoder.weights if (layer := layer_of(name)) is not None)
     if section.units.layer > last:
         raise RequestError(
             f"finetune.units.layer: must be at most {last}, the encoder's last, got {section.units.layer}"
