@@ -23,7 +23,7 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.encoders.names import DEFAULT_SEED
 from speechft_cli.engines.device import choose_device
-from speechft_cli.engines.extract_sources import read_audio
+from speechft_cli.engines.extract_sources import read_audio, states
 from speechft_cli.engines.ranks import meeting, own_device, read_share
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import RequestError
@@ -164,7 +164,7 @@ def _key(request: ExtractRequest, utterances: Sequence[Utterance], layers: Seque
     """Returns a hash of all that the files depend on."""
     heard = [(each.id, str(each.audio), each.start, each.duration) for each in utterances]
     how = [request.file_format, request.precision, request.is_pooled, request.batching]
-    return hashlib.sha256(json.dumps([digest, layers, how, heard]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([digest, layers, how, heard, states(utterances)]).encode()).hexdigest()
 
 
 def _check_folder(out: Path, key: str) -> None:

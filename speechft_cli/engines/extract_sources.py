@@ -64,6 +64,19 @@ def read_audio(path: Path, splits: Sequence[str], framing: Framing, report: Repo
     return long
 
 
+def states(utterances: Sequence[Utterance]) -> list[tuple[int, int] | None]:
+    """Returns length [bytes] and time of change [ns] of each recording or archive; None where there is none."""
+    found: list[tuple[int, int] | None] = []
+    for path in dict.fromkeys(each.audio for each in utterances):
+        try:
+            facts = path.stat()
+        except OSError:  # reading it says what is wrong
+            found.append(None)
+        else:
+            found.append((facts.st_size, facts.st_mtime_ns))
+    return found
+
+
 def _inspected(path: Path) -> tuple[list[Utterance], list[tuple[Path, str]]]:
     """Returns the recordings that can be used, and the others with the reason.
 

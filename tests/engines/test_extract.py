@@ -172,6 +172,20 @@ def test_a_folder_of_other_features_is_refused(
             extract.run(changed, ignore)
 
 
+def test_features_of_a_recording_that_was_replaced_by_one_as_long_are_not_taken_for_its_own(
+    tiny_file: Path, manifests: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(manifests / "audio" / "dev-0.wav", tmp_path / "in" / "a.wav")
+    request = ExtractRequest(tiny_file, tmp_path / "in", tmp_path / "out")
+    extract.run(request, ignore)
+    assert "parts were there" in extract.run(request, ignore).summary
+    samples, rate = soundfile.read(tmp_path / "in" / "a.wav")
+    soundfile.write(tmp_path / "in" / "a.wav", samples / 2, rate)  # as a denoised one would be: same name, same length
+    with pytest.raises(RequestError, match="holds features of another encoder, other audio"):
+        extract.run(request, ignore)
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
