@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -10,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from speechft_cli.errors import InterruptedRunError, RequestError
 
 if TYPE_CHECKING:
-    import typer
-
     from speechft_cli.config.schema import Config
     from speechft_cli.events import Report, Result
 
@@ -63,6 +64,8 @@ def conduct(
 ) -> None:
     """Does a job with its progress on stderr and its result on stdout.
 
+    Of the processes that torchrun or the like start the first one speaks for all; each says of itself why it failed.
+
     Args:
         context: Knows how to talk.
         job: What to do.
@@ -77,13 +80,18 @@ def conduct(
         gc.freeze()
         gc.enable()
     talk = talk_of(context)
+    is_first = os.environ.get("RANK", "0") == "0"
     with Progress(talk, as_json=as_json) as report:
         try:
             result = job(report)
-        except InterruptedRunError as error:
-            if error.hint:
+        except (RequestError, InterruptedRunError) as error:
+            if not is_first:
+                raise typer.Exit(error.exit_code) from error
+            if error.hint or isinstance(error, RequestError):
                 raise
             raise InterruptedRunError(error.message, _same_command(), exit_code=error.exit_code) from error
+    if not is_first:
+        raise typer.Exit
     if config is not None and then:
         result = replace(result, next_command=shlex.join(["speechft", then, "-c", str(config)]))
     talk.result(result, as_json=as_json)

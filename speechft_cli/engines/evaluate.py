@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from speechft_cli.config.schema import Config
@@ -11,12 +12,15 @@ from speechft_cli.engines.evaluate_report import report_on
 from speechft_cli.engines.evaluate_request import Request, read_request
 from speechft_cli.engines.evaluate_scores import ScoreBook
 from speechft_cli.engines.evaluate_work import Work, do_work
-from speechft_cli.engines.ranks import meeting, read_share
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.events import Note, Report, Result, ignore
 from speechft_cli.io.run_folder import locked
 from speechft_cli.probing.candidates import read_candidate
 from speechft_cli.reporting.drift import Drift
+from speechft_cli.training.ranks import joined
+
+#: The others wait while the first process trains the probes of sequence tasks.
+_PATIENCE = timedelta(days=30)
 
 _STOPPED = "interrupted; what was encoded and scored is kept, and the same command goes on from there"
 
@@ -33,24 +37,23 @@ def run(config: Config, report: Report) -> Result:
         SpeechftError: A recording can't be read, or the folder can't be written to.
         InterruptedRunError: SIGINT or SIGTERM arrived.
     """
-    share = read_share()
     folder = config.evaluate_dir
-    if share.rank > 0:
-        report = ignore  # the first process speaks for all
-    with stoppable(_STOPPED), meeting(share) as meet:
-        request = read_request(config, report)
+    with stoppable(_STOPPED), joined(patience=_PATIENCE) as ranks:
+        report = report if ranks.is_first else ignore
+        with ranks.agreed():  # the first says what is wrong before a launcher ends it because another has ended
+            request = read_request(config, report)
         report = with_memory(report, request.device)
-        if share.rank > 0:
+        if not ranks.is_first:
             book = ScoreBook(request, folder)
-            do_work(_to_do(request, book), request, share=share, meet=meet, tell=book.add, report=report)
-            return Result(f"rank {share.rank} of {share.world}: encoded its share", str(folder))
+            do_work(_to_do(request, book), request, ranks=ranks, tell=book.add, report=report)
+            return Result(f"rank {ranks.rank} of {ranks.world}: encoded its share", str(folder))
         with locked(folder):
             book = ScoreBook(request, folder)
             lacking = sum(book.lacks(digest, job) for _, digest, job in request.pairs)
             if lacking < len(request.pairs):
                 reused = len(request.pairs) - lacking
                 report(Note(f"{reused} of {len(request.pairs)} pairs of encoder and task are taken from {book.path}"))
-            do_work(_to_do(request, book), request, share=share, meet=meet, tell=book.add, report=report)
+            do_work(_to_do(request, book), request, ranks=ranks, tell=book.add, report=report)
             if request.jobs:
                 book.write()
             drift = _drift(request, folder, report) if request.drift else []

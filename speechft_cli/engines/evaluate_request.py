@@ -25,7 +25,6 @@ from speechft_cli.engines.evaluate_encoders import (
 )
 from speechft_cli.engines.evaluate_jobs import probe_jobs
 from speechft_cli.engines.lineage import target_tasks
-from speechft_cli.engines.ranks import own_device
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.probing.candidates import BASE, Candidate
@@ -107,7 +106,7 @@ def read_request(config: Config, report: Report) -> Request:
         RequestError: The data or an encoder can't be used.
     """
     section = config.evaluate or EvaluateSection()
-    device = own_device(choose_device(section.device))
+    device = choose_device(section.device)
     constants = CONSTANTS.get(section.score) if section.score_file is None else read_constants(section.score_file)
     names = list(dict.fromkeys(section.tasks))
     asked = {"tasks": names, "steps": list(section.steps), "learning_rates": list(section.learning_rates)}

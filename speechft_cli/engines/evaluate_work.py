@@ -19,6 +19,7 @@ from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.probing.store import FeatureStore, evict
 from speechft_cli.probing.sweep import Swept
 from speechft_cli.tasks.metrics import mean
+from speechft_cli.training.ranks import Ranks
 
 #: Told what each pair of encoder (by the hash of its weights) and task came to, fold by fold; says how the task stands.
 Tell = Callable[[str, ProbeJob, Sequence[Outcome]], str]
@@ -57,8 +58,7 @@ def do_work(
     work: Sequence[Work],
     request: Request,
     *,
-    share: Share,
-    meet: Callable[[], None],
+    ranks: Ranks,
     tell: Tell,
     report: Report,
 ) -> None:
@@ -70,8 +70,7 @@ def do_work(
     Args:
         work: The encoders, each once.
         request: What was asked for.
-        share: Which part of the encoding this process does.
-        meet: Returns when all processes have called it.
+        ranks: The processes that share the encoding.
         tell: Told each outcome, in the first process.
         report: Told how far it is.
 
@@ -79,8 +78,9 @@ def do_work(
         SpeechftError: A recording can't be read, an encoder has changed, or the disk is full.
     """
     if not work:
-        meet()
+        ranks.wait()
         return
+    share = Share(ranks.rank, ranks.world)
     # what only one encoder hears is not worth its memory
     shared = request.keeping.memory // 4 if len(work) > 1 else 0
     read, heard = Waveforms(budget=shared), CnnOutputs(budget=shared) if shared else None
@@ -96,17 +96,17 @@ def do_work(
         mine.encode(share, lambda done: report(Advanced(done)))
         report(Finished())
         course.encoded()
-        if share.world == 1:
+        if ranks.world == 1:
             _probe_frames(each, mine, request, course, report)
         mine.forget()
         evict(request.keeping.cache, most=request.keeping.disk, used=_stores(features))
     if heard is not None:
         heard.forget()  # probes want the memory
-    meet()
-    if share.rank > 0:
+    ranks.wait()
+    if not ranks.is_first:
         report(Finished())
         return
-    if share.world > 1:
+    if ranks.world > 1:
         for each in work:
             mine = features[each.weights_hash]
             mine.reload()

@@ -24,7 +24,6 @@ from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.encoders.names import DEFAULT_SEED
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.extract_sources import read_audio, states
-from speechft_cli.engines.ranks import meeting, own_device, read_share
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, ignore
@@ -33,6 +32,7 @@ from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import locked
 from speechft_cli.probing.candidates import build_candidate, named
 from speechft_cli.probing.encoding import Batching, encode_batch, plan_batches
+from speechft_cli.training.ranks import joined
 
 FileFormat = Literal["safetensors", "npy"]
 Precision = Literal["fp32", "fp16", "bf16"]
@@ -88,17 +88,16 @@ def run(request: ExtractRequest, report: Report) -> Result:
         SpeechftError: A recording can't be read, or the disk is full; the parts that were done stay.
         InterruptedRunError: SIGINT or SIGTERM arrived.
     """
-    share = read_share()
-    if share.rank > 0:
-        report = ignore  # the first process speaks for all
-    with stoppable(_STOPPED), meeting(share) as meet:
-        encoder, layers, digest = _open(request, report)
-        utterances = read_audio(request.audio, request.splits, encoder.framing, report)
-        key = _key(request, utterances, layers, digest)
-        _check_folder(request.out, key)
+    with stoppable(_STOPPED), joined() as ranks:
+        report = report if ranks.is_first else ignore
+        with ranks.agreed():  # the first says what is wrong before a launcher ends it because another has ended
+            encoder, layers, digest = _open(request, report)
+            utterances = read_audio(request.audio, request.splits, encoder.framing, report)
+            key = _key(request, utterances, layers, digest)
+            _check_folder(request.out, key)
         parts = _parts(plan_batches(utterances, request.batching))
-        mine = [(number, part) for number, part in enumerate(parts) if number % share.world == share.rank]
-        with contextlib.nullcontext() if share.rank > 0 else locked(request.out, leave_nothing=True):
+        mine = [(number, part) for number, part in enumerate(parts) if number % ranks.world == ranks.rank]
+        with locked(request.out, leave_nothing=True) if ranks.is_first else contextlib.nullcontext():
             report(Started("extracting", sum(len(batch) for _, part in mine for batch in part), "utterances"))
             done, reused = 0, 0
             for number, part in mine:
@@ -117,9 +116,9 @@ def run(request: ExtractRequest, report: Report) -> Result:
                     report(Advanced(done))
                 _write_part(request, number, key, [each for batch in part for each in batch], features)
             report(Finished())
-            meet()
-            if share.rank > 0:
-                return Result(f"rank {share.rank} of {share.world}: extracted its share", str(request.out))
+            ranks.wait()
+            if not ranks.is_first:
+                return Result(f"rank {ranks.rank} of {ranks.world}: extracted its share", str(request.out))
             index = [line for number in range(len(parts)) for line in _read_part(request.out, number)["utterances"]]
             write_text(request.out / _INDEX, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in index))
             record = _record(request, encoder, layers, digest, index, key)
@@ -137,7 +136,7 @@ def _open(request: ExtractRequest, report: Report) -> tuple[FrozenEncoder, list[
         RequestError: The encoder can't be read, is of another family, or has no such hidden state.
     """
     family = None if request.family is None else ENCODERS.get(request.family)
-    device = own_device(choose_device(request.device))
+    device = choose_device(request.device)
     candidate = named("encoder", request.encoder, seed=DEFAULT_SEED)
     is_exact = request.batching == "exact"
     encoder = build_candidate(

@@ -1,9 +1,9 @@
-"""The processes that train one encoder together, by what little they must tell each other.
+"""The processes that train one encoder together, or encode together, by what little they must tell each other.
 
-Each rank holds the whole encoder and its own batches. Gradients are averaged over the ranks once per update, and only
-those that exist: a frozen encoder has none. So whoever trains when is decided in one place, for one rank and for many.
-DistributedDataParallel decides at wrapping time which gradients it averages, and encoders that are frozen then and
-released later drift apart without an error.
+In training each rank holds the whole encoder and its own batches. Gradients are averaged over the ranks once per
+update, and only those that exist: a frozen encoder has none. So whoever trains when is decided in one place, for one
+rank and for many. DistributedDataParallel decides at wrapping time which gradients it averages, and encoders that are
+frozen then and released later drift apart without an error.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ T = TypeVar("T")
 _PIECE = 64 * 2**20
 #: How much later than the first a rank may come: on a cold file system imports take minutes.
 _LATE = timedelta(minutes=30)
-#: Ranks wait this long for one that clusters frames or scores dev.
-_PATIENCE = timedelta(hours=24)
 
 
 class LostRankError(SpeechftError):
@@ -127,7 +125,7 @@ class Ranks:
                 raise
             raise LostRankError(
                 f"rank {self.rank}: lost another rank: {error}",
-                "that one or its launcher says why; --resume goes on from the last checkpoint",
+                "that one or its launcher says why; what was saved is kept",
             ) from error
 
 
@@ -137,8 +135,11 @@ def is_joining() -> bool:
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[Ranks]:
+def joined(*, patience: timedelta = timedelta(hours=24)) -> Iterator[Ranks]:
     """Joins the processes that `speechft finetune --gpus N`, torchrun or accelerate launch started; alone: no one.
+
+    Args:
+        patience: How long they wait for one that clusters frames, scores dev or trains probes.
 
     Raises:
         SpeechftError: The others can't be reached.
@@ -151,14 +152,14 @@ def joined() -> Iterator[Ranks]:
         torch.cuda.set_device(local_rank % torch.cuda.device_count())
     try:
         store, rank, world = next(rendezvous("env://", timeout=_LATE))
-        store.set_timeout(_PATIENCE)  # NCCL meets there at the first collective
+        store.set_timeout(patience)  # NCCL meets there at the first collective
         # flags and hashes go through gloo on the CPU: asking for them does not wait for the GPU
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=_PATIENCE)
+        dist.init_process_group(backend, store=store, rank=rank, world_size=world, timeout=patience)
     except (ValueError, RuntimeError) as error:
         raise SpeechftError(
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the other processes can't be reached: {error}",
-            "torchrun and accelerate launch set what is needed; without WORLD_SIZE one process trains alone",
+            "torchrun and accelerate launch set what is needed; without WORLD_SIZE one process works alone",
         ) from error
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size(), local_rank)

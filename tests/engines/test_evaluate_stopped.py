@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -120,9 +121,10 @@ def test_sigterm_after_a_first_score_ends_the_command_with_143_and_the_same_comm
 @pytest.mark.slow  # three interpreters that load torch
 def test_two_processes_under_torchrun_write_what_one_writes(settings: Path, whole: Path, tmp_path: Path) -> None:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launcher, "-m", "speechft_cli", "evaluate", "-c", str(settings), "--out", str(tmp_path)]
+    command = [*launcher, "-m", "speechft_cli", "evaluate", "-c", str(settings), "--out", str(tmp_path), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=2 * _PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["output"] == str(tmp_path / "report.html")  # the first process speaks for all
     assert written(tmp_path) == written(whole)
     assert cached(tmp_path).keys() > cached(whole).keys()  # hidden states too, for the process that trains
     assert all(each.equal(cached(tmp_path)[name]) for name, each in cached(whole).items())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
@@ -14,10 +13,9 @@ import typer
 from speechft_cli.cli.conduct import conduct, read_config
 from speechft_cli.cli.names import complete_encoder, completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
-from speechft_cli.errors import InterruptedRunError, RequestError
 
 if TYPE_CHECKING:
-    from speechft_cli.events import Report, Result
+    pass
 
 
 class Init(StrEnum):
@@ -115,21 +113,9 @@ def finetune(
     )
     from speechft_cli.engines import finetune as engine
 
-    def job(report: Report) -> Result:
-        is_first = os.environ.get("RANK", "0") == "0"
-        try:
-            result = engine.run(loaded, report, resume=resume, dry_run=dry_run)
-        except (RequestError, InterruptedRunError) as error:
-            if is_first:
-                raise
-            raise typer.Exit(error.exit_code) from error
-        if not is_first:  # started by torchrun or the like: the first rank speaks for all
-            raise typer.Exit
-        return result
-
     conduct(
         context,
-        job,
+        lambda report: engine.run(loaded, report, resume=resume, dry_run=dry_run),
         as_json=as_json,
         config=config,
         then="" if dry_run else "merge",
