@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import faulthandler
 import gc
+import io
 import os
 import sys
 
@@ -13,6 +14,8 @@ import sys
 def main() -> None:
     """Runs the command line; leaves with the exit code."""
     _open_closed_streams()
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")  # a terminal of Latin-1 has no arrow; that is no reason to stop
     # a library that crashes after a night of training leaves the line it was called from in the log, not only a number
     faulthandler.enable()
     # What is made while starting stays until the end, so looking for garbage in it is a fifth of the time to the first

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import importlib
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +35,8 @@ class Boundary(TyperGroup):
         self, ctx: typer.Context, args: list[str]
     ) -> tuple[Any, Any, list[str]]:
         """Imports the command that was typed: whoever runs one does not wait for the others."""
+        for each in args:
+            _require_text(each)
         name, command, rest = super().resolve_command(ctx, args)
         return name, imported_command(name) if name is not None and name in COMMANDS else command, rest
 
@@ -136,6 +140,23 @@ def speechft(
     context.obj = Talk(is_quiet=quiet, is_verbose=verbose, has_color=not no_color)
     listen_to_libraries(verbose)
     try:
-        Path.cwd()
+        _require_text(str(Path.cwd()))
     except FileNotFoundError:
         raise RequestError("the working directory must be there, but was deleted", "cd somewhere else") from None
+
+
+def _require_text(given: str) -> None:
+    """Makes sure that a path can be written down: what records and manifests hold is Unicode.
+
+    Raises:
+        RequestError: It has bytes that are no text, which Python keeps as half a character.
+    """
+    try:
+        given.encode()
+    except UnicodeEncodeError:
+        encoding = sys.getfilesystemencoding()
+        spelt = os.fsencode(given).decode(errors="backslashreplace")
+        raise RequestError(
+            f"{spelt}: must be text in {encoding.upper()}, is something else",
+            "rename it" if encoding == "utf-8" else "unset PYTHONUTF8, or export LC_ALL=C.UTF-8",
+        ) from None

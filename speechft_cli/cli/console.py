@@ -95,8 +95,8 @@ class Talk:
             self.results.print(result)
 
     def document(self, value: Mapping[str, object]) -> None:
-        """Prints the one JSON document of a command."""
-        self.print(json.dumps(_numbers(value), indent=2, ensure_ascii=False, allow_nan=False, default=str))
+        """Prints the one JSON document of a command, in ASCII: whatever the encoding of stdout is, it is JSON."""
+        self.print(json.dumps(_numbers(value), indent=2, allow_nan=False, default=str))
 
     def result(self, result: Result, *, as_json: bool) -> None:
         """Prints what an engine did: one line, or with `as_json` one document."""

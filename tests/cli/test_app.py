@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -294,6 +295,76 @@ def test_a_user_who_is_but_a_number_can_train(manifests: Path) -> None:
     )
     assert (result.returncode, result.stderr) == (0, "")
     assert "planned; nothing was written" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("list methods linear", "?0 + ? · mean_k(?'_k ? ?0)"),  # θ0 + α · mean_k(θ'_k − θ0)
+        ("data stats {manifests}", "split  utterances"),
+        ("convert {tiny} --format safetensors --out Ж", "encoder converted: hubert from s3prl to safetensors ? ?"),
+    ],
+)
+def test_what_a_terminal_of_latin_1_lacks_stops_nothing(
+    tiny_file: Path, manifests: Path, tmp_path: Path, typed: str, expected: str
+) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "speechft_cli", *typed.format(manifests=manifests, tiny=tiny_file).split()],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        encoding="latin-1",
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0
+    assert expected in result.stdout
+
+
+def test_a_document_is_json_in_every_encoding(tiny_file: Path, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "speechft_cli",
+            "convert",
+            tiny_file,
+            "--format",
+            "safetensors",
+            "--out",
+            "Жé",
+            "--json",
+        ],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        cwd=tmp_path,
+    )
+    assert json.loads(result.stdout)["folder"] == "Жé"
+
+
+@pytest.mark.parametrize(
+    ("where", "typed"), [("here", b"convert {tiny} --format hf --out caf\xe9"), ("caf\udce9", b"doctor")]
+)
+def test_a_name_that_is_no_text_is_refused_before_anything_is_done(
+    speechft, tiny_file: Path, tmp_path: Path, monkeypatch, where: str, typed: bytes
+) -> None:
+    (tmp_path / where).mkdir()
+    monkeypatch.chdir(tmp_path / where)
+    result = speechft(*os.fsdecode(typed).replace("{tiny}", str(tiny_file)).split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith("caf\\xe9: must be text in UTF-8, is something else\nhint: rename it\n")
+
+
+def test_a_python_that_reads_names_as_ascii_says_so(tiny_file: Path, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "speechft_cli", "convert", tiny_file, "--format", "hf", "--out", "é"],
+        env={**os.environ, "PYTHONUTF8": "0", "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: \\xe9: must be text in ASCII, is something else\nhint: unset PYTHONUTF8, or export LC_ALL=C.UTF-8\n"
+    )
 
 
 FULL = (
