@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import torch
+from s3prl.downstream.asr.model import RNNs
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -24,6 +25,29 @@ def test_the_recurrent_stack_is_torchs_lstm_over_packed_sequences() -> None:
 
     for row, count in enumerate(counts.tolist()):
         torch.testing.assert_close(result[row, :count], expected[row, :count])
+
+
+def test_while_training_a_recurrent_head_drops_out_what_s3prls_does() -> None:
+    torch.manual_seed(0)
+    ours = RecurrentHead(6, 5, hidden=4, layers=2)
+    per_layer = ([4] * 2, [0.2] * 2, [False] * 2, [False] * 2, [1] * 2)  # width, dropout, norm, projection, stride
+    s3prls = RNNs(4, 5, 320, "LSTM", True, *per_layer, "concat")
+    s3prls.linear = ours.classify
+    for place, layer in enumerate(s3prls.rnns):
+        for module, suffix in (
+            (ours.recurrent.forward_layers[place], ""),
+            (ours.recurrent.backward_layers[place], "_reverse"),
+        ):
+            for name, weights in module.named_parameters():
+                getattr(layer.layer, f"{name}{suffix}").data = weights.data.clone()
+    features, counts = torch.randn(3, 9, 6), torch.full((3,), 9)
+
+    torch.manual_seed(1)
+    expected, _ = s3prls(ours.project(features), counts)
+    torch.manual_seed(1)
+    result = ours.classify(ours.recurrent(ours.project(features), counts))  # all but SpecAugment
+
+    torch.testing.assert_close(result, expected)
 
 
 def test_padding_has_no_say_in_a_recurrent_head() -> None:
