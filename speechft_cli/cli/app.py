@@ -56,7 +56,7 @@ class Boundary(TyperGroup):
         """Runs the command and turns its errors into a message on stderr and an exit code."""
         try:
             return super().invoke(ctx)
-        except (SpeechftError, KeyboardInterrupt, UsageError, OSError, RuntimeError) as error:
+        except (SpeechftError, KeyboardInterrupt, UsageError, OSError, RuntimeError, ImportError) as error:
             from speechft_cli.cli.console import talk_of
 
             if isinstance(error, BlockingIOError) or str(error) == "can't start new thread":
@@ -64,7 +64,13 @@ class Boundary(TyperGroup):
                     f"processes and threads: no more can be started: {error}",
                     "ulimit -u says how many a user may have; fewer workers need fewer",
                 )
-            if isinstance(error, RuntimeError):
+            library = _not_imported(error)
+            if library:
+                said = (str(error).strip() or type(error).__name__).splitlines()[0]
+                error = SpeechftError(
+                    f"{library}: can't be imported: {said}", "speechft doctor says what is wrong, and how to mend it"
+                )
+            if isinstance(error, RuntimeError | ImportError):
                 raise
             if isinstance(error, OSError):
                 if error.errno not in _OF_A_PATH or error.filename is None:
@@ -84,6 +90,18 @@ class Boundary(TyperGroup):
                 raise typer.Exit(error.exit_code) from error
             talk.line("interrupted")
             raise typer.Exit(130) from error
+
+
+def _not_imported(error: BaseException) -> str:
+    """Returns the library whose import raised an error; "" for all other errors, and for modules of ours."""
+    step = error.__traceback__ if isinstance(error, OSError | RuntimeError | ImportError) else None
+    while step is not None:
+        module = str(step.tb_frame.f_globals.get("__name__"))
+        if step.tb_frame.f_code.co_name == "<module>" and not module.startswith("speechft_cli"):
+            return module.partition(".")[0]
+        step = step.tb_next
+    name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
+    return "" if name == "speechft_cli" else name
 
 
 def _app(**settings: Any) -> typer.Typer:

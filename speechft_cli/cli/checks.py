@@ -48,6 +48,7 @@ def checks() -> Iterator[Check]:
     yield _network()
     yield _formats()
     yield _espeak()
+    yield _libraries()
     yield torch_pair(*(_version(name) for name in ("torch", "torchaudio")))
     yield _s3prl()
     yield _gpu()
@@ -137,6 +138,25 @@ def _espeak() -> Check:
     if missing:
         return Check("espeak-ng", "warning", f"{missing[0]} is missing", cure)
     return Check("espeak-ng", "ok", f"espeakng-loader {_version('espeakng-loader')}")
+
+
+def _libraries() -> Check:
+    """Compares what is installed with what speechft asks for: pip lets other packages change it, with a warning."""
+    try:
+        from packaging.requirements import Requirement
+
+        found = [Requirement(each) for each in metadata.requires("speechft") or ()]
+    except (ImportError, metadata.PackageNotFoundError) as error:
+        return Check("libraries", "warning", f"unknown: {_first_line(error)}", "pip install . where speechft lies")
+    asked = [each for each in found if each.marker is None or each.marker.evaluate({"extra": ""})]
+    wrong = {}
+    for each in asked:
+        version = _version(each.name)
+        if version is None or not each.specifier.contains(version, prereleases=True):
+            wrong[f'"{each.name}{each.specifier}"'] = f"{each.name} {version or 'is missing'}"
+    if wrong:
+        return Check("libraries", "problem", ", ".join(wrong.values()), f"pip install {' '.join(wrong)}")
+    return Check("libraries", "ok", f"{len(asked)}, all of versions that speechft asks for")
 
 
 def _s3prl() -> Check:

@@ -207,7 +207,9 @@ def test_an_error_becomes_a_message_and_a_code(speechft, raising, error: BaseExc
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", stderr)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError("ours"), RuntimeError("ours")])
+@pytest.mark.parametrize(
+    "error", [ZeroDivisionError("ours"), RuntimeError("ours"), ImportError("ours", name="speechft_cli.ours")]
+)
 def test_a_bug_of_ours_keeps_its_traceback(speechft, raising, error: Exception) -> None:
     raising(error)
     result = speechft("raise")
@@ -282,6 +284,36 @@ def test_a_crash_in_c_code_says_where_it_was_called_from() -> None:
     assert result.returncode == -signal.SIGSEGV
     assert result.stderr.startswith("Fatal Python error: Segmentation fault\n")
     assert " in find_spec\n" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("library", "raised", "typed"),
+    [
+        (
+            "torch",
+            'OSError("libcudart.so.12: cannot open shared object file")',
+            "extract hubert-small {data} --out out",
+        ),
+        ("torchaudio", 'RuntimeError("operator x does not exist")', "finetune --encoder hubert-small --data {data}"),
+        ("matplotlib", 'ModuleNotFoundError("No module named", name="matplotlib")', "data stats {data} --png out.png"),
+    ],
+)
+def test_a_library_that_can_not_be_imported_is_told_with_who_helps(
+    manifests: Path, tmp_path: Path, library: str, raised: str, typed: str
+) -> None:
+    (tmp_path / f"{library}.py").write_text(f"raise {raised}\n")
+    result = subprocess.run(
+        [sys.executable, "-m", "speechft_cli", *typed.format(data=manifests).split()],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 1
+    assert result.stderr.endswith(
+        f"error: {library}: can't be imported: {raised.split(chr(34))[1]}\n"
+        "hint: speechft doctor says what is wrong, and how to mend it\n"
+    )
 
 
 def test_a_user_who_is_but_a_number_can_train(manifests: Path) -> None:

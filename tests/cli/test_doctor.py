@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from speechft_cli.cli.checks import PAIR_CURE, torch_pair
+from speechft_cli.cli.checks import PAIR_CURE, checks, torch_pair
 
 NAMES = [
     "Python",
@@ -17,6 +18,7 @@ NAMES = [
     "network",
     "audio formats",
     "espeak-ng",
+    "libraries",
     "torch, torchaudio",
     "s3prl",
     "GPU",
@@ -37,6 +39,14 @@ def test_a_pair_that_does_not_match_is_a_problem_with_a_cure(
 ) -> None:
     check = torch_pair(torch, torchaudio)
     assert (check.status, check.text, check.cure) == ("problem", text, PAIR_CURE)
+
+
+def test_a_library_that_another_package_has_replaced_is_a_problem_with_a_cure(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "safetensors-0.4.dist-info").mkdir()
+    (tmp_path / "safetensors-0.4.dist-info" / "METADATA").write_text("Name: safetensors\nVersion: 0.4\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    (check,) = (each for each in checks() if each.name == "libraries")
+    assert (check.status, check.text, check.cure) == ("problem", "safetensors 0.4", 'pip install "safetensors>=0.5"')
 
 
 def test_the_doctor_says_how_everything_is(speechft) -> None:
