@@ -65,13 +65,13 @@ def left_out_notes(checked: CheckedJob, section: FinetuneSection) -> Iterator[st
         detail = f" ({each.detail})" if each.detail else ""
         yield f"{each.count} training utterances left out: {each.reason}, for example {each.utterance_id}{detail}"
     if checked.dev_left_out:
-        needs, longest = checked.job.task.needs, section.max_seconds
+        needs, longest = checked.job.task.needs, f"longer than {section.max_seconds:g} s"
         reason = (
-            f"longer than {longest:g} s"
+            f"shorter than {section.min_seconds:g} s, {longest}"
             if checked.job.masking is not None
-            else f"no {field_in_words(needs)}, or longer than {longest:g} s"
+            else f"no {field_in_words(needs)}, {longest}"
         )
-        yield f"{checked.dev_left_out} dev utterances left out: {reason}"
+        yield f"{checked.dev_left_out} dev utterances left out: {reason}, or too short for a frame"
 
 
 def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]:
@@ -124,7 +124,9 @@ def _labelled_job(
         min_seconds=section.min_seconds,
         max_seconds=section.max_seconds,
     )
-    dev = usable_for_scoring(dev_utterances, task, max_seconds=section.max_seconds)
+    dev = usable_for_scoring(
+        dev_utterances, task, frame_counts=base.family.frame_counts, max_seconds=section.max_seconds
+    )
     _require_some(data, train, dev, rejected)
     job = Job(task, vocabulary, train, dev, weight, section.crop_seconds)
     return CheckedJob(job, rejected, len(dev_utterances) - len(dev))
@@ -137,10 +139,15 @@ def _masked_job(section: FinetuneSection, data: Path, base: EncoderCheckpoint, w
         )
     configuration = cast("Mapping[str, float]", base.family.section(base.container, base.family.configuration) or {})
     masking = Masking(float(configuration.get("mask_prob", 0.8)), int(configuration.get("mask_length", 10)))
-    bounds = {"min_seconds": section.min_seconds, "max_seconds": section.max_seconds}
-    train, rejected = usable_by_length(read_manifest(data, "train"), **bounds)
+    usable = functools.partial(
+        usable_by_length,
+        frame_counts=base.family.frame_counts,
+        min_seconds=section.min_seconds,
+        max_seconds=section.max_seconds,
+    )
+    train, rejected = usable(read_manifest(data, "train"))
     dev_utterances = read_manifest(data, "dev")
-    dev, _ = usable_by_length(dev_utterances, **bounds)
+    dev, _ = usable(dev_utterances)
     _require_some(data, train, dev, rejected)
     longest = float(train.durations.max())  # the last one that is taken may be more than is left
     seconds = min(float(train.durations.sum()), section.units.fit_hours * 3600 + longest)

@@ -58,7 +58,7 @@ def listen(
         return _fisher(encoder, wanted, number, names, label, report)
     matrices = [name for name in names if model.weights[name].ndim == 2]
     utterances = _utterances(wanted, number)
-    usable, flaws = usable_by_length(utterances, **_lengths(wanted, number))
+    usable, flaws = usable_by_length(utterances, frame_counts=encoder.family.frame_counts, **_lengths(wanted, number))
     chosen = _drawn(wanted, number, usable, flaws, label, "utterances of a fitting length", report)
     waveforms = (waveform for _, waveform in _heard(encoder, chosen, f"inputs of {label}", report))
     return input_products(encoder, waveforms, matrices), {"utterances": str(len(chosen))}

@@ -17,6 +17,8 @@ from speechft_cli.data.utterance import Seconds
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.tasks.base import Task, Vocabulary
 
+#: Samples at 16 kHz → frames of an encoder, of many utterances at once.
+FrameCounts = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 #: Targets whose encoding is remembered: of classes there are few, transcripts rarely come twice.
 _REMEMBERED = 4096
 
@@ -43,7 +45,7 @@ def usable_for_training(
     task: Task,
     vocabulary: Vocabulary,
     *,
-    frame_counts: Callable[[NDArray[np.int64]], NDArray[np.int64]],
+    frame_counts: FrameCounts,
     min_seconds: Seconds,
     max_seconds: Seconds,
 ) -> tuple[Utterances, list[LeftOut]]:
@@ -53,13 +55,14 @@ def usable_for_training(
         utterances: The train split.
         task: What to train.
         vocabulary: Its classes.
-        frame_counts: Samples at 16 kHz → frames of the encoder, of many utterances at once.
+        frame_counts: Of the encoder.
         min_seconds: Shortest utterance to train on [s].
         max_seconds: Longest utterance to train on [s].
     """
     durations = utterances.durations
-    frames = frame_counts((durations * SAMPLE_RATE).astype(np.int64)).tolist()
-    is_fitting = ((durations >= min_seconds) & (durations <= max_seconds)).tolist()
+    of_each = _frames(utterances, frame_counts)
+    frames = of_each.tolist()
+    is_fitting = ((durations >= min_seconds) & (durations <= max_seconds) & (of_each > 0)).tolist()
     need = functools.lru_cache(_REMEMBERED)(functools.partial(_need, task, vocabulary))
     flaws = _Flaws(utterances)
     for place, target in enumerate(utterances.targets(task.needs)):
@@ -82,19 +85,21 @@ def usable_for_training(
 
 
 def usable_by_length(
-    utterances: Utterances, *, min_seconds: Seconds, max_seconds: Seconds
+    utterances: Utterances, *, frame_counts: FrameCounts, min_seconds: Seconds, max_seconds: Seconds
 ) -> tuple[Utterances, list[LeftOut]]:
     """Returns the utterances of a fitting length, and why there are others; targets come later, from the audio."""
-    durations = utterances.durations
+    durations, frames = utterances.durations, _frames(utterances, frame_counts)
     flaws = _Flaws(utterances)
-    for place in np.flatnonzero((durations < min_seconds) | (durations > max_seconds)).tolist():
+    for place in np.flatnonzero((durations < min_seconds) | (durations > max_seconds) | (frames == 0)).tolist():
         flaws.add(place, *_misfit(float(durations[place]), min_seconds, max_seconds))
     return flaws.others(), flaws.left_out
 
 
-def usable_for_scoring(utterances: Utterances, task: Task, *, max_seconds: Seconds) -> Utterances:
-    """Returns every utterance that has a target and at most `max_seconds`."""
-    is_fitting = utterances.durations <= max_seconds
+def usable_for_scoring(
+    utterances: Utterances, task: Task, *, frame_counts: FrameCounts, max_seconds: Seconds
+) -> Utterances:
+    """Returns every utterance that has a target, a frame and at most `max_seconds`."""
+    is_fitting = (utterances.durations <= max_seconds) & (_frames(utterances, frame_counts) > 0)
     has_target = [target is not None and bool(task.normalise(target)) for target in utterances.targets(task.needs)]
     return utterances.select(np.flatnonzero(is_fitting & np.array(has_target, dtype=bool)))
 
@@ -146,9 +151,16 @@ def _need(task: Task, vocabulary: Vocabulary, target: str) -> _Need:
     return _Need(len(encoded), task.frames_needed(encoded))
 
 
+def _frames(utterances: Utterances, frame_counts: FrameCounts) -> NDArray[np.int64]:
+    # rounded: as a fraction of a second a number of samples is often a little less than itself
+    return frame_counts(np.rint(utterances.durations * SAMPLE_RATE).astype(np.int64))
+
+
 def _misfit(duration: Seconds, min_seconds: Seconds, max_seconds: Seconds) -> tuple[str, str]:
-    is_short = duration < min_seconds
-    bound = (
-        f"shorter than min_seconds ({min_seconds:g} s)" if is_short else f"longer than max_seconds ({max_seconds:g} s)"
-    )
+    if duration < min_seconds:
+        bound = f"shorter than min_seconds ({min_seconds:g} s)"
+    elif duration > max_seconds:
+        bound = f"longer than max_seconds ({max_seconds:g} s)"
+    else:
+        bound = "too short for a frame"
     return bound, f"{duration:.2f} s"

@@ -62,7 +62,9 @@ def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: 
                 task,
                 vocabulary,
                 train_split,
-                usable_for_scoring(read_manifest(manifests, "dev"), task, max_seconds=10)[:1],
+                usable_for_scoring(
+                    read_manifest(manifests, "dev"), task, frame_counts=tiny.family.frame_counts, max_seconds=10
+                )[:1],
             )
         ],
         schedule=StableSchedule(steps=STEPS),

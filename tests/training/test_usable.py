@@ -10,7 +10,7 @@ from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.base import Vocabulary
-from speechft_cli.training.usable import LeftOut, usable_for_scoring, usable_for_training
+from speechft_cli.training.usable import LeftOut, usable_by_length, usable_for_scoring, usable_for_training
 
 
 def utterance(name: str, *, text: str | None = None, phones: str | None = None, seconds: float = 2.0) -> Utterance:
@@ -60,20 +60,48 @@ def test_a_phoneme_outside_the_vocabulary_is_named(hubert: EncoderFamily) -> Non
     assert [(each.reason, each.detail) for each in rejected] == [("outside the vocabulary", "ZZ")]
 
 
-def test_what_can_not_be_trained_on_may_still_be_scored() -> None:
+def test_what_can_not_be_trained_on_may_still_be_scored(hubert: EncoderFamily) -> None:
     usable = usable_for_scoring(
         Utterances.of(
             [
                 utterance("dense", text="ABCD " * 20, seconds=1.0),
                 utterance("nothing"),
                 utterance("long", text="A", seconds=9),
+                utterance("click", text="A", seconds=399 / 16_000),  # a frame hears 400 samples
             ]
         ),
         TASKS.get("asr"),
+        frame_counts=hubert.frame_counts,
         max_seconds=8.0,
     )
 
     assert [each.id for each in usable] == ["dense"]
+
+
+def test_what_has_no_frame_is_left_out_whatever_the_shortest_length(hubert: EncoderFamily) -> None:
+    both = Utterances.of([utterance("click", phones="AH", seconds=0.02), utterance("word", phones="AH", seconds=0.04)])
+    bounds = {"frame_counts": hubert.frame_counts, "min_seconds": 0.01, "max_seconds": 8.0}
+
+    for usable, rejected in (
+        usable_by_length(both, **bounds),
+        usable_for_training(both, TASKS.get("pr"), Vocabulary(("<blank>", "AH")), **bounds),
+    ):
+        assert [each.id for each in usable] == ["word"]
+        assert rejected == [LeftOut("too short for a frame", 1, "click", "0.02 s")]
+
+
+def test_a_target_may_take_all_frames_there_are(hubert: EncoderFamily) -> None:
+    # 16 080 samples are 50 frames; 16080 / 16000 * 16000 is a little less than 16 080
+    usable, _ = usable_for_training(
+        Utterances.of([utterance("fast", phones=" ".join(["AH", "EH"] * 25), seconds=16_080 / 16_000)]),
+        TASKS.get("pr"),
+        Vocabulary(("<blank>", "AH", "EH")),
+        frame_counts=hubert.frame_counts,
+        min_seconds=0.1,
+        max_seconds=8.0,
+    )
+
+    assert [each.id for each in usable] == ["fast"]
 
 
 def test_a_letter_outside_the_alphabet_is_named_not_dropped(hubert: EncoderFamily) -> None:
