@@ -20,7 +20,7 @@ TARGETS = ("id", "text", "phones", "speaker", "language")
 
 def field_in_words(field: str) -> str:
     """Returns what a field takes: `action+object` -> `action and object`, `query?+text?` -> `query or text`."""
-    parts = field.split("+")
+    parts = [each for each in field.split("+") if each not in ("id", "duration")]  # which every utterance has
     needed = [each for each in parts if not each.endswith("?")]
     *names, last = needed or [each.removesuffix("?") for each in parts]
     return f"{', '.join(names)} {'and' if needed else 'or'} {last}" if names else last

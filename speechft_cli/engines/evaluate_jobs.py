@@ -12,6 +12,7 @@ from speechft_cli.data.manifests import available_splits, read_manifest
 from speechft_cli.data.prepared import data_hash
 from speechft_cli.data.subset import Most
 from speechft_cli.data.task_splits import RULES, TaskSplits, split_for_task
+from speechft_cli.data.utterance import field_in_words
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
@@ -116,8 +117,8 @@ def _folds(
             return asked, folds
         if task.name in section.folds:
             raise RequestError(
-                f"evaluate.folds.{task.name}: must be a field with two values or more on utterances with {task.needs}, "
-                f"got {asked!r}",
+                f"evaluate.folds.{task.name}: must be a field with two values or more on utterances with "
+                f"{field_in_words(task.needs)}, got {asked!r}",
                 f"evaluate.folds: {{{task.name}: null}} takes the manifests' splits",
             )
         report(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.manifests import read_manifest
-from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterance import Utterance, field_in_words
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.encoder import Encoder
@@ -83,9 +83,8 @@ def _fisher(
             frame_counts=encoder.family.frame_counts,
             **_lengths(wanted, number),
         )
-        chosen = _drawn(
-            wanted, number, usable, flaws, label, f"{task.needs} of the classes that the head knows", report
-        )
+        what = f"{field_in_words(task.needs)} of the classes that the head knows"
+        chosen = _drawn(wanted, number, usable, flaws, label, what, report)
         examples = (
             (each.id, waveform, task.encode(task.normalise(each.target(task.needs) or ""), vocabulary))
             for each, waveform in _heard(encoder, chosen, f"{name} gradients of {label}", report)

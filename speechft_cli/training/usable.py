@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speechft_cli.data.audio import SAMPLE_RATE
-from speechft_cli.data.utterance import Seconds
+from speechft_cli.data.utterance import Seconds, field_in_words
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.tasks.base import Task, Vocabulary
 
@@ -21,6 +21,8 @@ from speechft_cli.tasks.base import Task, Vocabulary
 FrameCounts = Callable[[NDArray[np.int64]], NDArray[np.int64]]
 #: Targets whose encoding is remembered: of classes there are few, transcripts rarely come twice.
 _REMEMBERED = 4096
+#: Characters shown of a target of which nothing is left.
+_SHOWN = 60
 
 
 @dataclass(frozen=True)
@@ -64,17 +66,17 @@ def usable_for_training(
     frames = of_each.tolist()
     is_fitting = ((durations >= min_seconds) & (durations <= max_seconds) & (of_each > 0)).tolist()
     need = functools.lru_cache(_REMEMBERED)(functools.partial(_need, task, vocabulary))
-    flaws = _Flaws(utterances)
+    flaws, named = _Flaws(utterances), field_in_words(task.needs)
     for place, target in enumerate(utterances.targets(task.needs)):
         if target is None:
-            flaws.add(place, f"no {task.needs}")
+            flaws.add(place, f"no {named}")
             continue
         most = task.frames_at_most(target, vocabulary) if is_fitting[place] else None
         if most is not None and most <= frames[place]:
             continue
         needed = need(target)
         if needed == _EMPTY:
-            flaws.add(place, f"empty {task.needs}")
+            flaws.add(place, f"empty {named}", repr(target[:_SHOWN]))
         elif not is_fitting[place]:
             flaws.add(place, *_misfit(float(durations[place]), min_seconds, max_seconds))
         elif needed.unknown is not None:

@@ -325,7 +325,7 @@ def test_symbols_outside_a_tasks_vocabulary_are_named(tmp_path: Path) -> None:
 def test_a_task_that_no_training_utterance_has_a_target_for_checks_nothing_and_says_so(
     corpus: Path, tmp_path: Path
 ) -> None:
-    for task, needs in (("pr", "phones"), ("sf", "text and slots"), ("sd", "segments and duration")):
+    for task, needs in (("pr", "phones"), ("sf", "text and slots"), ("sd", "segments")):
         heard: list[Event] = []
         result = run(config(corpus, tmp_path / task, task=task), heard.append)
         said = f"no training utterance has {needs!r}, which task {task} needs: nothing is checked for it"

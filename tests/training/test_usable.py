@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -45,6 +46,21 @@ def test_each_utterance_left_out_has_its_reason(hubert: EncoderFamily) -> None:
         "long": "longer than max_seconds (8 s)",
         "dense": "target longer than the frames",
     }
+
+
+def test_slots_that_do_not_match_the_words_are_shown(hubert: EncoderFamily) -> None:
+    task = TASKS.get("sf")
+    spoken = replace(utterance("x", text="PLAY ADELE"), labels={"slots": "artist"})
+    _, rejected = usable_for_training(
+        Utterances.of([spoken]),
+        task,
+        task.vocabulary([]),
+        frame_counts=hubert.frame_counts,
+        min_seconds=0.1,
+        max_seconds=8.0,
+    )
+
+    assert rejected == [LeftOut("empty text and slots", 1, "x", r"'PLAY ADELE\tartist'")]
 
 
 def test_a_phoneme_outside_the_vocabulary_is_named(hubert: EncoderFamily) -> None:
