@@ -179,8 +179,10 @@ def _placed(found: Sequence[tuple[str, str]], origins: Mapping[str, Origin]) -> 
     lines = []
     for key, text in found:
         parts = key.split(".")
-        above = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-        where = next((origins[each] for each in above if each in origins), None)
+        # of a key that is none, `--set` said a part; a section is the work of many
+        below = (each for each in origins if len(parts) > 1 and each.startswith(f"{key}."))
+        above = (".".join(parts[:length]) for length in range(len(parts) - 1, 0, -1))
+        where = next((origins[each] for each in (key, *below, *above) if each in origins), None)
         place = "" if where is None else f"{where}: "
         lines.append((where.kind if where else "", where.line if where else 0, f"{place}{key}: {text}"))
     return [line for _, _, line in sorted(lines)]

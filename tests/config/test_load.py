@@ -139,6 +139,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert _problems(tmp_path / "none.yaml") == [f"{tmp_path}/none.yaml: must be a file, but there is none"]
 
 
+def test_an_unknown_key_in_the_middle_of_a_set_is_not_looked_for_in_the_file(tmp_path: Path) -> None:
+    path = _write(tmp_path, "finetune:\n  steps: 10\n")
+    assert _problems(path, "finetune.label.sid=name") == ["--set: finetune.label: unknown key; did you mean 'labels'?"]
+
+
 def test_what_is_no_yaml_is_named_with_its_line(tmp_path: Path) -> None:
     path = _write(tmp_path, "seed: 1\nfinetune: [\n")
     (problem,) = _problems(path)
