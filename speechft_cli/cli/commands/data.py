@@ -34,7 +34,7 @@ def stats(
 def show(
     context: typer.Context,
     folder: Folder,
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]…", help="Utterances; ten by chance if none.")] = None,
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Utterances; ten by chance if none.")] = None,
     count: Annotated[int, typer.Option("--count", metavar="N", min=1, help="How many by chance.")] = 10,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of chance.")] = 0,
     png: Annotated[
