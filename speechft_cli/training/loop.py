@@ -158,7 +158,7 @@ def train(
                         score=score,
                         best=_best_text(state, jobs),
                         skipped=state.skips.count,
-                        world=ranks.world,
+                        ranks=ranks,
                     )
                 )
             is_stopped = ranks.any(interruptible.received is not None)

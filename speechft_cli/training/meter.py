@@ -9,6 +9,7 @@ from torch import Tensor
 
 from speechft_cli.data.utterance import Seconds
 from speechft_cli.events import TrainingStep
+from speechft_cli.training.ranks import Ranks
 
 
 class Meter:
@@ -52,13 +53,15 @@ class Meter:
         score: str,
         best: str,
         skipped: int,
-        world: int,
+        ranks: Ranks,
     ) -> TrainingStep:
-        """Returns what happened since the last reading, and starts anew."""
-        loss = float(torch.stack(self._losses).nanmean())
+        """Returns what happened since the last reading, on all ranks, and starts anew."""
+        mean = torch.stack(self._losses).nanmean()
+        ranks.average([mean])
+        loss = float(mean)
         now = time.perf_counter()  # reading the loss waited for the device to come here
         self._seconds, self._since = self._seconds + now - self._since, now
-        audio_rate = self._audio * world / self._seconds
+        audio_rate = self._audio * ranks.world / self._seconds
         # smoothed, so that the estimate does not jump with every long batch
         latest = self._seconds / len(self._losses)
         self._seconds_per_update = 0.7 * (self._seconds_per_update or latest) + 0.3 * latest

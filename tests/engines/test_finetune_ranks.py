@@ -57,6 +57,11 @@ def test_two_ranks_are_one_with_twice_the_batches(
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, atol=2e-4, rtol=0, msg=name)
     assert any(not torch.equal(tensor, tiny.weights[name]) for name, tensor in two.items())
+    alone, together = (
+        [line["loss"] for line in read_metrics(tmp_path / name / "metrics.jsonl") if "loss" in line]
+        for name in ("one", "two")
+    )
+    assert together == pytest.approx(alone, rel=1e-3)
 
 
 def test_sigterm_reaches_both_ranks_and_one_rank_goes_on_from_what_they_saved(
