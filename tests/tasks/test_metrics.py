@@ -24,6 +24,11 @@ def test_words_heard_in_silence_are_insertions() -> None:
     assert word_error_rate(["A B", "C D"], ["A B", ""]) == 100.0
 
 
+def test_words_that_were_not_said_are_errors_too() -> None:
+    assert word_error_rate(["A X B Y"], ["A B"]) == 100.0
+    assert word_error_rate(["A X C Y"], ["A B C D E"]) == 60.0  # two substitutions, one deletion
+
+
 def test_blanks_count_as_characters_once_each() -> None:
     assert character_error_rate(["AB"], ["A B"]) == 100 / 3
     assert character_error_rate(["A  B"], ["A B"]) == 0.0
@@ -36,6 +41,11 @@ def test_no_reference_gives_no_number() -> None:
 
 def test_accuracy_is_a_percentage() -> None:
     assert accuracy(["a", "b", "c", "d"], ["a", "b", "c", "x"]) == 75.0
+
+
+def test_a_mean_is_the_sum_over_the_count_and_never_minus_zero() -> None:
+    assert mean([1.0, 2.0, 6.0]) == 3.0
+    assert math.copysign(1.0, mean([-1e-12, 0.0])) == 1.0
 
 
 def test_as_many_hits_over_all_seeds_are_the_same_mean() -> None:

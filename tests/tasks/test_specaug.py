@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from speechft_cli.tasks.specaug import SpecAugment, _time_warp
+from speechft_cli.tasks.specaug import SpecAugment, _mask, _time_warp
 
 
 def test_masks_are_as_wide_as_the_released_setting_allows() -> None:
@@ -19,6 +19,27 @@ def test_masks_are_as_wide_as_the_released_setting_allows() -> None:
         assert int(rows.max()) <= 2 * 40
         assert int(columns.max()) <= 4 * 50
         assert not masked[1, 300:].all(dim=1).any()  # time masks lie inside the utterance
+
+
+def test_there_are_two_masks_of_frames_and_four_of_features() -> None:
+    torch.manual_seed(0)
+    masked = SpecAugment(768)(torch.ones(300, 500, 768), torch.full((300,), 500)) == 0
+    frames, features = masked.all(dim=2), masked.all(dim=1)
+    assert torch.equal(masked, frames[:, :, None] | features[:, None, :])
+    assert max(_stretches(row) for row in frames) == 2
+    assert max(_stretches(row) for row in features) == 4
+    # two masks of 0 to 40 frames, on average 20, which overlap by 20 * 20 / 500
+    assert abs(float(frames.sum(dim=1).float().mean()) - 39.2) < 3
+
+
+def test_a_mask_has_any_width_and_any_place_alike() -> None:
+    torch.manual_seed(0)
+    masks = _mask(torch.full((30_000,), 12), length=20, count=1, largest=4)
+    assert not masks[:, 12:].any()
+    widths = masks.sum(dim=1)
+    torch.testing.assert_close(widths.bincount() / 30_000, torch.full((5,), 0.2), atol=0.01, rtol=0)
+    starts = masks[widths == 4].int().argmax(dim=1).bincount()
+    torch.testing.assert_close(starts / starts.sum(), torch.full((9,), 1 / 9), atol=0.02, rtol=0)
 
 
 def test_an_encoder_of_another_width_keeps_the_proportion() -> None:
@@ -54,6 +75,19 @@ def test_both_sides_are_stretched_as_torch_interpolates() -> None:
             if moved < 30 and torch.allclose(_stretched(ramp, centre, moved)[0, :, 0].diff(), steps, atol=1e-4)
         )
         torch.testing.assert_close(warped, _stretched(features, centre, moved))
+
+
+def test_every_inner_frame_moves_by_up_to_the_window() -> None:
+    torch.manual_seed(0)
+    ramp = torch.arange(14.0)[None, :, None]
+    warped = _time_warp(ramp.repeat(4000, 1, 1), torch.full((4000,), 14))
+    possible = [_stretched(ramp, centre, moved) for centre in range(5, 9) for moved in range(centre - 4, centre + 6)]
+    found = {tuple(row) for row in (1000 * warped[:, :, 0]).round().long().tolist()}
+    assert found == {tuple((1000 * each[0, :, 0]).round().long().tolist()) for each in possible}
+
+
+def _stretches(row: Tensor) -> int:
+    return int((row.int().diff(prepend=torch.zeros(1, dtype=torch.int)) == 1).sum())
 
 
 def _stretched(features: Tensor, centre: int, moved: int) -> Tensor:
