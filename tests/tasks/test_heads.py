@@ -5,7 +5,15 @@ from s3prl.downstream.asr.model import RNNs
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from speechft_cli.tasks.heads import BidirectionalLSTM, PooledHead, RecurrentHead, mean_pool
+from speechft_cli.tasks.heads import (
+    ActivityHead,
+    BidirectionalLSTM,
+    FrameHead,
+    PooledHead,
+    RecurrentHead,
+    large_recurrent_head,
+    mean_pool,
+)
 
 
 def test_the_recurrent_stack_is_torchs_lstm_over_packed_sequences() -> None:
@@ -75,3 +83,32 @@ def test_pooling_before_the_projection_is_superbs_head() -> None:
     counts = torch.tensor([6, 4])
 
     torch.testing.assert_close(head(features, counts), head.classify(mean_pool(head.project(features), counts)))
+
+
+def test_heads_have_the_sizes_of_speech_ft_and_superb() -> None:
+    def linear(inputs: int, outputs: int) -> int:
+        return (inputs + 1) * outputs
+
+    def lstm(inputs: int, hidden: int) -> int:
+        return 4 * hidden * (inputs + hidden + 2)  # four gates, two biases each
+
+    expected = {
+        RecurrentHead(768, 31): linear(768, 256) + 2 * (lstm(256, 256) + 2 * lstm(512, 256)) + linear(512, 31),
+        large_recurrent_head(768, 31): linear(768, 1024) + 2 * (lstm(1024, 1024) + lstm(2048, 1024)) + linear(2048, 31),
+        FrameHead(768, 73): linear(768, 256) + linear(256, 73),
+        PooledHead(768, 73): linear(768, 256) + linear(256, 73),
+        ActivityHead(768, 2): lstm(768, 512) + linear(512, 2),
+    }
+    for head, count in expected.items():
+        assert sum(each.numel() for each in head.parameters()) == count, type(head).__name__
+
+
+def test_features_are_augmented_only_while_training() -> None:
+    torch.manual_seed(0)
+    head = RecurrentHead(8, 5)
+    head.recurrent.dropout.p = 0.0
+    features, counts = torch.randn(2, 60, 8), torch.tensor([60, 60])
+    plain = head.classify(head.recurrent(head.project(features), counts))
+
+    torch.testing.assert_close(head.eval()(features, counts), plain)
+    assert not torch.allclose(head.train()(features, counts), plain)

@@ -31,6 +31,13 @@ def test_the_value_by_hand() -> None:
     assert maximum_term_weighted_value(scores[:1, :10], is_relevant[:1, :10]) == pytest.approx(0.5)
 
 
+def test_documents_of_equal_score_are_found_together() -> None:
+    scores, is_relevant = np.zeros((1, 100)), np.zeros((1, 100), dtype=bool)
+    is_relevant[0, 0] = True
+    scores[0, :2] = 1.0  # no threshold finds the one without the other
+    assert maximum_term_weighted_value(scores, is_relevant) == pytest.approx(1 - 12.49 / 99)
+
+
 def test_every_threshold_was_tried() -> None:
     random = np.random.default_rng(0)
     is_relevant = random.random((4, 300)) < 0.05
