@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,6 +70,16 @@ class EncoderCheckpoint:
     def is_complete(self) -> bool:
         """Whether the configuration is there, so that the encoder can be built and written."""
         return all(key in self.container for key in self.family.required_keys if key != self.family.weights_key)
+
+    @property
+    def configuration_hash(self) -> str:
+        """The SHA-256 of what features depend on besides weights and audio: how the network is built and fed.
+
+        One encoder may have several, in files of different formats.
+        """
+        section = self.family.section(self.container, self.family.configuration)
+        facts = [section, self.family.normalizes(self.container)]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True, default=vars).encode()).hexdigest()
 
     def with_weights(self, weights: Mapping[str, Tensor]) -> EncoderCheckpoint:
         """Returns the same encoder with other weights and no file."""

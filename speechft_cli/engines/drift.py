@@ -46,6 +46,7 @@ class DriftJob:
     Attributes:
         candidates: The encoders; one is called `base`.
         hashes: Label → hash of the weights as they load.
+        configurations: That hash → hash of what else features depend on.
         utterances: What to hear.
         read: Reads an encoder so that it can be built.
         device: Where to encode.
@@ -54,6 +55,7 @@ class DriftJob:
 
     candidates: Sequence[Candidate]
     hashes: Mapping[str, str]
+    configurations: Mapping[str, str]
     utterances: Sequence[Utterance]
     read: Callable[[Candidate], EncoderCheckpoint]
     device: torch.device
@@ -64,7 +66,8 @@ class DriftJob:
         keeping = replace(self.keeping, batching="exact", memory=memory, disk=0, precision=torch.float32)
         needs = Needs([], self.utterances)
         encoder = partial(build_encoder, checkpoint, device=self.device)
-        return Features(encoder, digest, needs, keeping, read=read_waveform).hidden_states
+        identity = digest + checkpoint.configuration_hash
+        return Features(encoder, identity, needs, keeping, read=read_waveform).hidden_states
 
     def candidate(self, label: str) -> Candidate | None:
         """Returns the encoder called `label`, if there is one."""
@@ -191,5 +194,6 @@ def _source(job: DriftJob) -> str:
     """Hash of what all lines depend on: the base, the tuned encoder, data and utterances, the way of measuring."""
     heard = [(each.id, str(each.audio), each.start, each.duration) for each in job.utterances]
     # a recording that was mended in place is told by the hash of the data alone
-    parts = [_VERSION, job.hashes[BASE], job.hashes.get(TUNED), job.keeping.manifest_hash, heard]
+    configurations = sorted({job.configurations[job.hashes[each.label]] for each in job.candidates})
+    parts = [_VERSION, job.hashes[BASE], job.hashes.get(TUNED), configurations, job.keeping.manifest_hash, heard]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -64,6 +64,7 @@ def _drift(request: Request, folder: Path, report: Report) -> list[Drift]:
     job = DriftJob(
         candidates=[each for each in request.candidates if each.baseline is None],
         hashes=request.hashes,
+        configurations=request.configurations,
         utterances=request.drift,
         read=lambda each: read_candidate(each, request.likely_family, base=request.base_path),
         device=request.device,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,8 +13,10 @@ from speechft_cli.config.sections.evaluate import EvaluateSection
 from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.local import recorded_path
+from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.encoders.verification import difference, s3prl_features
 from speechft_cli.engines.evaluate_grid import grid_candidates
 from speechft_cli.errors import RequestError
@@ -25,7 +28,6 @@ from speechft_cli.probing.candidates import (
     TUNED,
     Candidate,
     all_in,
-    build_candidate,
     named,
     of_experiment,
     read_candidate,
@@ -93,22 +95,42 @@ def likely_family(config: Config, candidates: Sequence[Candidate], report: Repor
     return None if first is None else read_encoder(first.path, report=report).family
 
 
-def hash_and_kind(
+@dataclass(frozen=True)
+class Loaded:
+    """What is known of an encoder that was loaded.
+
+    Attributes:
+        kind: Family, or what else it is.
+        weights_hash: Of its weights as they load.
+        configuration: Hash of what else its features depend on; empty for a baseline.
+    """
+
+    kind: str
+    weights_hash: str
+    configuration: str
+
+
+def load(
     candidate: Candidate, likely: EncoderFamily | None, base: Path | None, crop: float | None, report: Report
-) -> tuple[str, str]:
-    """Returns the hash of an encoder's weights as they load, and what kind of encoder it is.
+) -> Loaded:
+    """Loads an encoder once, to see that it can be, and tells it from others.
 
     Raises:
         RequestError: It does not load, or makes no frame of a crop.
     """
-    device = torch.device("cpu")
-    encoder = build_candidate(candidate, likely, base=base, device=device, exact_padding=False, report=report)
+    device, configuration = torch.device("cpu"), ""
+    encoder: FrozenEncoder
+    if candidate.baseline is not None:
+        encoder = candidate.baseline.build(device, False)
+    else:
+        checkpoint = read_candidate(candidate, likely, base=base, report=report)
+        encoder, configuration = build_encoder(checkpoint, device=device), checkpoint.configuration_hash
     if crop is not None and encoder.framing.count(int(crop * SAMPLE_RATE)) == 0:
         raise RequestError(
             f"evaluate.crop_seconds: must be long enough for a frame of {encoder.kind}, got {crop:g}",
             "a second or more",
         )
-    return weights_hash(encoder.weights()), encoder.kind
+    return Loaded(encoder.kind, weights_hash(encoder.weights()), configuration)
 
 
 def require_one_way(
@@ -117,7 +139,7 @@ def require_one_way(
     likely: EncoderFamily | None,
     base: Path | None,
 ) -> None:
-    """Makes sure that encoders of equal weights make equal features: what is scored is known by its weights' hash.
+    """Makes sure that encoders of equal weights make equal features: in one run they are known by their weights' hash.
 
     Raises:
         RequestError: Two have another configuration, for example of how waveforms are normalised.
@@ -133,7 +155,7 @@ def require_one_way(
                 raise RequestError(
                     f"{each.label}: must make the features of {first.label}, whose weights it has, makes others: its "
                     "configuration is another one",
-                    "take one of them, or evaluate each alone with an --out and an evaluate.cache of its own",
+                    "take one of them, or evaluate each alone, with an --out of its own",
                 )
 
 

@@ -18,8 +18,8 @@ from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.drift import drift_utterances
 from speechft_cli.engines.evaluate_encoders import (
     find_candidates,
-    hash_and_kind,
     likely_family,
+    load,
     of_one_lineage,
     require_one_way,
 )
@@ -48,6 +48,7 @@ class Request:
         candidates: The encoders, in the order of the tables.
         base_path: The base encoder, which lends its configuration to a checkpoint of its family without.
         hashes: Label → hash of the weights as they load.
+        configurations: That hash → hash of what else features depend on, as the first encoder with the weights has it.
         kinds: Label → the encoder's family, or what else it is.
         jobs: The tasks, in the order of the tables.
         data: Folder of the manifests.
@@ -65,6 +66,7 @@ class Request:
     candidates: tuple[Candidate, ...]
     base_path: Path | None
     hashes: dict[str, str]
+    configurations: dict[str, str]
     kinds: dict[str, str]
     jobs: tuple[ProbeJob, ...]
     data: Path
@@ -144,8 +146,8 @@ def read_request(config: Config, report: Report) -> Request:
         list(read_manifest(data, "train"))  # says what is missing and how to make it
     jobs = () if section.drift_only else probe_jobs(data, section, names, seed=config.seed, report=report)
     base = next((each.path for each in candidates if each.label == BASE and each.baseline is None), None)
-    loaded = {each.label: hash_and_kind(each, likely, base, section.crop_seconds, report) for each in candidates}
-    hashes = {label: digest for label, (digest, _) in loaded.items()}
+    loaded = {each.label: load(each, likely, base, section.crop_seconds, report) for each in candidates}
+    hashes = {label: each.weights_hash for label, each in loaded.items()}
     require_one_way(candidates, hashes, likely, base)
     if not section.models and not section.interpolate:
         candidates = of_one_lineage(candidates, hashes, report)
@@ -156,7 +158,8 @@ def read_request(config: Config, report: Report) -> Request:
         candidates=tuple(candidates),
         base_path=base,
         hashes=hashes,
-        kinds={each.label: loaded[each.label][1] for each in candidates},
+        configurations={each.weights_hash: each.configuration for each in reversed(loaded.values())},
+        kinds={each.label: loaded[each.label].kind for each in candidates},
         jobs=jobs,
         data=data,
         manifest_hash=data_hash(data),

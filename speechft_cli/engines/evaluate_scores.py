@@ -21,7 +21,7 @@ class ScoreBook:
     """scores.jsonl of one folder, and what a request still lacks in it."""
 
     def __init__(self, request: Request, folder: Path) -> None:
-        """Reads what is there; a score counts when its weights, manifests, seed and settings are those asked for."""
+        """Reads what is there; a score counts when encoder, manifests, seed and settings are those asked for."""
         self._request = request
         self._folder = folder
         self.path = folder / "scores.jsonl"
@@ -56,7 +56,8 @@ class ScoreBook:
         Raises:
             SpeechftError: It can't be written.
         """
-        self._done[weights_hash, job.task.name] = _scores(weights_hash, job, outcomes, seed=self._request.seed)
+        configuration, seed = self._request.configurations[weights_hash], self._request.seed
+        self._done[weights_hash, job.task.name] = _scores(weights_hash, configuration, job, outcomes, seed=seed)
         name = f"{job.task.name}-{weights_hash[:16]}.jsonl"
         write_text(self._folder / "predictions" / name, "".join(_prediction_lines(job, outcomes)))
         self.write()
@@ -121,8 +122,10 @@ def settings_of(job: ProbeJob) -> dict[str, object]:
 
 
 def _is_as_asked(score: Score, job: ProbeJob, request: Request) -> bool:
-    """Whether a score of the job's task was made on its data and in its way, of whatever encoder."""
-    return (score.manifest_hash, score.seed, score.settings) == (job.manifest_hash, request.seed, settings_of(job))
+    """Whether a score of the job's task was made on its data and in its way, of whatever weights."""
+    configuration = request.configurations.get(score.weights_hash, score.configuration)
+    asked = (job.manifest_hash, request.seed, settings_of(job), configuration)
+    return (score.manifest_hash, score.seed, score.settings, score.configuration) == asked
 
 
 def _finished(request: Request, before: Sequence[Score]) -> dict[tuple[str, str], list[Score]]:
@@ -139,13 +142,16 @@ def _finished(request: Request, before: Sequence[Score]) -> dict[tuple[str, str]
     return done
 
 
-def _scores(weights_hash: str, job: ProbeJob, outcomes: Sequence[Outcome], *, seed: int) -> list[Score]:
+def _scores(
+    weights_hash: str, configuration: str, job: ProbeJob, outcomes: Sequence[Outcome], *, seed: int
+) -> list[Score]:
     is_folded = len(outcomes) > 1
     swept = None if is_folded else outcomes[0].swept
     return [
         Score(
             label="",  # whoever asks gives it one
             weights_hash=weights_hash,
+            configuration=configuration,
             alpha=None,
             method=None,
             task=job.task.name,

@@ -88,7 +88,8 @@ def do_work(
     course = _Course(work, tell, report)
     features: dict[str, Features] = {}
     for each in work:
-        mine = Features(_builder(each, request, heard), each.weights_hash, _needs(each), keeping, read=read)
+        identity = each.weights_hash + request.configurations[each.weights_hash]
+        mine = Features(_builder(each, request, heard), identity, _needs(each), keeping, read=read)
         features[each.weights_hash] = mine
         label = each.candidate.label
         report(Note(f"{label}: weights {each.weights_hash[:16]}, {each.candidate.origin}"))

@@ -89,7 +89,7 @@ class Features:
     def __init__(
         self,
         build: Callable[[], FrozenEncoder],
-        weights_hash: str,
+        identity: str,
         needs: Needs,
         keeping: Keeping,
         *,
@@ -99,7 +99,7 @@ class Features:
         Args:
             build: Returns the encoder, frozen, in evaluation mode, with exact padding unless batching is stock;
                 called at most once, and only when needed.
-            weights_hash: Of its weights.
+            identity: Of the encoder; two with the same make the same features.
             needs: What will be asked for.
             keeping: Where features are kept.
             read: Utterance → waveform.
@@ -117,7 +117,7 @@ class Features:
         self._is_full = False
         key: dict[str, object] = {
             "version": VERSION,
-            "weights": weights_hash,
+            "encoder": identity,
             "manifests": keeping.manifest_hash,
             "batching": keeping.batching,
         }

@@ -191,6 +191,28 @@ def test_equal_weights_that_make_other_features_are_refused(
     assert not (experiment / "evaluate").exists()
 
 
+def test_a_configuration_that_was_mended_is_scored_anew_and_a_file_that_moved_is_not(
+    experiment: Path, tiny: EncoderCheckpoint, tmp_path: Path
+) -> None:
+    def scored(name: str, *, normalize: bool) -> list[str]:
+        task = {**cast("dict[str, object]", tiny.container["task_cfg"]), "normalize": normalize}
+        base = replace(tiny, container={**tiny.container, "task_cfg": task})
+        converted.write(base, tmp_path / name)
+        converted.write(nudged(base, 0.1), tmp_path / "tuned.pt")
+        models, events = {"base": tmp_path / name, "tuned": tmp_path / "tuned.pt"}, list[Event]()
+        asked = config(experiment, evaluate__models=models, evaluate__tasks=["sid"], evaluate__out=tmp_path / "out")
+        evaluate.run(asked, events.append)
+        return started(events)
+
+    first = scored("base.pt", normalize=False)
+    assert {"base: encoding", "tuned: encoding", "base: drift", "tuned: drift"} < set(first)
+    assert scored("moved.pt", normalize=False) == []
+    assert scored("base.pt", normalize=True) == first
+    scores = read_scores(tmp_path / "out" / "scores.jsonl")
+    assert len({score.configuration for score in scores}) == 1
+    assert len(list((tmp_path / "out" / "cache").glob("features-*"))) == 4
+
+
 def test_the_report_says_what_was_done(evaluated: Evaluated) -> None:
     out = evaluated.out
     html, text = (out / "report.html").read_text(), (out / "report.md").read_text()

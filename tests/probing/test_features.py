@@ -44,7 +44,7 @@ def features(
     needs: Needs,
     cache: Path,
     *,
-    weights: str = "w",
+    identity: str = "w",
     manifests: str = "m",
     batching: Batching = "exact",
     memory: int = 2**30,
@@ -56,7 +56,7 @@ def features(
     calls: list[int] = []
     handle = encoder.register_forward_pre_hook(lambda _, arguments: calls.append(len(arguments[0])))
     _HANDLES.append(handle)
-    return Features(lambda: encoder, weights, needs, keeping, read=read_waveform), calls
+    return Features(lambda: encoder, identity, needs, keeping, read=read_waveform), calls
 
 
 _HANDLES: list[torch.utils.hooks.RemovableHandle] = []
@@ -130,7 +130,7 @@ def test_cached_vectors_need_neither_audio_nor_encoder(
     assert calls == []
 
 
-@pytest.mark.parametrize("changed", [{"weights": "x"}, {"manifests": "x"}, {"batching": "stock"}])
+@pytest.mark.parametrize("changed", [{"identity": "x"}, {"manifests": "x"}, {"batching": "stock"}])
 def test_features_of_other_weights_data_or_settings_are_never_used(
     encoder: Encoder, utterances: list[Utterance], tmp_path: Path, changed: dict[str, str]
 ) -> None:

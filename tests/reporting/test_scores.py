@@ -11,6 +11,7 @@ def score(**changed: object) -> Score:
     one = Score(
         label="base",
         weights_hash="w",
+        configuration="c",
         alpha=None,
         method=None,
         task="sid",
