@@ -55,11 +55,15 @@ class FrozenEncoder(Protocol):
     def device(self) -> torch.device:
         """Where waveforms must lie."""
 
+    @property
+    def configuration(self) -> str:
+        """Hash of what features depend on besides weights and audio; empty where that is nothing."""
+
     def __call__(self, waveforms: Sequence[Tensor]) -> Encoded:
         """Encodes a batch of waveforms (N_i,), 16 kHz, in [-1, 1]."""
 
     def weights(self) -> Mapping[str, Tensor]:
-        """Returns all that features depend on besides the audio, by name."""
+        """Returns the numbers that features depend on, by name."""
 
 
 class Encoder(nn.Module):
@@ -68,18 +72,22 @@ class Encoder(nn.Module):
     Never deep-copy or pickle it: s3prl's hooks do not survive that. Build a second one or copy weights.
     """
 
-    def __init__(self, family: EncoderFamily, expert: nn.Module, *, exact_padding: bool = False) -> None:
+    def __init__(
+        self, family: EncoderFamily, expert: nn.Module, *, configuration: str, exact_padding: bool = False
+    ) -> None:
         """Wraps an expert.
 
         Args:
             family: Its facts.
             expert: s3prl's `UpstreamExpert`; changed when `exact_padding` is asked for.
+            configuration: Hash of what its features depend on besides weights and audio.
             exact_padding: Whether an utterance's features in a batch are those it has alone. If not, batches are
                 padded as s3prl pads them, which the published figures were measured with.
         """
         super().__init__()
         self.family = family
         self.expert = expert
+        self.configuration = configuration
         self._padding = ExactPadding(family, self.model) if exact_padding else None
 
     @property

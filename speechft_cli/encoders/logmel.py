@@ -59,6 +59,11 @@ class LogMel(nn.Module):
         counts = torch.tensor([len(each) for each in features], device=self.device)
         return Encoded((nn.utils.rnn.pad_sequence(features, batch_first=True),), counts)
 
+    @property
+    def configuration(self) -> str:
+        """Nothing: all settings are numbers, and stand among the weights."""
+        return ""
+
     def weights(self) -> dict[str, Tensor]:
         """Returns the settings as numbers: all that the features depend on besides the audio."""
         settings = {"bands": _BANDS, "width": _WIDTH, "stride": _STRIDE, "delta_window": _DELTA_WINDOW}

@@ -59,7 +59,8 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_
         raise RequestError(f"{where}: is no {checkpoint.family.name} that s3prl loads: {error}") from error
     for message in _OLD_WAYS:  # said at each forward pass, so silenced for good
         warnings.filterwarnings("ignore", message=message)
-    encoder = Encoder(checkpoint.family, expert, exact_padding=exact_padding)
+    configuration = checkpoint.configuration_hash
+    encoder = Encoder(checkpoint.family, expert, configuration=configuration, exact_padding=exact_padding)
     if checkpoint.family.cnn_prefixes:
         # most experts set this themselves; DistilHuBERT's lets its CNN train
         encoder.model.feature_grad_mult = 0.0  # type: ignore[assignment]

@@ -13,10 +13,8 @@ from speechft_cli.config.sections.evaluate import EvaluateSection
 from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.local import recorded_path
-from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.encoders.verification import difference, s3prl_features
 from speechft_cli.engines.evaluate_grid import grid_candidates
 from speechft_cli.errors import RequestError
@@ -28,6 +26,7 @@ from speechft_cli.probing.candidates import (
     TUNED,
     Candidate,
     all_in,
+    build_candidate,
     named,
     of_experiment,
     read_candidate,
@@ -118,19 +117,14 @@ def load(
     Raises:
         RequestError: It does not load, or makes no frame of a crop.
     """
-    device, configuration = torch.device("cpu"), ""
-    encoder: FrozenEncoder
-    if candidate.baseline is not None:
-        encoder = candidate.baseline.build(device, False)
-    else:
-        checkpoint = read_candidate(candidate, likely, base=base, report=report)
-        encoder, configuration = build_encoder(checkpoint, device=device), checkpoint.configuration_hash
+    device = torch.device("cpu")
+    encoder = build_candidate(candidate, likely, base=base, device=device, exact_padding=False, report=report)
     if crop is not None and encoder.framing.count(int(crop * SAMPLE_RATE)) == 0:
         raise RequestError(
             f"evaluate.crop_seconds: must be long enough for a frame of {encoder.kind}, got {crop:g}",
             "a second or more",
         )
-    return Loaded(encoder.kind, weights_hash(encoder.weights()), configuration)
+    return Loaded(encoder.kind, weights_hash(encoder.weights()), encoder.configuration)
 
 
 def require_one_way(

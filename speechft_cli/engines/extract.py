@@ -93,7 +93,7 @@ def run(request: ExtractRequest, report: Report) -> Result:
         with ranks.agreed():  # the first says what is wrong before a launcher ends it because another has ended
             encoder, layers, digest = _open(request, report)
             utterances = read_audio(request.audio, request.splits, encoder.framing, report)
-            key = _key(request, utterances, layers, digest)
+            key = _key(request, utterances, layers, digest + encoder.configuration)
             _check_folder(request.out, key)
         parts = _parts(plan_batches(utterances, request.batching))
         mine = [(number, part) for number, part in enumerate(parts) if number % ranks.world == ranks.rank]
@@ -159,11 +159,11 @@ def _open(request: ExtractRequest, report: Report) -> tuple[FrozenEncoder, list[
     return encoder, list(dict.fromkeys(layers)), weights_hash(encoder.weights())
 
 
-def _key(request: ExtractRequest, utterances: Sequence[Utterance], layers: Sequence[int], digest: str) -> str:
+def _key(request: ExtractRequest, utterances: Sequence[Utterance], layers: Sequence[int], identity: str) -> str:
     """Returns a hash of all that the files depend on."""
     heard = [(each.id, str(each.audio), each.start, each.duration) for each in utterances]
     how = [request.file_format, request.precision, request.is_pooled, request.batching]
-    return hashlib.sha256(json.dumps([digest, layers, how, heard, states(utterances)]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([identity, layers, how, heard, states(utterances)]).encode()).hexdigest()
 
 
 def _check_folder(out: Path, key: str) -> None:

@@ -9,6 +9,7 @@ import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -166,7 +167,10 @@ def test_a_folder_of_other_features_is_refused(
     extract.run(request, ignore)
     other = tiny.with_weights({name: 1.01 * tensor for name, tensor in tiny.weights.items()})
     converted.write(other, tmp_path / "other.pt")
+    task = {**cast("dict[str, object]", tiny.container["task_cfg"]), "normalize": True}
+    converted.write(replace(tiny, container={**tiny.container, "task_cfg": task}), tmp_path / "configured.pt")
     for changed in (ExtractRequest(tmp_path / "other.pt", manifests, tmp_path / "out", splits=("dev",)),
+                    ExtractRequest(tmp_path / "configured.pt", manifests, tmp_path / "out", splits=("dev",)),
                     ExtractRequest(tiny_file, manifests, tmp_path / "out", splits=("test",))):  # fmt: skip
         with pytest.raises(RequestError, match="holds features of another encoder, other audio or other settings"):
             extract.run(changed, ignore)
