@@ -15,7 +15,7 @@ _FORMS = {
     "hf:ORG/NAME[@REVISION]": ("a repository of the Hugging Face hub with config.json and weights", "huggingface.co"),
     "random:FAMILY-SIZE[@SEED]": ("random weights, for evaluate and extract", "speechft list encoders"),
     "logmel": ("80 log mel bands with deltas, for evaluate and extract", "torchaudio"),
-    "fbank": ("the same, normalised over each utterance", "SUPERB's FBANK, arXiv 2105.01051"),
+    "fbank": ("logmel, normalised over each utterance, for evaluate and extract", "SUPERB's FBANK, arXiv 2105.01051"),
 }
 _EXAMPLE = "speechft finetune --encoder {name} --data data --task asr --out run"
 
@@ -41,6 +41,8 @@ def checkpoint_details(name: str) -> tuple[Entry, Details]:
         RequestError: There is no such name.
     """
     known = checkpoints()
+    if name in _FORMS:
+        return Entry("", *_FORMS[name]), Details((), {}, {}, f"speechft extract {name} data --out features")
     if name not in known:
         raise RequestError(f"checkpoint: {unknown_name(name, known)}", "speechft list checkpoints")
     published = known[name]

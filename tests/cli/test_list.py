@@ -119,6 +119,14 @@ def test_a_named_checkpoint_says_where_it_comes_from_and_whether_it_is_here(
     assert "did you mean 'hubert-base'?" in result.stderr
 
 
+def test_whatever_is_listed_has_all_there_is_of_it(speechft) -> None:
+    for group, names in json.loads(speechft("list", "--json").stdout).items():
+        for name, said in names.items():
+            shown = json.loads(speechft("list", group, name, "--json").stdout)
+            assert shown["name"] == name
+            assert group == "templates" or shown["summary"] in said["summary"]
+
+
 def test_a_template_is_shown_as_it_is(speechft) -> None:
     assert speechft("list", "templates", "demo").stdout == template_path("demo").read_text(encoding="utf-8")
 
