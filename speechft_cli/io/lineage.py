@@ -17,7 +17,9 @@ def lineage(checkpoint: Path) -> dict[str, object] | None:
     Args:
         checkpoint: The file, in a run folder's `best` or `last`, or in a merged folder.
     """
-    for folder in (checkpoint.parent, checkpoint.parent.parent):
+    # a run's `base` is what it started from: random weights that nothing made before
+    above = () if checkpoint.parent.name == "base" else (checkpoint.parent.parent,)
+    for folder in (checkpoint.parent, *above):
         for name, kind in _RECORDS.items():
             if (record := _read(folder / name)) is not None:
                 return _told(kind, folder, record)
