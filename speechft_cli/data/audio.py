@@ -19,6 +19,10 @@ from speechft_cli.errors import RequestError, SpeechftError
 #: Every encoder family here was pre-trained at 16 kHz [Hz].
 SAMPLE_RATE = 16_000
 
+_CURE = "speechft prepare again lists what is wrong with the corpus"
+#: `prepare` takes an archive that is as long as it was for the one it wrote.
+_ARCHIVE_CURE = "delete that archive, and the same speechft prepare writes it again"
+
 
 def read_waveform(utterance: Utterance, *, sample_rate: int = SAMPLE_RATE) -> Tensor:
     """Reads one utterance as mono at `sample_rate`.
@@ -31,16 +35,19 @@ def read_waveform(utterance: Utterance, *, sample_rate: int = SAMPLE_RATE) -> Te
         The waveform (N,), float32 in [-1, 1].
 
     Raises:
-        SpeechftError: The file can't be read; the message names it.
+        SpeechftError: The file can't be read; the message names the utterance and the file.
     """
-    return read_stretch(
-        utterance.audio,
-        start=utterance.start,
-        duration=utterance.duration,
-        sample_rate=sample_rate,
-        offset=utterance.offset,
-        size=utterance.size,
-    )
+    try:
+        return read_stretch(
+            utterance.audio,
+            start=utterance.start,
+            duration=utterance.duration,
+            sample_rate=sample_rate,
+            offset=utterance.offset,
+            size=utterance.size,
+        )
+    except SpeechftError as error:  # an archive holds many
+        raise SpeechftError(f"utterance {utterance.id}: {error.message}", error.hint) from error
 
 
 def read_stretch(
@@ -61,9 +68,8 @@ def read_stretch(
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         if not path.is_file():
             raise SpeechftError(*_gone(path)) from error
-        raise SpeechftError(
-            f"{path}: can't be read as audio: {error}", "speechft prepare again lists what is wrong with the corpus"
-        ) from error
+        said = error.error_string if isinstance(error, soundfile.LibsndfileError) else error
+        raise SpeechftError(f"{path}: can't be read as audio: {said}", _ARCHIVE_CURE if size else _CURE) from error
     if not np.isfinite(samples).all():
         raise SpeechftError(f"{path}: must have finite samples, has NaN or Inf", "take it out of the corpus or mend it")
     waveform = torch.from_numpy(samples).mean(dim=1)  # (N, channels) -> (N,)

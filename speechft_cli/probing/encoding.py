@@ -123,10 +123,7 @@ def _require_finite(utterance: Utterance, states: Tensor) -> None:
 
 
 def _read(encoder: FrozenEncoder, utterance: Utterance, read: ReadWaveform) -> Tensor:
-    try:
-        waveform = read(utterance)
-    except SpeechftError as error:
-        raise SpeechftError(f"utterance {utterance.id}: {error.message}", error.hint) from error
+    waveform = read(utterance)
     if encoder.framing.count(len(waveform)) == 0:
         raise SpeechftError(
             f"utterance {utterance.id}: must give at least one frame, got {len(waveform)} samples at 16 kHz"

@@ -22,6 +22,7 @@ from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.manifests import available_splits, manifest_hash, read_manifest
 from speechft_cli.engines.prepare import run
+from speechft_cli.errors import SpeechftError
 from speechft_cli.events import ignore
 
 
@@ -71,6 +72,24 @@ def test_shards_give_the_same_utterances_and_the_same_samples(corpus: Path, tmp_
             assert torch.equal(read_waveform(one), read_waveform(other))
     again = run(config(corpus, tmp_path / "shards", shards=True, shard_size=2), ignore)
     assert again.data == {**result.data, "skipped": True}
+
+
+def test_a_recording_that_is_damaged_in_an_archive_is_named_with_a_way_out_that_works(
+    corpus: Path, tmp_path: Path
+) -> None:
+    request = config(corpus, tmp_path / "shards", shards=True)
+    run(request, ignore)
+    archive = tmp_path / "shards" / "shar-train" / "recording.000000.tar"
+    whole = archive.read_bytes()
+    first = read_manifest(tmp_path / "shards", "train")[0]
+    archive.write_bytes(whole[: first.offset] + bytes(first.size) + whole[first.offset + first.size :])
+    with pytest.raises(SpeechftError) as caught:
+        read_waveform(first)
+    assert caught.value.message == f"utterance {first.id}: {archive}: can't be read as audio: Format not recognised."
+    assert caught.value.hint == "delete that archive, and the same speechft prepare writes it again"
+    archive.unlink()
+    assert run(request, ignore).data["skipped"] is False
+    assert archive.read_bytes() == whole
 
 
 def test_two_runs_give_the_same_archives_and_another_form_replaces_them(corpus: Path, tmp_path: Path) -> None:
