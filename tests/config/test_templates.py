@@ -53,6 +53,13 @@ def test_the_asr_template_is_the_recipe_of_the_paper() -> None:
     assert [float(alpha) for alpha in config.merge.chosen_alphas] == [0.25]
 
 
+def test_the_emotion_template_is_the_published_recipe() -> None:
+    section = load_config(template_path("er-iemocap")).config.finetune
+    assert section is not None
+    assert (section.steps, section.evaluate_every, section.learning_rate) == (30_000, 1_000, 1e-4)
+    assert section.min_seconds == 0.1  # IEMOCAP's shortest turns are of half a second
+
+
 def test_an_unknown_template_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(RequestError, match="did you mean 'demo'"):
         template_path("dmeo")
