@@ -19,7 +19,7 @@ from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device, with_memory
 from speechft_cli.engines.finetune_jobs import left_out_notes, speaker_warnings
 from speechft_cli.engines.finetune_outcome import best_outputs, run_result
-from speechft_cli.engines.finetune_plan import plan_data, plan_table, rate_warnings
+from speechft_cli.engines.finetune_plan import plan_data, plan_table, plan_warnings
 from speechft_cli.engines.finetune_ranks import run_on_ranks
 from speechft_cli.engines.finetune_record import Diary, now, run_record, tracked_run
 from speechft_cli.engines.finetune_request import FinetuneRequest, check_request, require_free, resolved
@@ -75,7 +75,7 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         for each in request.checked:
             for note in left_out_notes(each, request.section):
                 report(Note(note))
-        for warning in (*rate_warnings(request), *speaker_warnings(request.data, request.checked)):
+        for warning in (*plan_warnings(request), *speaker_warnings(request.data, request.checked)):
             report(Note(warning, important=True))
         device = torch.device("cpu") if dry_run else choose_device(request.section.device)
         # whoever calls this goes on with the random numbers that were next

@@ -66,8 +66,14 @@ def plan_data(request: FinetuneRequest) -> dict[str, object]:
     }
 
 
-def rate_warnings(request: FinetuneRequest) -> Iterator[str]:
-    """Says what of the request is known to do harm."""
+def plan_warnings(request: FinetuneRequest) -> Iterator[str]:
+    """Says what of the request does harm, or nothing."""
+    schedule = request.schedule
+    if schedule.frozen_steps >= schedule.end:
+        yield (
+            f"warning: the encoder is frozen in all of the {schedule.end} updates and will stay the base; lower "
+            "finetune.frozen_share"
+        )
     rate = request.section.encoder_learning_rate or request.section.learning_rate
     if rate > _DESTRUCTIVE_RATE and not request.strategy.starts_from_base and request.base.path is not None:
         yield (

@@ -22,7 +22,7 @@ from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.engines import finetune
 from speechft_cli.engines.finetune_request import resolved
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
-from speechft_cli.events import Event, Started, Table, TrainingStep, ignore
+from speechft_cli.events import Event, Note, Started, Table, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run, write_run
 from tests.conftest import make_config
 from tests.manifest_files import write_manifest
@@ -240,6 +240,18 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(manifests: Path, tmp_path: 
         rows["activations"],
     )
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("flags", [{"frozen_share": 1.0}, {"strategy": "early", "frozen_share": 0.2}])
+def test_an_encoder_that_would_never_train_is_told_of(
+    manifests: Path, tmp_path: Path, flags: dict[str, object]
+) -> None:
+    events: list[Event] = []
+    config = config_for(manifests, tmp_path / "run", **{f"finetune__{key}": value for key, value in flags.items()})
+    finetune.run(config, events.append, dry_run=True)
+
+    said = [event.text for event in events if isinstance(event, Note) and event.important]
+    assert any(re.match(r"warning: the encoder is frozen in all of the \d+ updates", text) for text in said)
 
 
 def test_a_run_on_the_run_before_says_where_its_base_came_from(manifests: Path, tmp_path: Path) -> None:
