@@ -72,5 +72,7 @@ def unknown_name(name: str, known: Iterable[str]) -> str:
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:
-    """Returns the one of `known` that `name` is probably a slip of, if there is one."""
-    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), None)
+    """Returns the one of `known` that `name` is probably a slip of, or has the initials of, if there is one."""
+    names = list(known)
+    shortened = [each for each in names if "".join(word[:1] for word in each.split("_")) == name]  # lr
+    return next(iter([*shortened, *difflib.get_close_matches(name, names, n=1, cutoff=0.5)]), None)

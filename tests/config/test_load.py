@@ -56,15 +56,16 @@ def test_a_flag_creates_the_section_it_touches() -> None:
 def test_every_problem_is_told_with_its_line_and_the_nearest_name(tmp_path: Path) -> None:
     path = _write(
         tmp_path,
-        "sed: 1\nfinetune:\n  stepps: 10\n  learning_rate: fast\nmerge:\n  alphas: 0:1\nxyzzy: 1\n",
+        "sed: 1\nfinetune:\n  stepps: 10\n  learning_rate: fast\n  lr: 1e-4\nmerge:\n  alphas: 0:1\nxyzzy: 1\n",
     )
     assert _problems(path, "evaluate.tasks=[]", **{"prepare.hours": -1.0}) == [
         "--set: evaluate.tasks: must be a list with at least one item, got []",
         f"{path}:1: sed: unknown key; did you mean 'seed'?",
         f"{path}:3: finetune.stepps: unknown key; did you mean 'steps'?",
         f"{path}:4: finetune.learning_rate: must be a number, got 'fast'",
-        f"{path}:6: merge.alphas: must be START:STOP:STEP, got '0:1'",
-        f"{path}:7: xyzzy: unknown key; must be one of encoder, evaluate, finetune, merge, name, output_dir, prepare, "
+        f"{path}:5: finetune.lr: unknown key; did you mean 'learning_rate'?",
+        f"{path}:7: merge.alphas: must be START:STOP:STEP, got '0:1'",
+        f"{path}:8: xyzzy: unknown key; must be one of encoder, evaluate, finetune, merge, name, output_dir, prepare, "
         "seed, got 'xyzzy'",
         "flag: prepare.hours: must be greater than 0, got -1.0",
     ]
