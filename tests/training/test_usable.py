@@ -106,6 +106,22 @@ def test_what_has_no_frame_is_left_out_whatever_the_shortest_length(hubert: Enco
         assert rejected == [LeftOut("too short for a frame", 1, "click", "0.02 s")]
 
 
+def test_the_shortest_and_the_longest_length_are_allowed(hubert: EncoderFamily) -> None:
+    lengths = {"shorter": 0.99, "short": 1.0, "long": 8.0, "longer": 8.01}
+    four = Utterances.of([utterance(name, text="A", seconds=seconds) for name, seconds in lengths.items()])
+    task, bounds = TASKS.get("asr"), {"frame_counts": hubert.frame_counts, "min_seconds": 1.0, "max_seconds": 8.0}
+    for usable, rejected in (
+        usable_by_length(four, **bounds),
+        usable_for_training(four, task, task.vocabulary([]), **bounds),
+    ):
+        assert [each.id for each in usable] == ["short", "long"]
+        assert [(each.utterance_id, each.reason) for each in rejected] == [
+            ("shorter", "shorter than min_seconds (1 s)"), ("longer", "longer than max_seconds (8 s)"),
+        ]  # fmt: skip
+    scored = usable_for_scoring(four, task, frame_counts=hubert.frame_counts, max_seconds=8.0)
+    assert [each.id for each in scored] == ["shorter", "short", "long"]
+
+
 def test_a_target_may_take_all_frames_there_are(hubert: EncoderFamily) -> None:
     # 16 080 samples are 50 frames; 16080 / 16000 * 16000 is a little less than 16 080
     usable, _ = usable_for_training(
