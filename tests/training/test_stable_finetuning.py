@@ -30,9 +30,10 @@ STEPS = 20
 PRE_TRAINING = ("mask_emb", "final_proj.weight", "final_proj.bias", "label_embs_concat")
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["dropout on while frozen", "dropout off while frozen"])
-def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: Path) -> list[dict[str, Tensor]]:
-    """The encoder's weights before the first update and after each of 20."""
+def trained(
+    tiny: EncoderCheckpoint, manifests: Path, *, frozen_dropout: bool, evaluate_every: int, save_every: int
+) -> dict[int, dict[str, Tensor]]:
+    """Number of updates, 20 at most → the encoder's weights after them, wherever they are evaluated or saved."""
     task = TASKS.get("pr")
     torch.manual_seed(0)
     encoder = build_encoder(tiny, device=torch.device("cpu"))
@@ -54,7 +55,12 @@ def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: 
         precision=Precision(),
         skip_limit=1,
     )
-    snapshots = [{name: tensor.clone() for name, tensor in encoder.weights().items()}]
+    snapshots: dict[int, dict[str, Tensor]] = {}
+
+    def save(_scores: object, _is_best: bool) -> None:
+        snapshots[state.step] = {name: tensor.clone() for name, tensor in encoder.weights().items()}
+
+    save(None, False)
     train(
         state,
         jobs=[
@@ -72,11 +78,11 @@ def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: 
             learning_rate=1e-3,
             encoder_learning_rate=1e-3,
             gradient_clip=1.0,
-            frozen_dropout=request.param,
+            frozen_dropout=frozen_dropout,
             batch_seconds=4.0,
             batches_per_update=1,
-            save_every=1,
-            evaluate_every=1,  # so that every update is seen, and evaluation's changes of mode as well
+            save_every=save_every,
+            evaluate_every=evaluate_every,
             log_every=5,
             workers=0,
             seed=0,
@@ -84,13 +90,18 @@ def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: 
         ranks=Ranks(),
         report=ignore,
         log=ignore,
-        save=lambda _scores, _is_best: snapshots.append(
-            {name: tensor.clone() for name, tensor in encoder.weights().items()}
-        ),
+        save=save,
         interruptible=Interruptible(),
     )
-    assert len(snapshots) == STEPS + 1
     return snapshots
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["dropout on while frozen", "dropout off while frozen"])
+def history(request: pytest.FixtureRequest, tiny: EncoderCheckpoint, manifests: Path) -> list[dict[str, Tensor]]:
+    """The encoder's weights before the first update and after each of 20, with all that evaluations change between."""
+    snapshots = trained(tiny, manifests, frozen_dropout=request.param, evaluate_every=1, save_every=1)
+    assert list(snapshots) == list(range(STEPS + 1))
+    return list(snapshots.values())
 
 
 def test_no_encoder_parameter_changes_in_the_first_tenth_of_the_updates(history: list[dict[str, Tensor]]) -> None:
@@ -120,3 +131,22 @@ def test_everything_else_changes_with_the_first_update_after_that(
 def test_what_only_pre_training_uses_stays_the_bases(history: list[dict[str, Tensor]]) -> None:
     for name in PRE_TRAINING:
         assert torch.equal(history[-1][name], history[0][name]), name
+
+
+def test_evaluating_and_saving_change_nothing(tiny: EncoderCheckpoint, manifests: Path) -> None:
+    often, rarely = (
+        trained(tiny, manifests, frozen_dropout=True, evaluate_every=every, save_every=3) for every in (1, STEPS)
+    )
+    # of 20 updates two are frozen: the third is the first to change the encoder, and nothing was saved before it
+    assert list(rarely) == [0, *range(3, STEPS, 3), STEPS]
+    for step, weights in rarely.items():
+        assert all(torch.equal(tensor, often[step][name]) for name, tensor in weights.items()), f"update {step}"
+    assert not torch.equal(rarely[3]["encoder.layers.0.fc1.weight"], rarely[0]["encoder.layers.0.fc1.weight"])
+
+
+def test_dropout_in_the_frozen_encoder_is_heard_by_the_head_alone(tiny: EncoderCheckpoint, manifests: Path) -> None:
+    on, off = (
+        trained(tiny, manifests, frozen_dropout=is_on, evaluate_every=STEPS, save_every=3) for is_on in (True, False)
+    )
+    # what the head learnt from in the first two updates tells in the encoder's first gradient
+    assert not torch.equal(on[3]["encoder.layers.0.fc1.weight"], off[3]["encoder.layers.0.fc1.weight"])
