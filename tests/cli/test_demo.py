@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,21 @@ def test_a_demo_that_failed_is_started_afresh(tmp_path: Path) -> None:
         stopped()
     with fresh_folder(out):
         assert _names(out) == ["demo.json"]
+
+
+def test_a_demo_that_is_interrupted_says_that_it_begins_again(tmp_path: Path) -> None:
+    typed = [sys.executable, "-m", "speechft_cli", "demo", "--out", "my demo"]
+    with subprocess.Popen(typed, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while "generating" not in running.stderr.readline():
+            pass
+        running.send_signal(signal.SIGINT)
+        said = running.stderr.read()
+    assert running.returncode == 130
+    assert said.endswith(
+        "stopped: interrupted; a demo begins again from the start\nhint: speechft demo --out 'my demo'\n"
+    )
+    assert json.loads((tmp_path / "my demo" / "demo.json").read_text(encoding="utf-8"))["wrote"] is not None
 
 
 def test_a_diary_reaches_no_further_than_its_folder(tmp_path: Path) -> None:

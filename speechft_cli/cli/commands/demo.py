@@ -13,7 +13,7 @@ import typer
 
 from speechft_cli.cli.conduct import conduct
 from speechft_cli.cli.options import AsJson
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import InterruptedRunError, RequestError
 
 if TYPE_CHECKING:
     from speechft_cli.events import Report, Result, Table
@@ -38,7 +38,7 @@ def _run(out: Path, report: Report) -> Result:
     from speechft_cli.config.templates import template_path
     from speechft_cli.events import Note, Result
 
-    with fresh_folder(out):
+    with fresh_folder(out), _begun_again():
         file = out / "speechft.yaml"
         write_config(file, template_path("demo").read_text(encoding="utf-8"))
         config = load_config(file).config
@@ -57,6 +57,17 @@ def _run(out: Path, report: Report) -> Result:
         next_command=f"speechft config show -c {shlex.quote(str(file))}",
         data=data,
     )
+
+
+@contextmanager
+def _begun_again() -> Iterator[None]:
+    """Says how a demo that was interrupted goes on, which is otherwise than its commands would."""
+    try:
+        yield
+    except InterruptedRunError as error:
+        raise InterruptedRunError(
+            "interrupted; a demo begins again from the start", exit_code=error.exit_code
+        ) from error
 
 
 def what_matters(evaluation: Mapping[str, object]) -> Table:
