@@ -14,6 +14,7 @@ from speechft_cli.data.subset import Most
 from speechft_cli.data.task_splits import RULES, TaskSplits, split_for_task
 from speechft_cli.data.utterance import field_in_words
 from speechft_cli.data.utterances import Utterances
+from speechft_cli.engines.scorable import unscored
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import file_hash
@@ -60,10 +61,13 @@ def probe_jobs(
             fold_field, folds = _folds(task, plan, section, manifests, report)
             for splits in folds.values():
                 require_apart(name, splits.splits)
+            notes = _unscored(task, data, folds)
         except RequestError as error:
             problems.append(error)
             continue
         _tell(name, fold_field, folds, report)
+        for note in notes:
+            report(Note(note))
         jobs.append(
             ProbeJob(
                 task=plan.task(task),
@@ -138,6 +142,23 @@ def _folds(
         most=most,
     )
     return None, {"": splits}
+
+
+def _unscored(task: AnyTask, data: Path, folds: Mapping[str, TaskSplits]) -> list[str]:
+    """Returns what of dev and test is not scored, in words.
+
+    Raises:
+        RequestError: A split can't be scored.
+    """
+    if not task.is_trained:
+        return []
+    notes = []
+    for fold, splits in folds.items():
+        for split in ("dev", "test"):
+            where = f"fold {fold}, {split}" if fold else split
+            if note := unscored(task, splits.splits[split], f"{data}: {where}"):
+                notes.append(f"{task.name}, {where}: {note}")
+    return notes
 
 
 def _tell(name: str, fold_field: str | None, folds: Mapping[str, TaskSplits], report: Report) -> None:

@@ -16,6 +16,7 @@ from speechft_cli.data.task_splits import other_fields, split_for_task
 from speechft_cli.data.utterance import field_in_words
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.engines.scorable import unscored
 from speechft_cli.errors import RequestError
 from speechft_cli.tasks import trained_task
 from speechft_cli.tasks.base import Task
@@ -33,11 +34,19 @@ _REMEMBERED = 4096
 
 @dataclass(frozen=True)
 class CheckedJob:
-    """A job, and what of its data can't be used."""
+    """A job, and what of its data can't be used.
+
+    Attributes:
+        job: What to train.
+        rejected: Training utterances that are left out.
+        dev_left_out: How many of dev are.
+        dev_unscored: What else of dev is not scored; "" for nothing.
+    """
 
     job: Job
     rejected: list[LeftOut]
     dev_left_out: int
+    dev_unscored: str = ""
 
 
 def check_jobs(section: FinetuneSection, data: Path, base: EncoderCheckpoint) -> list[CheckedJob]:
@@ -72,6 +81,8 @@ def left_out_notes(checked: CheckedJob, section: FinetuneSection) -> Iterator[st
             else f"no {field_in_words(needs)}, {longest}"
         )
         yield f"{checked.dev_left_out} dev utterances left out: {reason}, or too short for a frame"
+        if checked.dev_unscored:
+            yield f"dev: {checked.dev_unscored}"
 
 
 def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]:
@@ -129,7 +140,7 @@ def _labelled_job(
     )
     _require_some(data, train, dev, rejected)
     job = Job(task, vocabulary, train, dev, weight, section.crop_seconds)
-    return CheckedJob(job, rejected, len(dev_utterances) - len(dev))
+    return CheckedJob(job, rejected, len(dev_utterances) - len(dev), unscored(task, dev, f"{data}: dev"))
 
 
 def _masked_job(section: FinetuneSection, data: Path, base: EncoderCheckpoint, weight: float) -> CheckedJob:

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from speechft_cli.errors import RequestError
 from speechft_cli.tasks.base import FIELD_SEPARATOR, Metric, Vocabulary
 from speechft_cli.tasks.trials import Trials, all_trials, equal_error_rate, listed_trials
 from speechft_cli.tasks.xvector import EMBEDDING, RECEPTIVE_FIELD, XVectorHead
@@ -83,17 +84,39 @@ class SpeakerVerification:
         vectors = F.normalize(logits[:, :EMBEDDING].detach().float(), dim=1).cpu().numpy().astype("<f4")
         return [vector.tobytes().hex() for vector in vectors]
 
+    def check_references(self, references: Sequence[str]) -> str:
+        """Returns how many trials name an utterance that is not there; those are left out.
+
+        Raises:
+            RequestError: A trial is wrong, or all are of one kind, of which no rate can be had.
+        """
+        chosen, absent = _trials(references)
+        same = int(chosen.is_same.sum())
+        if not 0 < same < len(chosen.is_same):
+            raise RequestError(
+                f"asv: must have pairs of utterances of one speaker and pairs of two, has {same} and "
+                f"{len(chosen.is_same) - same}",
+                "dev and test need two speakers or more, some of them with several utterances",
+            )
+        return f"{absent} trials left out: they name an utterance that is not there" if absent else ""
+
     def score(self, predictions: Sequence[str], references: Sequence[str]) -> Mapping[str, float]:
         """Returns the equal error rate [%] over the trials that references name, or over all pairs.
 
         Raises:
             RequestError: A trial is wrong.
         """
-        speakers, ids, trials = zip(*(reference.split(FIELD_SEPARATOR) for reference in references), strict=True)
-        places = {name: place for place, name in enumerate(ids)}
-        chosen = listed_trials(trials, places) if any(trials) else all_trials(speakers)
+        chosen, _ = _trials(references)
         vectors = np.stack([np.frombuffer(bytes.fromhex(each), dtype="<f4") for each in predictions])
         return {"eer": equal_error_rate(_cosines(vectors, chosen), chosen.is_same)}
+
+
+def _trials(references: Sequence[str]) -> tuple[Trials, int]:
+    """Returns what is compared, and how many trials can't be."""
+    speakers, ids, trials = zip(*(reference.split(FIELD_SEPARATOR) for reference in references), strict=True)
+    if not any(trials):
+        return all_trials(speakers), 0
+    return listed_trials(trials, {name: place for place, name in enumerate(ids)})
 
 
 def _cosines(vectors: NDArray[np.float32], trials: Trials) -> NDArray[np.float64]:

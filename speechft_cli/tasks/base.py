@@ -150,6 +150,17 @@ class Task(Protocol):
         """Returns the predicted target of each utterance."""
         ...
 
+    def check_references(self, references: Sequence[str]) -> str:
+        """Looks at the references of a whole split before anything is trained.
+
+        Returns:
+            What of them is not scored, in words; "" when all is.
+
+        Raises:
+            RequestError: No score can come of them, whatever is predicted.
+        """
+        ...
+
     def score(self, predictions: Sequence[str], references: Sequence[str]) -> Mapping[str, float]:
         """Returns metric name → value over a whole split."""
         ...

@@ -29,8 +29,8 @@ class Trials(NamedTuple):
     is_same: NDArray[np.bool_]
 
 
-def listed_trials(trials: Sequence[str], places: Mapping[str, int]) -> Trials:
-    """Reads the trials that utterances name.
+def listed_trials(trials: Sequence[str], places: Mapping[str, int]) -> tuple[Trials, int]:
+    """Reads the trials that utterances name; those with an utterance that is not there are only counted.
 
     Args:
         trials: Of each utterance, in order: `1:ID` or `0:ID` for the other one, separated by blanks; 1 means the same
@@ -38,21 +38,25 @@ def listed_trials(trials: Sequence[str], places: Mapping[str, int]) -> Trials:
         places: Utterance id → its place.
 
     Raises:
-        RequestError: An item is no trial, or names an utterance that is not there.
+        RequestError: An item is no trial.
     """
-    left, right, same = [], [], []
+    left, right, same, absent = [], [], [], 0
     for place, line in enumerate(trials):
         for item in line.split():
             verdict, _, other = item.partition(":")
-            if verdict not in ("0", "1") or other not in places:
+            if verdict not in ("0", "1") or not other:
                 raise RequestError(
                     f"label trials: must be 1:ID or 0:ID with the id of an utterance of the same split, got {item!r}",
                     "without any trials all pairs of utterances are compared",
                 )
+            if other not in places:
+                absent += 1
+                continue
             left.append(place)
             right.append(places[other])
             same.append(verdict == "1")
-    return Trials(np.array(left, dtype=np.int64), np.array(right, dtype=np.int64), np.array(same, dtype=np.bool_))
+    listed = Trials(np.array(left, dtype=np.int64), np.array(right, dtype=np.int64), np.array(same, dtype=np.bool_))
+    return listed, absent
 
 
 def all_trials(speakers: Sequence[str]) -> Trials:

@@ -10,6 +10,7 @@ import pytest
 
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.engines import evaluate, finetune
+from speechft_cli.errors import RequestError
 from speechft_cli.events import ignore
 from speechft_cli.reporting.scores import read_scores
 from speechft_cli.tasks import TASKS
@@ -86,3 +87,28 @@ def test_all_tasks_are_probed_in_one_run(everything: Path, tiny_file: Path, tmp_
     assert all(math.isfinite(value) for value in values.values())
     # two pitches are told apart by every utterance task
     assert [values[task, "acc"] for task in ("sid", "er", "ks", "ic")] == [100.0] * 4
+
+
+def test_a_split_that_can_not_be_scored_is_refused_before_anything_is_trained(
+    everything: Path, tiny_file: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    for split in ("train", "dev", "test"):
+        utterances = list(read_manifest(everything, split))
+        write_manifest(
+            data, split, [replace(each, speaker="alone") for each in utterances] if split == "dev" else utterances
+        )
+    config = make_config(
+        output_dir=tmp_path,
+        encoder__checkpoint=tiny_file,
+        finetune__data=data,
+        finetune__task="asv",
+        evaluate__models={"base": tiny_file},
+        evaluate__data=data,
+        evaluate__tasks=["asv"],
+    )
+
+    for engine in (finetune, evaluate):
+        with pytest.raises(RequestError, match=r"data: dev: asv: must have pairs .* has 6 and 0"):
+            engine.run(config, ignore)
+        assert not (tmp_path / engine.__name__.rpartition(".")[2]).exists()

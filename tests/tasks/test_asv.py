@@ -39,17 +39,27 @@ def test_one_kind_of_trials_gives_no_rate() -> None:
 
 
 def test_trials_are_those_the_utterances_name() -> None:
-    trials = listed_trials(["1:b 0:c", "", "0:b"], {"a": 0, "b": 1, "c": 2})
+    trials, absent = listed_trials(["1:b 0:c", "", "0:b 1:z"], {"a": 0, "b": 1, "c": 2})
 
+    assert absent == 1  # z is not there
     assert trials.left.tolist() == [0, 0, 2]
     assert trials.right.tolist() == [1, 2, 1]
     assert trials.is_same.tolist() == [True, False, False]
 
 
-@pytest.mark.parametrize("item", ["1:z", "2:b", "b"])
+@pytest.mark.parametrize("item", ["1:", "2:b", "b"])
 def test_a_wrong_trial_is_named(item: str) -> None:
     with pytest.raises(RequestError, match=f"trials: must be 1:ID or 0:ID.*'{item}'"):
         listed_trials([item], {"a": 0, "b": 1})
+
+
+def test_references_of_which_no_rate_can_come_are_refused_before_training() -> None:
+    with pytest.raises(RequestError, match="pairs of utterances of one speaker and pairs of two, has 1 and 0"):
+        ASV.check_references(["x\ta\t", "x\tb\t"])
+    with pytest.raises(RequestError, match="has 0 and 0"):
+        ASV.check_references(["x\ta\t1:gone", "x\tb\t"])
+    assert ASV.check_references(["x\ta\t1:b 0:c 0:gone", "x\tb\t", "y\tc\t"]).startswith("1 trials left out")
+    assert not ASV.check_references(["x\ta\t", "x\tb\t", "y\tc\t"])
 
 
 def test_without_trials_all_pairs_are_compared() -> None:
