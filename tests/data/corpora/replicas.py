@@ -78,6 +78,8 @@ def voxceleb1(root: Path) -> None:
         for code, video in ((1, "aAbBcC-1234"), (2, "dDeEfF_5678"), (3, "gGhHiI90123")):
             noise(root / part / "wav" / speaker / video / "00001.wav")
             lines.append(f"{code} {speaker}/{video}/00001.wav")
+    noise(root / "dev" / "wav" / "id10001" / "dDeEfF_5678" / "00002.wav")  # so that dev has two of one speaker
+    lines.append("2 id10001/dDeEfF_5678/00002.wav")
     text(root / "iden_split.txt", *lines)
     same = "1 id10270/aAbBcC-1234/00001.wav id10270/dDeEfF_5678/00001.wav"
     other = "0 id10270/aAbBcC-1234/00001.wav id10271/dDeEfF_5678/00001.wav"
