@@ -22,19 +22,19 @@ def preview(config: Config) -> Iterator[str]:
         yield f"prepare   {config.prepare.corpus}, {hours} → {config.data_dir}"
     tune = config.finetune
     if tune is not None:
-        heard = tune.steps * tune.batch_seconds / 3600
+        heard = _about(tune.steps * tune.batch_seconds / 3600, 3)
         frozen = int(tune.frozen_share * tune.steps)
         yield (
-            f"finetune  {tune.steps} updates of at most {tune.batch_seconds:g} s, {heard:.3g} h of audio in all; the "
-            f"encoder is frozen in the first {frozen} → {config.run_dir}"
+            f"finetune  {tune.steps} updates of at most {tune.batch_seconds:g} s, {heard} h of audio in all; "
+            f"the encoder is frozen in the first {frozen} → {config.run_dir}"
         )
         size = _weights(config)
         if size is not None:
             yield f"          {_gigabytes(_KEPT * size)} of disk"
         rest = tune.steps - frozen
-        work = (frozen / _FROZEN_RATE + rest / _RATE) * tune.batch_seconds * tune.batches_per_update / 3600
+        work = _about((frozen / _FROZEN_RATE + rest / _RATE) * tune.batch_seconds * tune.batches_per_update / 3600)
         if config.encoder is None or config.encoder.init is None or config.encoder.size == "base":
-            yield f"          at HuBERT base's size some {work:.2g} h on one CPU core, a small part of that on a GPU"
+            yield f"          at HuBERT base's size some {work} h on one CPU core, a small part of that on a GPU"
     if config.merge is not None:
         count = len(config.merge.chosen_alphas)
         files = f"{count} checkpoint{'s' * (count != 1)} of the base's size"
@@ -56,4 +56,9 @@ def _weights(config: Config) -> float | None:
 
 
 def _gigabytes(size: float) -> str:
-    return f"{size / 1e9:.2g} GB"
+    return f"{_about(size / 1e9)} GB"
+
+
+def _about(value: float, digits: int = 2) -> str:
+    """Returns a number to so many digits, without an exponent: 230, not 2.3e+02."""
+    return f"{float(f'{value:.{digits}g}'):g}"

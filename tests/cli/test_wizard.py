@@ -380,6 +380,14 @@ def test_the_preview_says_what_the_file_leads_to() -> None:
     ]
 
 
+def test_the_preview_of_the_papers_updates_has_no_exponents() -> None:
+    flags = {"encoder.init": "random", "encoder.size": "base", "finetune.steps": 50_000, "finetune.batch_seconds": 240}
+    lines = " ".join(" ".join(preview(load_config(None, flags=flags).config)).split())
+    # 50000 · 240 s = 3333 h; a tenth at 2.69 and the rest at 1.35 s of audio a second is 2346 h
+    assert "3330 h of audio in all" in lines
+    assert "some 2300 h on one CPU core" in lines
+
+
 @pytest.mark.parametrize("name", template_names())
 def test_a_template_is_written_as_it_is(speechft, tmp_path: Path, name: str) -> None:
     result = speechft("init", "--template", name, "-o", "mine.yaml")
