@@ -12,7 +12,7 @@ import torch
 import torchaudio.transforms
 from torch import Tensor
 
-from speechft_cli.data.headers import at_frame
+from speechft_cli.data.headers import at_frame, decoder_says
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.errors import RequestError, SpeechftError
 
@@ -68,8 +68,8 @@ def read_stretch(
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
         if not path.is_file():
             raise SpeechftError(*_gone(path)) from error
-        said = error.error_string if isinstance(error, soundfile.LibsndfileError) else error
-        raise SpeechftError(f"{path}: can't be read as audio: {said}", _ARCHIVE_CURE if size else _CURE) from error
+        cure = _ARCHIVE_CURE if size else _CURE
+        raise SpeechftError(f"{path}: can't be read as audio: {decoder_says(error)}", cure) from error
     if not np.isfinite(samples).all():
         raise SpeechftError(f"{path}: must have finite samples, has NaN or Inf", "take it out of the corpus or mend it")
     waveform = torch.from_numpy(samples).mean(dim=1)  # (N, channels) -> (N,)

@@ -22,7 +22,7 @@ import soundfile
 from speechft_cli.data.blocks import Sums, add_up, good_rows
 from speechft_cli.data.columns import Row
 from speechft_cli.data.cuts import parse_cut
-from speechft_cli.data.headers import close_recording, open_audio, open_recording
+from speechft_cli.data.headers import close_recording, decoder_says, open_audio, open_recording
 from speechft_cli.data.index import IndexWriter, open_spools
 from speechft_cli.errors import SpeechftError
 
@@ -187,7 +187,8 @@ def _audio(row: Row) -> tuple[bytes, str, int]:
             soundfile.write(stretch, samples, audio.samplerate, format="FLAC", subtype=subtype)
             return stretch.getvalue(), ".flac", audio.channels
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
-        raise SpeechftError(f"{row.audio}: can't be read as audio: {error}", "speechft prepare --decode") from error
+        said = decoder_says(error)
+        raise SpeechftError(f"{row.audio}: can't be read as audio: {said}", "speechft prepare --decode") from error
     finally:
         close_recording(file)
 
