@@ -61,5 +61,7 @@ def test_a_stream_of_randomness_goes_on_where_it_was_and_leaves_the_global_one_a
         with stream():
             drawn.append(torch.rand(2))
     assert torch.equal(before, torch.get_rng_state())
+    assert not torch.equal(drawn[0], drawn[1])
+    torch.rand(1)  # nor does it begin where the global one is
     with Randomness(3, torch.device("cpu"))():
         assert torch.equal(torch.cat([drawn[0], drawn[2]]), torch.rand(4))
