@@ -24,8 +24,6 @@ _PHONEME_EVENTS, _IN_IPA = 1, 2
 _END, _PHONEME = 0, 7  # types of events
 _RATE, _PITCH = 1, 3
 _CHARACTERS = 1  # position type; also the text encoding UTF-8
-_IPA = 0x02
-_SEPARATOR = ord("_") << 8
 _PALATAL = "ʲ"  # the Scottish voice says HAPPY with a vowel of two events
 
 
@@ -84,7 +82,6 @@ class Espeak:
         data = str(espeakng_loader.get_data_path()).encode()
         self.sample_rate: int = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data, _PHONEME_EVENTS | _IN_IPA)
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(seed))
-        self._library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._samples = bytearray()
         self._events: list[tuple[int, str]] = []
         self._callback = _Callback(self._receive)  # espeak-ng keeps only the address: it must live as long as we do
@@ -120,22 +117,6 @@ class Espeak:
         encoded = text.encode()
         self._library.espeak_Synth(encoded, len(encoded) + 1, 0, _CHARACTERS, 0, _CHARACTERS, None, None)
         return Speech(np.frombuffer(bytes(self._samples), dtype=np.int16), self._phones())
-
-    def phonemes(self, text: str, voice: Voice) -> list[str]:
-        """Returns the phonemes of `text` in the voice's accent, in IPA with stress marks.
-
-        Raises:
-            SpeechftError: There is no such voice.
-        """
-        self._choose(voice)
-        buffer = ctypes.create_string_buffer(text.encode())
-        rest = ctypes.c_void_p(ctypes.addressof(buffer))
-        clauses = []
-        while rest.value:  # each call takes one clause and moves the pointer behind it
-            clauses.append(
-                self._library.espeak_TextToPhonemes(ctypes.byref(rest), _CHARACTERS, _IPA | _SEPARATOR).decode()
-            )
-        return " ".join(clauses).replace("_", " ").split()
 
     def _choose(self, voice: Voice) -> None:
         if self._library.espeak_SetVoiceByName(voice.espeak_name.encode()) != 0:

@@ -96,8 +96,3 @@ def in_arpabet(phones: Iterable[Phone]) -> list[Phone]:
             for place, name in enumerate(names)
         ]
     return found
-
-
-def to_arpabet(symbols: Iterable[str]) -> str:
-    """Returns the ARPAbet phonemes of IPA `symbols`, separated by blanks, stress marks dropped."""
-    return " ".join(_ARPABET[symbol.translate(_STRESS)] for symbol in symbols)
