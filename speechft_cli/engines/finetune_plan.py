@@ -158,6 +158,6 @@ def _size(module: nn.Module) -> int:
 
 
 def _memory(state: TrainingState) -> int:
-    """Bytes without activations: weights, and of what trains gradients and two moments."""
+    """Bytes without activations: weights, of what trains gradients and two moments, what the strategy keeps."""
     trained = _size(state.heads) + sum(each.numel() for each in parameters_of(state.encoder, state.attached.trained))
-    return 4 * (_size(state.heads) + _size(state.encoder) + 3 * trained)
+    return 4 * (_size(state.heads) + _size(state.encoder) + 3 * trained) + state.attached.held_bytes

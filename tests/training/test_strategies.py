@@ -94,6 +94,7 @@ def test_doras_effective_weight_is_its_papers_formula(tiny: EncoderCheckpoint) -
 
 def test_l2sp_adds_lambda_times_the_way_from_the_base(tiny: EncoderCheckpoint) -> None:
     encoder, made = attached("l2sp", tiny, l2sp_weight=0.3)
+    assert made.held_bytes == sum(each.nbytes for each in parameters_of(encoder, made.trained))  # the plan counts them
     parameters = dict(encoder.model.named_parameters())
     for name in made.trained:
         parameters[name].data += 0.5

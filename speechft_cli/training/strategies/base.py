@@ -46,12 +46,14 @@ class Attached:
         weights: Returns the encoder's weights by their checkpoint names, as plain weights.
         add_gradients: Adds the strategy's own part to the gradients.
         adapters: Returns what `weights` can't bring back; by the network's own names.
+        held_bytes: What the strategy keeps besides the network.
     """
 
     trained: tuple[str, ...]
     weights: Callable[[], dict[str, Tensor]]
     add_gradients: Callable[[], None] = _nothing
     adapters: Callable[[], dict[str, Tensor]] = _no_adapters
+    held_bytes: int = 0
 
 
 @dataclass(frozen=True)

@@ -30,4 +30,5 @@ def _attach(encoder: Encoder, names: Sequence[str], base: Mapping[str, Tensor], 
             if parameter.grad is not None:  # none while the encoder is frozen
                 parameter.grad.add_(parameter - anchor, alpha=weight)
 
-    return Attached(tuple(names), encoder.weights, add_gradients=pull)
+    held = sum(anchor.nbytes for _, anchor in anchors)
+    return Attached(tuple(names), encoder.weights, add_gradients=pull, held_bytes=held)
