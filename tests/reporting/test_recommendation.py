@@ -50,6 +50,20 @@ def test_the_pareto_set_is_who_nobody_beats_in_both() -> None:
     assert {each.label for each in found.options if each.is_pareto} == {"a", "b", "c"}
 
 
+def test_who_is_as_good_in_one_and_worse_in_the_other_is_beaten() -> None:
+    as_good = [
+        *three("base", None, 80.0, 20.0, 50.0),
+        *three("a", "0.1", 82.0, 20.0, 45.0),
+        *three("b", "0.2", 82.0, 20.0, 48.0),  # retains as much, gains less
+        *three("c", "0.3", 80.0, 20.0, 45.0),  # gains as much, retains less
+        *three("d", "0.4", 82.0, 20.0, 45.0),  # as good as a: neither beats the other
+    ]
+    found = recommend(as_good, base="base", target=["asr"])
+    assert found is not None
+    assert {each.label for each in found.options if each.is_pareto} == {"a", "d"}
+    assert found.label == "a"  # the one nearer to the base
+
+
 def test_test_scores_have_no_say() -> None:
     chosen = recommend(DEV, base="base", target=["asr"])
     good = [*three("base", None, 1.0, 99.0, 99.0, split="test"), *three("d", "0.75", 100.0, 0.1, 0.1, split="test")]
