@@ -61,10 +61,9 @@ def conduct(
     as_json: bool,
     config: Path | None = None,
     then: str = "",
+    is_shared: bool = False,
 ) -> None:
     """Does a job with its progress on stderr and its result on stdout.
-
-    Of the processes that torchrun or the like start the first one speaks for all; each says of itself why it failed.
 
     Args:
         context: Knows how to talk.
@@ -72,6 +71,8 @@ def conduct(
         as_json: Whether the result is one JSON document.
         config: The file given with -c: whoever has one goes on with it.
         then: The command after this one; empty where what the engine says is better.
+        is_shared: Whether the processes that torchrun or the like start share the job: the first one speaks for all,
+            but each says of itself why it failed.
     """
     from speechft_cli.cli.console import talk_of
     from speechft_cli.cli.progress import Progress
@@ -80,7 +81,7 @@ def conduct(
         gc.freeze()
         gc.enable()
     talk = talk_of(context)
-    is_first = os.environ.get("RANK", "0") == "0"
+    is_first = not is_shared or os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
     with Progress(talk, as_json=as_json) as report:
         try:
             result = job(report)

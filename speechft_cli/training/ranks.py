@@ -20,7 +20,7 @@ import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.rendezvous import rendezvous
 
-from speechft_cli.errors import SpeechftError
+from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.io.hashes import weights_hash
 
 T = TypeVar("T")
@@ -130,8 +130,18 @@ class Ranks:
 
 
 def is_joining() -> bool:
-    """Whether this process was started as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    """Whether this process was started as one of several.
+
+    Raises:
+        RequestError: The environment says nonsense.
+    """
+    world = os.environ.get("WORLD_SIZE") or "1"
+    if not world.isdecimal():
+        raise RequestError(
+            f"WORLD_SIZE: must be the number of processes, as torchrun sets it, got {world!r}",
+            "unset WORLD_SIZE, and one process works alone",
+        )
+    return int(world) > 1
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -102,3 +104,12 @@ def test_prepare_joins_and_divides_from_the_command_line(speechft, manifests: Pa
     wrong = speechft("prepare", "--join", manifests, "--out", tmp_path / "wrong", "--split", "train:1")
     assert (wrong.exit_code, wrong.stdout) == (2, "")
     assert "--split: must be NAME=SHARE" in wrong.stderr
+
+
+def test_a_command_that_no_processes_share_speaks_in_each_of_them(
+    speechft, manifests: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")  # as in every pod of a cluster's job
+    monkeypatch.setenv("RANK", "1")
+    result = speechft("data", "stats", manifests, "--json")
+    assert json.loads(result.stdout)["output"] == str(manifests)

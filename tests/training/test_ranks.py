@@ -8,6 +8,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+import pytest
 import torch
 
 from speechft_cli.data.utterance import Utterance
@@ -120,3 +121,27 @@ def test_alone_nothing_is_asked() -> None:
     ranks.require_equal({}, step=0)
 
     assert (ranks.any(True), ranks.gather(3), ranks.is_first, tensor.tolist()) == (True, [3], True, [1.0, 1.0])
+
+
+@pytest.mark.parametrize("world", ["two", "-1"])
+def test_an_environment_that_says_nonsense_is_told(world: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", world)
+    with pytest.raises(RequestError, match="WORLD_SIZE: must be the number of processes"), joined():
+        pass
+
+
+def test_processes_that_nobody_can_find_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.delenv("RANK", raising=False)
+    with (
+        pytest.raises(SpeechftError, match=r"WORLD_SIZE is 2, but the other processes can't be reached: .*RANK"),
+        joined(),
+    ):
+        pass
+
+
+def test_who_is_one_of_one_works_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for world in ("", "1"):
+        monkeypatch.setenv("WORLD_SIZE", world)
+        with joined() as ranks:
+            assert ranks == Ranks()

@@ -145,7 +145,7 @@ def evaluate(
     )
     from speechft_cli.engines import evaluate as engine
 
-    conduct(context, lambda report: engine.run(loaded, report), as_json=as_json)
+    conduct(context, lambda report: engine.run(loaded, report), as_json=as_json, is_shared=True)
 
 
 def label_models(models: Sequence[str]) -> dict[str, Path]:

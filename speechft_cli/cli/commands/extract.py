@@ -108,7 +108,7 @@ def extract(
         base=None if base is None else unambiguous(base),
         device=device or "auto",
     )
-    conduct(context, lambda report: engine.run(request, report), as_json=as_json)
+    conduct(context, lambda report: engine.run(request, report), as_json=as_json, is_shared=True)
 
 
 def parse_layers(text: str) -> tuple[int, ...]:

@@ -119,6 +119,7 @@ def finetune(
         as_json=as_json,
         config=config,
         then="" if dry_run else "merge",
+        is_shared=True,
     )
 
 
