@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from speechft_cli.data.subset import Most, subset
@@ -44,6 +45,16 @@ def test_classes_of_a_closed_set_are_dropped_before_they_are_too_thin() -> None:
     assert len(few["train"]) == 50
     assert len(train) == 10
     assert {each.speaker for each in [*few["dev"], *few["test"]]} <= train
+
+
+def test_dev_and_test_lose_the_classes_that_train_happens_to_lose() -> None:
+    splits = corpus(10, 1)
+    splits["train"] += [replace(splits["train"][0], id=f"more-{take}") for take in range(200)]
+    few = keep(splits, Most(50, 20), is_closed_set=True)
+
+    train = {each.speaker for each in few["train"]}
+    assert 1 < len(train) < 10  # of the rare ones some are not drawn
+    assert {each.speaker for each in few["dev"]} == {each.speaker for each in few["test"]} == train
 
 
 def test_a_small_corpus_stays_whole() -> None:
