@@ -143,4 +143,5 @@ def _sync(path: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> SpeechftError:
     """Says that `path` can't be written, and why."""
-    return SpeechftError(f"{path}: can't be written: {error.strerror or error}", "check disk space and permissions")
+    hint = "ulimit -n shows and raises the limit" if error.errno == errno.EMFILE else "check disk space and permissions"
+    return SpeechftError(f"{path}: can't be written: {error.strerror or error}", hint)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import os
 import resource
 import shutil
 import signal
@@ -115,6 +117,12 @@ def test_a_full_disk_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
     assert "disk space" in caught.value.hint
     assert path.read_text() == "old"
     assert names(tmp_path) == ["big.txt"]
+
+
+def test_too_many_open_files_are_no_matter_of_the_disk(tmp_path: Path) -> None:
+    with pytest.raises(SpeechftError, match="Too many open files") as caught, atomic_path(tmp_path / "x"):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    assert caught.value.hint == "ulimit -n shows and raises the limit"
 
 
 def test_json_is_indented_utf8_with_paths_and_decimals_as_text(tmp_path: Path) -> None:
