@@ -92,6 +92,17 @@ def test_speaker_disjoint_manifests_are_split_anew_class_by_class() -> None:
     assert counts == {"train": [16, 1, 0], "dev": [2, 1, 0], "test": [2, 1, 0]}
 
 
+def test_a_tenth_of_each_class_is_derived_for_dev_and_test_and_those_known_from_train_are_counted() -> None:
+    manifests = {
+        "train": [utterance(f"x{number:02}", "x") for number in range(60)],
+        "dev": [utterance(f"y{number:02}", "y") for number in range(60)],
+    }
+    splits = speakers(manifests)  # they have no test split
+    assert splits.rule == "derived"
+    assert {split: len(members) for split, members in splits.splits.items()} == {"train": 96, "dev": 12, "test": 12}
+    assert splits.from_train == 6
+
+
 def test_derived_splits_depend_on_ids_only() -> None:
     utterances = [utterance(f"{name}{number}", name) for name in "xy" for number in range(10)]
     one = speakers({"train": utterances[:10], "dev": utterances[10:], "test": []})
