@@ -78,8 +78,8 @@ class EncoderCheckpoint:
         One encoder may have several, in files of different formats.
         """
         section = self.family.section(self.container, self.family.configuration)
-        facts = [section, self.family.normalizes(self.container)]
-        return hashlib.sha256(json.dumps(facts, sort_keys=True, default=vars).encode()).hexdigest()
+        facts = [_plain(section), self.family.normalizes(self.container)]
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def with_weights(self, weights: Mapping[str, Tensor]) -> EncoderCheckpoint:
         """Returns the same encoder with other weights and no file."""
@@ -116,3 +116,16 @@ class EncoderCheckpoint:
         if family.inner_key:
             filled[family.inner_key] = rest.pop(family.inner_key, {})
         return {**rest, family.weights_key: filled}
+
+
+def _plain(value: object) -> object:
+    """Returns what a configuration holds, objects of other software too, as JSON has it."""
+    match value:
+        case Mapping():
+            return {str(key): _plain(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_plain(each) for each in value]
+        case str() | int() | float() | None:
+            return value
+        case _:
+            return _plain(vars(value)) if hasattr(value, "__dict__") else str(value)

@@ -125,6 +125,7 @@ def run_record(
             **named_facts(path),
             "sha256": file_hash(path),
             "weights_sha256": weights_hash(base.weights),
+            "configuration_sha256": base.configuration_hash,
             "lineage": lineage(path),
         },
         "started": now(),

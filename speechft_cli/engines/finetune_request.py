@@ -207,11 +207,15 @@ def _base(config: Config, resume_from: Path | None, report: Report) -> EncoderCh
             f"{encoder.checkpoint}: has weights but no configuration, so it can't be a base",
             "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
         )
-    if resume_from is not None and _recorded(resume_from, "base")["weights_sha256"] != weights_hash(base.weights):
-        raise RequestError(
-            f"{encoder.checkpoint}: is not the encoder that the run in {resume_from} started from",
-            "put that one back, or start another run: --out DIR",
-        )
+    if resume_from is not None:
+        now = {"weights_sha256": weights_hash(base.weights), "configuration_sha256": base.configuration_hash}
+        was = _recorded(resume_from, "base")
+        if any(was.get(key, own) != own for key, own in now.items()):  # older runs don't tell their configuration
+            raise RequestError(
+                f"{encoder.checkpoint}: is not the encoder that the run in {resume_from} started from, by its weights "
+                "or its configuration",
+                "put that one back, or start another run: --out DIR",
+            )
     return base
 
 

@@ -52,10 +52,11 @@ class UnitsRequest:
 
     def place(self, folder: Path) -> Path:
         """Returns the folder of these units among those in `folder`."""
+        encoder = self.encoder
         identity = {
             "data": self.data_sha256,
             "layer": self.section.layer,
-            "encoder": None if self.encoder is None else weights_hash(self.encoder.weights),
+            "encoder": None if encoder is None else weights_hash(encoder.weights) + encoder.configuration_hash,
             "clusters": self.section.clusters,
             "fit_hours": self.section.fit_hours,
             "seed": self.seed,

@@ -6,7 +6,9 @@ import os
 import re
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -18,7 +20,8 @@ from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.encoders.formats import read_encoder
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.engines import finetune
 from speechft_cli.engines.finetune_request import resolved
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
@@ -223,6 +226,24 @@ def test_a_run_is_not_resumed_with_other_settings(manifests: Path, tmp_path: Pat
 
     assert "finetune.learning_rate: was 0.001, is 0.002" in caught.value.message
     assert "finetune.steps: was 2, is 4" in caught.value.message
+
+
+def test_a_run_is_not_resumed_from_another_base(manifests: Path, tmp_path: Path, tiny: EncoderCheckpoint) -> None:
+    base = tmp_path / "base.pt"
+    flags = {"encoder__init": None, "encoder__size": None, "encoder__checkpoint": base, "finetune__steps": 2}
+    config = config_for(manifests, tmp_path / "run", **flags)
+    converted.write(tiny, base)
+    finetune.run(config, ignore)
+    task = {**cast("dict[str, object]", tiny.container["task_cfg"]), "normalize": True}
+    for other in (
+        tiny.with_weights({name: 1.01 * tensor for name, tensor in tiny.weights.items()}),
+        replace(tiny, container={**tiny.container, "task_cfg": task}),
+    ):
+        converted.write(other, base)
+        with pytest.raises(RequestError, match=r"is not the encoder that the run in .* started from"):
+            finetune.run(config, ignore, resume=True)
+    converted.write(tiny, base)
+    finetune.run(config, ignore, resume=True)
 
 
 def test_a_dry_run_shows_the_plan_and_writes_nothing(manifests: Path, tmp_path: Path) -> None:
