@@ -81,8 +81,8 @@ def left_out_notes(checked: CheckedJob, section: FinetuneSection) -> Iterator[st
             else f"no {field_in_words(needs)}, {longest}"
         )
         yield f"{checked.dev_left_out} dev utterances left out: {reason}, or too short for a frame"
-        if checked.dev_unscored:
-            yield f"dev: {checked.dev_unscored}"
+    if checked.dev_unscored:
+        yield f"dev: {checked.dev_unscored}"
 
 
 def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]:

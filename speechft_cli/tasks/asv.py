@@ -98,7 +98,7 @@ class SpeakerVerification:
                 f"{len(chosen.is_same) - same}",
                 "dev and test need two speakers or more, some of them with several utterances",
             )
-        return f"{absent} trials left out: they name an utterance that is not there" if absent else ""
+        return f"trials left out, as they name an utterance that is not there: {absent}" if absent else ""
 
     def score(self, predictions: Sequence[str], references: Sequence[str]) -> Mapping[str, float]:
         """Returns the equal error rate [%] over the trials that references name, or over all pairs.

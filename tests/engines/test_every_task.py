@@ -11,7 +11,7 @@ import pytest
 from speechft_cli.data.manifests import read_manifest
 from speechft_cli.engines import evaluate, finetune
 from speechft_cli.errors import RequestError
-from speechft_cli.events import ignore
+from speechft_cli.events import Event, Note, ignore
 from speechft_cli.reporting.scores import read_scores
 from speechft_cli.tasks import TASKS
 from tests.conftest import make_config
@@ -112,3 +112,24 @@ def test_a_split_that_can_not_be_scored_is_refused_before_anything_is_trained(
         with pytest.raises(RequestError, match=r"data: dev: asv: must have pairs .* has 6 and 0"):
             engine.run(config, ignore)
         assert not (tmp_path / engine.__name__.rpartition(".")[2]).exists()
+
+
+def test_trials_that_name_nobody_are_counted_though_no_utterance_is_left_out(
+    everything: Path, tiny_file: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    for split in ("train", "dev", "test"):
+        first, *rest = read_manifest(everything, split)
+        same = next(each for each in rest if each.speaker == first.speaker)
+        other = next(each for each in rest if each.speaker != first.speaker)
+        trials = f"1:{same.id} 0:{other.id} 0:nobody"
+        write_manifest(data, split, [replace(first, labels={**first.labels, "trials": trials}), *rest])
+    config = make_config(
+        output_dir=tmp_path, encoder__checkpoint=tiny_file, finetune__data=data, finetune__task="asv",
+        finetune__min_seconds=0.1,
+    )  # fmt: skip
+    events: list[Event] = []
+    finetune.run(config, events.append, dry_run=True)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert "dev: trials left out, as they name an utterance that is not there: 1" in notes
+    assert not any("dev utterances left out" in note for note in notes)
