@@ -81,7 +81,8 @@ def conduct(
         gc.freeze()
         gc.enable()
     talk = talk_of(context)
-    is_first = not is_shared or os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK", "0") == "0"
+    is_alone = not is_shared or (os.environ.get("WORLD_SIZE") or "1") == "1"
+    is_first = is_alone or os.environ.get("RANK", "0") == "0"
     with Progress(talk, as_json=as_json) as report:
         try:
             result = job(report)

@@ -113,3 +113,13 @@ def test_a_command_that_no_processes_share_speaks_in_each_of_them(
     monkeypatch.setenv("RANK", "1")
     result = speechft("data", "stats", manifests, "--json")
     assert json.loads(result.stdout)["output"] == str(manifests)
+
+
+def test_one_process_of_one_speaks_whatever_its_rank_is_said_to_be(
+    speechft, manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    for world in ("", "1"):
+        monkeypatch.setenv("WORLD_SIZE", world)
+        result = speechft("extract", "logmel", manifests, "--out", tmp_path / "features", "--json")
+        assert json.loads(result.stdout)["output"] == str(tmp_path / "features")
