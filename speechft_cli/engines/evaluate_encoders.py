@@ -128,29 +128,26 @@ def load(
 
 
 def require_one_way(
-    candidates: Sequence[Candidate],
-    hashes: Mapping[str, str],
-    likely: EncoderFamily | None,
-    base: Path | None,
+    candidates: Sequence[Candidate], loaded: Mapping[str, Loaded], likely: EncoderFamily | None, base: Path | None
 ) -> None:
     """Makes sure that encoders of equal weights make equal features: in one run they are known by their weights' hash.
 
     Raises:
         RequestError: Two have another configuration, for example of how waveforms are normalised.
     """
-    alike: dict[str, list[Candidate]] = {}
+    firsts: dict[str, Candidate] = {}
     for each in candidates:
-        if each.make is None and each.baseline is None:
-            alike.setdefault(hashes[each.label], []).append(each)
-    for first, *others in alike.values():
-        features = s3prl_features(read_candidate(first, likely, base=base)) if others else ()
-        for each in others:
-            if difference(features, s3prl_features(read_candidate(each, likely, base=base))) > _TOLERANCE:
-                raise RequestError(
-                    f"{each.label}: must make the features of {first.label}, whose weights it has, makes others: its "
-                    "configuration is another one",
-                    "take one of them, or evaluate each alone, with an --out of its own",
-                )
+        first = firsts.setdefault(loaded[each.label].weights_hash, each)
+        if loaded[each.label].configuration == loaded[first.label].configuration:
+            continue
+        # files of two formats may say the same in other words
+        one, other = (s3prl_features(read_candidate(which, likely, base=base)) for which in (first, each))
+        if difference(one, other) > _TOLERANCE:
+            raise RequestError(
+                f"{each.label}: must make the features of {first.label}, whose weights it has, makes others: its "
+                "configuration is another one",
+                "take one of them, or evaluate each alone, with an --out of its own",
+            )
 
 
 def of_one_lineage(candidates: Sequence[Candidate], hashes: Mapping[str, str], report: Report) -> list[Candidate]:

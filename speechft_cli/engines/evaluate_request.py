@@ -148,7 +148,7 @@ def read_request(config: Config, report: Report) -> Request:
     base = next((each.path for each in candidates if each.label == BASE and each.baseline is None), None)
     loaded = {each.label: load(each, likely, base, section.crop_seconds, report) for each in candidates}
     hashes = {label: each.weights_hash for label, each in loaded.items()}
-    require_one_way(candidates, hashes, likely, base)
+    require_one_way(candidates, loaded, likely, base)
     if not section.models and not section.interpolate:
         candidates = of_one_lineage(candidates, hashes, report)
     target, target_source = target_tasks(config, candidates)

@@ -191,6 +191,16 @@ def test_equal_weights_that_make_other_features_are_refused(
     assert not (experiment / "evaluate").exists()
 
 
+def test_a_configuration_in_other_words_is_no_other_one(
+    experiment: Path, tiny: EncoderCheckpoint, tiny_file: Path, tmp_path: Path
+) -> None:
+    model = {**cast("dict[str, object]", tiny.container["model_cfg"]), "label_rate": 100}  # which no feature depends on
+    converted.write(replace(tiny, container={**tiny.container, "model_cfg": model}), tmp_path / "other.pt")
+    models, events = {"base": tiny_file, "other": tmp_path / "other.pt"}, list[Event]()
+    evaluate.run(config(experiment, evaluate__models=models, evaluate__tasks=["sid"]), events.append)
+    assert [what for what in started(events) if what.endswith("encoding")] == ["base: encoding"]
+
+
 def test_a_configuration_that_was_mended_is_scored_anew_and_a_file_that_moved_is_not(
     experiment: Path, tiny: EncoderCheckpoint, tmp_path: Path
 ) -> None:
