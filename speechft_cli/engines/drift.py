@@ -193,7 +193,7 @@ def _alpha(candidate: Candidate) -> str | None:
 def _source(job: DriftJob) -> str:
     """Hash of what all lines depend on: the base, the tuned encoder, data and utterances, the way of measuring."""
     heard = [(each.id, str(each.audio), each.start, each.duration) for each in job.utterances]
-    # a recording that was mended in place is told by the hash of the data alone
     configurations = sorted({job.configurations[job.hashes[each.label]] for each in job.candidates})
+    # a recording that was mended in place is told by the hash of the data alone
     parts = [_VERSION, job.hashes[BASE], job.hashes.get(TUNED), configurations, job.keeping.manifest_hash, heard]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

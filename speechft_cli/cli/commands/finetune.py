@@ -6,16 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
 from speechft_cli.cli.names import complete_encoder, completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
-
-if TYPE_CHECKING:
-    pass
 
 
 class Init(StrEnum):
