@@ -61,8 +61,7 @@ def test_a_demo_that_is_interrupted_says_that_it_begins_again(tmp_path: Path) ->
     typed = [sys.executable, "-m", "speechft_cli", "demo", "--out", "my demo"]
     with subprocess.Popen(typed, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
-        while "generating" not in running.stderr.readline():
-            pass
+        assert any("generating" in line for line in running.stderr)
         running.send_signal(signal.SIGINT)
         said = running.stderr.read()
     assert running.returncode == 130
