@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from speechft_cli.data.blocks import make_block
 from speechft_cli.data.columns import Row
-from speechft_cli.data.manifests import manifest_writer
+from speechft_cli.data.manifests.blocks import make_block
+from speechft_cli.data.manifests.folder import manifest_writer
 
 SAMPLE_RATE = 16_000
 #: Length of a recording [s].

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from speechft_cli.data.blocks import make_block
-from speechft_cli.data.manifests import audio_inside, manifest_path, manifest_writer
+from speechft_cli.data.manifests.blocks import make_block
+from speechft_cli.data.manifests.folder import audio_inside, manifest_path, manifest_writer
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import row_of
 

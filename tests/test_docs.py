@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from speechft_cli.cli.app import app
 from speechft_cli.cli.commands import COMMANDS
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests.folder import read_manifest
 
 DOCS = Path(__file__).parents[1] / "docs"
 #: What makes a command small; the tutorial's own words stay as they are.

@@ -47,7 +47,7 @@ class Boundary(TyperGroup):
         except UsageError as error:
             if is_help(error):
                 raise
-            from speechft_cli.cli.console import talk_of
+            from speechft_cli.cli.display.console import talk_of
 
             talk_of(ctx).error(as_request_error(error))
             raise typer.Exit(2) from error
@@ -57,7 +57,7 @@ class Boundary(TyperGroup):
         try:
             return super().invoke(ctx)
         except (SpeechftError, KeyboardInterrupt, UsageError, OSError, RuntimeError, ImportError) as error:
-            from speechft_cli.cli.console import talk_of
+            from speechft_cli.cli.display.console import talk_of
 
             if isinstance(error, BlockingIOError) or str(error) == "can't start new thread":
                 error = SpeechftError(
@@ -150,7 +150,7 @@ def speechft(
     ),
 ) -> None:
     """Make a speech encoder better, not narrower: fine-tune stably, merge, probe."""
-    from speechft_cli.cli.console import Talk, listen_to_libraries
+    from speechft_cli.cli.display.console import Talk, listen_to_libraries
 
     if verbose and quiet:
         raise typer.BadParameter("must be given alone, got -v and -q")

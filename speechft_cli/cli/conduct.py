@@ -74,8 +74,8 @@ def conduct(
         is_shared: Whether the processes that torchrun or the like start share the job: the first one speaks for all,
             but each says of itself why it failed.
     """
-    from speechft_cli.cli.console import talk_of
-    from speechft_cli.cli.progress import Progress
+    from speechft_cli.cli.display.console import talk_of
+    from speechft_cli.cli.display.progress import Progress
 
     if not gc.isenabled():  # since the start, see `__main__`
         gc.freeze()

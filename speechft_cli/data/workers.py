@@ -25,7 +25,7 @@ R = TypeVar("R")
 #: Tasks per worker that may be done before the first of them is.
 AHEAD = 4
 #: Imported once for all processes.
-_PRELOADED = ["speechft_cli.data.inspection", "speechft_cli.data.blocks"]
+_PRELOADED = ["speechft_cli.data.preparing.inspection", "speechft_cli.data.manifests.blocks"]
 
 
 @dataclass

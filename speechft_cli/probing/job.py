@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from speechft_cli.data.task_splits import TaskSplits
+from speechft_cli.data.splits.task_splits import TaskSplits
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.probing.encoding import Batching, crop_middle, stretch_name
 from speechft_cli.probing.frames import Predict

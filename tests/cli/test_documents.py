@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from speechft_cli.cli.app import imported_command
 from speechft_cli.cli.commands import COMMANDS
-from speechft_cli.cli.console import Talk
+from speechft_cli.cli.display.console import Talk
 from tests.cli.documents import SCHEMAS, check_document
 
 PAGE = SCHEMAS.with_suffix(".md")

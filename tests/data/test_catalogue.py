@@ -10,7 +10,7 @@ import pytest
 from speechft_cli.config.schema import Config
 from speechft_cli.data import CORPORA
 from speechft_cli.data.corpus import CorpusRequest, Rejected
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import RequestError

@@ -15,7 +15,7 @@ import torch
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.batches import Position, Source, plan_updates
 from speechft_cli.data.loading import load_updates
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import SpeechftError
@@ -51,7 +51,7 @@ from pathlib import Path
 
 from speechft_cli.data.batches import Position, Source, plan_updates
 from speechft_cli.data.loading import load_updates
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests.folder import read_manifest
 
 if __name__ == "__main__":
     multiprocessing.set_start_method("spawn")

@@ -14,7 +14,7 @@ import torch
 from speechft_cli.encoders import ENCODERS, FORMATS
 from speechft_cli.encoders.formats import read_encoder, save_encoder
 from speechft_cli.engines import convert
-from speechft_cli.engines.convert_request import ConvertRequest
+from speechft_cli.engines.convert.request import ConvertRequest
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Event, Note, ignore
 from speechft_cli.io.hashes import file_hash, weights_hash

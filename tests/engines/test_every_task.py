@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.engines import evaluate, finetune
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Event, Note, ignore

@@ -18,12 +18,13 @@ import torch
 from safetensors.torch import load_file
 
 from speechft_cli.data.audio import read_waveform
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines import extract
-from speechft_cli.engines.extract import ExtractRequest
+from speechft_cli.engines.extract import parts
+from speechft_cli.engines.extract.request import ExtractRequest
 from speechft_cli.errors import InterruptedRunError, RequestError
 from speechft_cli.events import Advanced, Event, Note, ignore
 from speechft_cli.io.hashes import weights_hash
@@ -139,7 +140,7 @@ def test_an_interrupted_run_goes_on_where_it_was_and_a_lost_file_is_made_again(
     tiny_file: Path, manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(encoding, "_MOST", 3)  # several batches and parts of these short recordings
-    monkeypatch.setattr(extract, "_PART_SECONDS", 3.0)
+    monkeypatch.setattr(parts, "_PART_SECONDS", 3.0)
     request = ExtractRequest(tiny_file, manifests, tmp_path / "out", splits=("train",))
 
     def interrupt(event: Event) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from speechft_cli.data.audio import read_waveform
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines import evaluate, finetune

@@ -18,7 +18,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from speechft_cli.cli.app import app
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted

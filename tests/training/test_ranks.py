@@ -13,7 +13,7 @@ import torch
 
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import Utterances
-from speechft_cli.engines.finetune_ranks import _free_port
+from speechft_cli.engines.finetune.ranks import _free_port
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.training.ranks import Ranks, joined
 from speechft_cli.training.skips import Skips

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from speechft_cli.data.manifests import read_manifest
+from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.events import ignore

@@ -21,7 +21,7 @@ app = typer.Typer(
 @app.command()
 def show(context: typer.Context, config: ConfigFile = None, sets: Sets = None, as_json: AsJson = False) -> None:
     """Show the resolved config, each value with where it comes from."""
-    from speechft_cli.cli.console import talk_of
+    from speechft_cli.cli.display.console import talk_of
     from speechft_cli.cli.names import unknown_names
     from speechft_cli.cli.yaml_text import lines
     from speechft_cli.config.load import load_config
@@ -54,7 +54,7 @@ def _origin(key: str, loaded: LoadedConfig) -> str:
 @app.command()
 def validate(context: typer.Context, config: ConfigFile = None, sets: Sets = None, as_json: AsJson = False) -> None:
     """Say ok, or everything that is wrong."""
-    from speechft_cli.cli.console import talk_of
+    from speechft_cli.cli.display.console import talk_of
     from speechft_cli.cli.names import unknown_names
     from speechft_cli.config.load import load_config
 
@@ -82,7 +82,7 @@ def schema(
 
     `speechft init` writes it beside the YAML file, whose first line names it.
     """
-    from speechft_cli.cli.console import nearby, talk_of
+    from speechft_cli.cli.display.console import nearby, talk_of
     from speechft_cli.cli.editors import schema_text
 
     talk = talk_of(context)

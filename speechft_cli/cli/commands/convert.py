@@ -57,7 +57,7 @@ def convert(
     """Write an encoder in other formats, its features compared."""
     from speechft_cli.encoders.names import unambiguous
     from speechft_cli.engines import convert as engine
-    from speechft_cli.engines.convert_request import ConvertRequest
+    from speechft_cli.engines.convert.request import ConvertRequest
 
     request = ConvertRequest(
         source=unambiguous(source),

@@ -25,9 +25,9 @@ def stats(
     as_json: AsJson = False,
 ) -> None:
     """Show hours per split, speaker and label, and durations."""
-    from speechft_cli.engines import data_stats
+    from speechft_cli.engines.data import stats as engine
 
-    conduct(context, lambda report: data_stats.stats(folder, png=png, report=report), as_json=as_json)
+    conduct(context, lambda report: engine.stats(folder, png=png, report=report), as_json=as_json)
 
 
 @app.command()
@@ -43,10 +43,10 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show some utterances with their texts and labels."""
-    from speechft_cli.engines import data_show
+    from speechft_cli.engines.data import show as engine
 
     conduct(
         context,
-        lambda report: data_show.show(folder, ids=ids or (), count=count, seed=seed, png=png, report=report),
+        lambda report: engine.show(folder, ids=ids or (), count=count, seed=seed, png=png, report=report),
         as_json=as_json,
     )

@@ -16,7 +16,7 @@ def doctor(context: typer.Context, as_json: AsJson = False) -> None:
     from rich.text import Text
 
     from speechft_cli.cli.checks import checks
-    from speechft_cli.cli.console import talk_of
+    from speechft_cli.cli.display.console import talk_of
 
     talk = talk_of(context)
     done = []

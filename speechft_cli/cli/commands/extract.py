@@ -93,8 +93,9 @@ def extract(
         )
     from speechft_cli.encoders.names import unambiguous
     from speechft_cli.engines import extract as engine
+    from speechft_cli.engines.extract.request import ExtractRequest
 
-    request = engine.ExtractRequest(
+    request = ExtractRequest(
         encoder=unambiguous(encoder),
         audio=audio,
         out=out,

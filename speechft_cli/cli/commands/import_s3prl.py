@@ -32,7 +32,7 @@ def import_s3prl(
 
     For example: speechft import-s3prl s3prl/downstream/emotion/config.yaml
     """
-    from speechft_cli.cli.console import talk_of
+    from speechft_cli.cli.display.console import talk_of
     from speechft_cli.cli.editors import write_config
     from speechft_cli.cli.yaml_text import as_tree, explained
     from speechft_cli.config.downstream import from_downstream

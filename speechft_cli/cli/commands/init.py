@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from speechft_cli.cli.kinds import Kind
 from speechft_cli.cli.names import complete_template
 from speechft_cli.cli.options import AsJson
+from speechft_cli.cli.wizard.kinds import Kind
 from speechft_cli.errors import ConfigError, RequestError, SpeechftError
 
 if TYPE_CHECKING:
-    from speechft_cli.cli.console import Talk
-    from speechft_cli.cli.given import Given
+    from speechft_cli.cli.display.console import Talk
+    from speechft_cli.cli.wizard.given import Given
     from speechft_cli.config.schema import Config
 
 
@@ -65,7 +65,7 @@ def init(
 
     For example: speechft init --template asr -o experiment.yaml
     """
-    from speechft_cli.cli.console import nearby, talk_of
+    from speechft_cli.cli.display.console import nearby, talk_of
     from speechft_cli.cli.editors import write_config
     from speechft_cli.config.templates import template_path
     from speechft_cli.events import Result
@@ -91,22 +91,22 @@ def init(
             "init: must have a terminal to ask its questions on, got none",
             "speechft init --defaults, --answers FILE, or --template NAME",
         )
-    from speechft_cli.cli.given import kind_of, read_given, read_older, with_older
+    from speechft_cli.cli.wizard.given import kind_of, read_given, read_older, with_older
 
     given = read_given(answers, sets or ())
     tree = None if older is None else read_older(older, out.parent)
     if kind is None:
         kind = Kind.experiment if tree is None else kind_of(tree)
         if is_asked and tree is None:
-            from speechft_cli.cli.wizard import ask_kind
+            from speechft_cli.cli.wizard.dialogue import ask_kind
 
             kind = ask_kind(talk)
     if tree is not None:
         given = with_older(given, tree, kind)
     config, text = _config_and_text(talk, kind, given, is_asked=is_asked, folder=out.parent)
     if is_asked:
-        from speechft_cli.cli.preview import preview
-        from speechft_cli.cli.wizard import confirm
+        from speechft_cli.cli.wizard.dialogue import confirm
+        from speechft_cli.cli.wizard.preview import preview
 
         talk.line(f"\n{text}")
         for line in preview(config):
@@ -125,8 +125,8 @@ def init(
 
 def _config_and_text(talk: Talk, kind: Kind, given: Given, *, is_asked: bool, folder: Path) -> tuple[Config, str]:
     """Completes the answers, checks them like a file, and writes them as YAML."""
-    from speechft_cli.cli.kinds import FIXED
-    from speechft_cli.cli.wizard import ask, default_answers, problems
+    from speechft_cli.cli.wizard.dialogue import ask, default_answers, problems
+    from speechft_cli.cli.wizard.kinds import FIXED
     from speechft_cli.cli.yaml_text import as_tree, explained
     from speechft_cli.config.load import load_config
 

@@ -10,7 +10,7 @@ import typer
 from speechft_cli.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from speechft_cli.cli.console import Talk
+    from speechft_cli.cli.display.console import Talk
 
 _NAME_WIDTH = 14
 
@@ -58,7 +58,7 @@ def list_names(
 
     For example: speechft list methods linear
     """
-    from speechft_cli.cli.console import talk_of
+    from speechft_cli.cli.display.console import talk_of
 
     talk = talk_of(context)
     if group is not None and name is not None:

@@ -130,11 +130,11 @@ def merge(
 
         require_diff_alone(context)
         from speechft_cli.encoders.names import unambiguous
-        from speechft_cli.engines import merge_diff
+        from speechft_cli.engines.merge.diff import run as compare
 
         one, other = map(unambiguous, diff)
         start = None if base is None else unambiguous(base)
-        conduct(context, lambda report: merge_diff.run(one, other, report, base=start, trust=trust), as_json=as_json)
+        conduct(context, lambda report: compare(one, other, report, base=start, trust=trust), as_json=as_json)
         return
     from speechft_cli.cli.merge_flags import read_filters, read_parameters, read_weights
 

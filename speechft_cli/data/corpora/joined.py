@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
-from speechft_cli.data.manifests import available_splits, read_manifest
+from speechft_cli.data.manifests.folder import available_splits, read_manifest
 
 
 def joined(folders: Sequence[Path]) -> Corpus:

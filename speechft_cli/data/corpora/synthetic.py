@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
-from speechft_cli.data.prepared import WORK
+from speechft_cli.data.manifests.prepared import WORK
 from speechft_cli.data.synthesis.chunks import CHUNK, Plan
 from speechft_cli.data.synthesis.spoken import set_down, take_up
 from speechft_cli.data.synthesis.teamwork import speak

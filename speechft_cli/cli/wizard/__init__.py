@@ -1,0 +1,1 @@
+"""`speechft init`: the questions, what answers them besides a person, and what comes of it."""

@@ -1,0 +1,176 @@
+"""Asks the questions on a terminal. Ctrl-C raises KeyboardInterrupt; nothing is written here."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import questionary
+import yaml
+from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
+from prompt_toolkit.output import ColorDepth
+
+from speechft_cli.cli.display.console import Talk
+from speechft_cli.cli.names import unknown_names
+from speechft_cli.cli.wizard.findings import Proposal
+from speechft_cli.cli.wizard.kinds import PURPOSES, Kind
+from speechft_cli.cli.wizard.question import Answers, Question
+from speechft_cli.cli.wizard.questions import QUESTIONS
+from speechft_cli.config.load import load_config
+from speechft_cli.errors import ConfigError, RequestError
+
+#: What Esc answers.
+_BACK = object()
+
+
+def default_answers(talk: Talk, kind: Kind, given: Answers, folder: Path, old: Answers) -> dict[str, object]:
+    """Answers every question of a kind by its default, but for what is given.
+
+    Args:
+        talk: Not used: nothing is said.
+        kind: Of file.
+        given: Dotted key → value.
+        folder: What relative paths start from.
+        old: Dotted key → value of an older file, which come before the defaults.
+    """
+    del talk
+    answers: dict[str, object] = {}
+    for question in _questions(kind, given):
+        known = {**given, **answers}
+        if question.when(known):
+            choices = list(question.choices(known))
+            answer = choices[0] if len(choices) == 1 else _proposal(question, known, folder, old).answer
+            answers[question.key] = question.read(answer)
+    return {**answers, **given}
+
+
+def ask_kind(talk: Talk) -> Kind:
+    """Asks what the file is for."""
+    options = [questionary.Choice(f"{kind.value:<12}{purpose}", value=kind) for kind, purpose in PURPOSES.items()]
+    chosen = questionary.select("What do you want to do?", options, **_look(talk)).unsafe_ask()
+    assert isinstance(chosen, Kind)
+    return chosen
+
+
+def ask(talk: Talk, kind: Kind, given: Answers, folder: Path, old: Answers) -> dict[str, object]:
+    """Asks every question of a kind, but for what is given; Esc goes back to the question before.
+
+    Args:
+        talk: Where to say why a question is asked.
+        kind: Of file.
+        given: Dotted key → value.
+        folder: What relative paths start from.
+        old: Dotted key → value of an older file, which Enter takes again.
+    """
+    talk.line("Enter takes the answer shown, Esc goes back, Ctrl-C ends without a file.", style="dim")
+    questions = _questions(kind, given)
+    answers: dict[str, object] = {}
+    asked: list[int] = []
+    place = 0
+    while place < len(questions):
+        question = questions[place]
+        known = {**given, **answers}
+        choices = question.choices(known)
+        if not question.when(known) or len(choices) == 1:
+            if question.when(known):
+                answers[question.key] = question.read(next(iter(choices)))
+            place += 1
+            continue
+        value = _ask(talk, question, known, _proposal(question, known, folder, old))
+        if value is not _BACK:
+            answers[question.key] = value
+            asked.append(place)
+            place += 1
+        elif asked:
+            place = asked.pop()
+            del answers[questions[place].key]
+    return {**answers, **given}
+
+
+def confirm(talk: Talk, prompt: str) -> bool:
+    """Asks yes or no; Enter is yes."""
+    return bool(questionary.confirm(prompt, default=True, **_look(talk)).unsafe_ask())
+
+
+def problems(answers: Answers) -> list[str]:
+    """Returns what the validators of the file say about answers: `key: …`, without a place."""
+    try:
+        load_config(None, flags=answers, check=unknown_names)
+    except ConfigError as error:
+        return [problem.removeprefix("flag: ") for problem in error.problems]
+    return []
+
+
+def _questions(kind: Kind, given: Answers) -> list[Question]:
+    return [question for question in QUESTIONS if kind in question.kinds and question.key not in given]
+
+
+def _proposal(question: Question, answers: Answers, folder: Path, old: Answers) -> Proposal:
+    if question.key in old:
+        return Proposal(question.old(old[question.key]), question.why)
+    return question.propose(answers, folder) or Proposal(question.default, question.why)
+
+
+def _ask(talk: Talk, question: Question, answers: Answers, proposal: Proposal) -> object:
+    talk.line(proposal.why, style="dim")
+    choices = question.choices(answers)
+    look = _look(talk)
+    if not choices:
+
+        def check(text: str) -> bool | str:
+            return _complaint(question, text, answers) or True
+
+        return _answer(question, questionary.text(question.prompt, default=proposal.answer, validate=check, **look))
+    titles = _titles(choices)
+    if question.takes_several:
+        chosen = proposal.answer.split(",")
+        boxes = questionary.checkbox(
+            question.prompt,
+            choices=[questionary.Choice(titles[name], value=name, checked=name in chosen) for name in choices],
+            validate=lambda names: bool(names) or "Choose at least one",
+            **look,
+        )
+        return _answer(question, boxes)
+    options = [questionary.Choice(titles[name], value=name) for name in choices]
+    return _answer(question, questionary.select(question.prompt, options, default=proposal.answer, **look))
+
+
+def _answer(question: Question, prompt: questionary.Question) -> object:
+    """Waits for the answer to a prompt; Esc answers `_BACK`."""
+    back = KeyBindings()
+
+    @back.add("escape", eager=True)
+    def _(event: KeyPressEvent) -> None:
+        event.app.exit(result=_BACK)
+
+    own = prompt.application.key_bindings
+    prompt.application.key_bindings = merge_key_bindings([back] if own is None else [own, back])
+    answer = prompt.unsafe_ask()
+    if answer is _BACK:
+        return _BACK
+    return question.read(",".join(answer) if isinstance(answer, list) else answer)
+
+
+def _complaint(question: Question, text: str, answers: Answers) -> str:
+    """What is wrong with a typed answer; empty when nothing is."""
+    try:
+        value = question.read(text)
+    except (RequestError, yaml.YAMLError) as error:
+        return str(error)
+    if value is None and not text.strip() and question.read(question.default) is not None:
+        return "must be given"
+    found = problems({**answers, question.key: value})
+    return found[0] if found else ""
+
+
+def _titles(choices: Mapping[str, str]) -> dict[str, str]:
+    """Names and what they are, short enough for one line each: a wrapped list can't be walked with the eye."""
+    width = max(map(len, choices)) + 2
+    room = max(20, shutil.get_terminal_size().columns - width - 8)
+    return {name: f"{name:<{width}}{textwrap.shorten(text, room, placeholder='…')}" for name, text in choices.items()}
+
+
+def _look(talk: Talk) -> dict[str, ColorDepth]:
+    return {} if talk.has_color else {"color_depth": ColorDepth.DEPTH_1_BIT}

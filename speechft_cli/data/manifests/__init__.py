@@ -1,0 +1,1 @@
+"""Manifests on disk: lhotse cuts or lhotse Shar archives by split, with an index beside them."""

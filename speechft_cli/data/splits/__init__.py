@@ -1,0 +1,1 @@
+"""Which utterances a task trains on, is selected on and is tested on."""

@@ -1,0 +1,187 @@
+"""Converting: a checkpoint in one format → the same encoder in others, checked by its features."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import Tensor
+
+from speechft_cli import __version__
+from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.formats import read_encoder, save_encoder
+from speechft_cli.encoders.local import named_facts
+from speechft_cli.encoders.verification import difference, s3prl_features, transformers_features
+from speechft_cli.engines.convert.request import ConvertRequest, read_source, require_free
+from speechft_cli.errors import RequestError, SpeechftError
+from speechft_cli.events import Advanced, Finished, Report, Result, Started, Table
+from speechft_cli.io.atomic import write_json
+from speechft_cli.io.hashes import file_hash, weights_hash
+from speechft_cli.io.space import require_space, size_text
+
+#: The largest difference between features before and after that counts as none; see `difference` for its unit.
+TOLERANCE = 1e-5
+#: Name of the file that says what was converted from what.
+RECORD = "convert.json"
+#: Begins the name of the folder that a conversion writes into; its process's number follows.
+_UNFINISHED = ".convert."
+
+
+def run(request: ConvertRequest, report: Report) -> Result:
+    """Reads an encoder and writes it in other formats; all of them appear, checked, or none.
+
+    Args:
+        request: What to convert.
+        report: Told what happens.
+
+    Raises:
+        RequestError: It can't be read, a format can't hold it, or something is there already; nothing was written.
+        SpeechftError: The features differ, or the disk is full; nothing was written.
+    """
+    targets = request.targets
+    require_free(request)
+    checkpoint = read_source(request, report)
+    require_space(request.out, len(targets) * sum(tensor.nbytes for tensor in checkpoint.weights.values()))
+    steps = len(targets) * (2 if request.verify else 1) + request.verify
+    report(Started("converting", steps, "steps"))
+    before = _features_before(checkpoint) if request.verify else None
+    notes = {
+        "speechft": __version__,
+        "converted_from": request.source.name,
+        "weights_sha256": weights_hash(checkpoint.weights),
+    }
+    with _staging(request.out) as staging:
+        written = save_encoder(checkpoint, staging, request.formats, stem=request.stem, metadata=notes)
+        report(Advanced(len(written) + request.verify, "written"))
+        outputs = []
+        for count, path in enumerate(written, start=1):
+            apart = None if before is None else _difference(before, path, checkpoint)
+            outputs.append(_output(path, request.formats[count - 1], apart))
+            report(Advanced(len(written) + request.verify + count, path.name))
+        report(Finished())
+        record = {
+            "speechft": __version__,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "source": _lineage(checkpoint, request),
+            "outputs": outputs,
+        }
+        write_json(staging / RECORD, record)
+        for path, target in zip((*written, staging / RECORD), (*targets, request.out / RECORD), strict=True):
+            if target.is_dir():
+                shutil.rmtree(target)
+            path.replace(target)
+    report(_table(outputs, request.out))
+    return Result(
+        f"encoder converted: {checkpoint.family.name} from {checkpoint.format} to {', '.join(request.formats)}",
+        str(request.out),
+        data={**record, "folder": str(request.out)},
+    )
+
+
+def _features_before(checkpoint: EncoderCheckpoint) -> tuple[Tensor, ...]:
+    """What the source gives, by transformers where the source is its folder and by s3prl where it is anything else."""
+    path = checkpoint.path
+    if checkpoint.format == "Hugging Face folder" and path is not None:
+        normalizes = checkpoint.family.normalizes(checkpoint.container)
+        return transformers_features(path.parent, checkpoint.family, normalizes=normalizes)
+    return s3prl_features(checkpoint)
+
+
+def _difference(before: Sequence[Tensor], path: Path, checkpoint: EncoderCheckpoint) -> float:
+    """Returns how far the features of what was written are from those before.
+
+    Raises:
+        SpeechftError: Farther than rounding explains.
+    """
+    family = checkpoint.family
+    if path.is_dir():
+        normalizes = family.normalizes(checkpoint.container)
+        after = transformers_features(path, family, normalizes=normalizes)
+    else:
+        after = s3prl_features(read_encoder(path))
+    apart = difference(before, after)
+    if not apart <= TOLERANCE:
+        raise SpeechftError(
+            f"{path.name}: must give the features of {checkpoint.path}, differs by {apart:.1e}; nothing was written",
+            "please report it; --no-verify writes it all the same",
+        )
+    return apart
+
+
+def _output(path: Path, name: str, apart: float | None) -> dict[str, object]:
+    files = sorted(file for file in path.iterdir()) if path.is_dir() else [path]
+    return {
+        "format": name,
+        "file": path.name,
+        "bytes": sum(file.stat().st_size for file in files),
+        "sha256": {file.name: file_hash(file) for file in files},
+        "feature_difference": apart,
+    }
+
+
+def _lineage(checkpoint: EncoderCheckpoint, request: ConvertRequest) -> dict[str, object]:
+    assert checkpoint.path is not None
+    return {
+        "path": str(checkpoint.path.resolve()),
+        **named_facts(checkpoint.path),
+        "sha256": file_hash(checkpoint.path),
+        "weights_sha256": weights_hash(checkpoint.weights),
+        "format": checkpoint.format,
+        "family": checkpoint.family.name,
+        "base": None if request.base is None else str(request.base.resolve()),
+        "zero_filled": sorted(checkpoint.filled),
+    }
+
+
+@contextmanager
+def _staging(out: Path) -> Iterator[Path]:
+    """Gives a folder inside `out` to write into; in the end it is gone, and `out` too when nothing lies in it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _clear(out)
+        staging = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}.", dir=out))
+    except OSError as error:
+        raise RequestError(
+            f"{out}: must be a folder that can be written to: {error.strerror}", "choose another --out"
+        ) from error
+    try:
+        yield staging
+    except SpeechftError as error:
+        error.message = error.message.replace(f"{staging}/", f"{out}/")  # it is gone when somebody reads this
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        if not any(out.iterdir()):
+            out.rmdir()
+
+
+def _clear(out: Path) -> None:
+    """Removes what conversions that were killed left in `out`; those of living processes stay."""
+    for left in out.glob(f"{_UNFINISHED}*"):
+        try:
+            os.kill(int(left.name.split(".")[2]), 0)
+        except (ProcessLookupError, ValueError, IndexError):
+            shutil.rmtree(left, ignore_errors=True)
+        except PermissionError:
+            pass  # it lives, and is somebody else's
+
+
+def _table(outputs: Sequence[Mapping[str, object]], out: Path) -> Table:
+    rows = []
+    for each in outputs:
+        apart = each["feature_difference"]
+        rows.append(
+            (
+                str(each["format"]),
+                size_text(int(str(each["bytes"]))),
+                "not checked" if apart is None else f"{apart:.1e}",
+                str(out / str(each["file"])),
+            )
+        )
+    title = "Converted; largest difference of a feature, where the largest feature is 1"
+    return Table(title, ("format", "size", "difference", "path"), tuple(rows))

@@ -1,0 +1,233 @@
+"""What an evaluation says in the end: report.md, report.html, its pictures, the tables of a console, the result."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from speechft_cli import __version__
+from speechft_cli.config.alphas import alpha_name
+from speechft_cli.data.splits.task_splits import RULES
+from speechft_cli.engines.evaluate.request import Request
+from speechft_cli.events import Report, Result, Table
+from speechft_cli.io.atomic import atomic_folder, write_text
+from speechft_cli.probing.candidates import BASE, TUNED
+from speechft_cli.probing.job import ProbeJob
+from speechft_cli.reporting.breakdown import Breakdown, break_down, read_predictions
+from speechft_cli.reporting.document import to_html, to_markdown
+from speechft_cli.reporting.drift import Drift, drift_table
+from speechft_cli.reporting.evaluation_report import evaluation_document
+from speechft_cli.reporting.recommendation import Option, Recommendation, recommend
+from speechft_cli.reporting.scores import Score
+from speechft_cli.reporting.sections.provenance import EncoderFacts, SplitFacts, TaskFacts
+from speechft_cli.reporting.suggestion import Suggestion, suggest
+from speechft_cli.reporting.superb.score import SuperbScore
+from speechft_cli.reporting.superb.table import superb_scores, superb_table
+from speechft_cli.reporting.tables import score_table
+from speechft_cli.tasks.presets import PRESETS
+
+_ANCHORS = {BASE: 0.0, TUNED: 1.0}
+_CONSOLE_WIDTH = 80
+
+
+def report_on(
+    name: str, request: Request, scores: Sequence[Score], drift: Sequence[Drift], folder: Path, report: Report
+) -> Result:
+    """Writes report.md with its pictures, and report.html; shows the tables, and sums up.
+
+    Drift alone is reported in drift.md and drift.html, so that an evaluation's report in the same folder stays.
+
+    Args:
+        name: Of the experiment.
+        request: What was asked for.
+        scores: All that came out, in the order of rows and columns; none when only drift was measured.
+        drift: How far the encoders have moved.
+        folder: Where to write.
+        report: Gets the tables of test scores and SUPERB scores.
+    """
+    first = _first_metrics(scores, request)
+    recommendation = recommend(first, base=request.base, target=request.target) if request.base else None
+    suggestion = suggest(drift, tuned=TUNED)
+    superb = superb_scores(scores, request.constants, split="test")
+    _write(name, request, scores, drift, superb, recommendation, suggestion, folder)
+    if scores:
+        report(
+            score_table(
+                scores, title=f"test{request.preset_suffix}", split="test", base=request.base, width=_CONSOLE_WIDTH
+            )
+        )
+    if superb:
+        report(_superb_table(request, superb))
+    if drift:
+        report(drift_table(drift))
+    return _result(request, scores, drift, superb, recommendation, suggestion, folder)
+
+
+def _first_metrics(scores: Sequence[Score], request: Request) -> list[Score]:
+    first = {job.task.name: job.task.metrics[0].name for job in request.jobs}
+    return [score for score in scores if score.metric == first[score.task]]
+
+
+def _write(
+    name: str,
+    request: Request,
+    scores: Sequence[Score],
+    drift: Sequence[Drift],
+    superb: Mapping[str, SuperbScore],
+    recommendation: Recommendation | None,
+    suggestion: Suggestion | None,
+    folder: Path,
+) -> None:
+    document = evaluation_document(
+        name=name,
+        scores=scores,
+        first_metrics={job.task.name: job.task.metrics[0].name for job in request.jobs},
+        base=request.base,
+        anchors=_ANCHORS,
+        breakdowns=_breakdowns(request, recommendation, folder),
+        superb=_superb_table(request, superb) if superb else None,
+        encoders=[
+            EncoderFacts(
+                each.label,
+                None if each.alpha is None else alpha_name(each.alpha),
+                each.origin,
+                request.hashes[each.label],
+            )
+            for each in request.candidates
+        ],
+        tasks=[_task_facts(job) for job in request.jobs],
+        recommendation=recommendation,
+        drift=drift,
+        suggestion=suggestion,
+        facts={
+            "written": time.strftime("%Y-%m-%d %H:%M:%S %z"),
+            "speechft": __version__,
+            "torch": torch.__version__,
+            "Python": platform.python_version(),
+            "device": str(request.device),
+            "encoder families": ", ".join(dict.fromkeys(request.kinds.values())),
+            "seed": str(request.seed),
+            "data": str(request.data),
+            "target": f"{', '.join(request.target) or 'none'} ({request.target_source})",
+            "manifests (SHA-256)": request.manifest_hash,
+        },
+    )
+    stem = _stem(request)
+    figures = f"{stem}-figures"
+    with atomic_folder(folder / figures) as unfinished:
+        for picture in document.pictures:
+            (unfinished / f"{picture.name}.png").write_bytes(picture.png)
+    write_text(folder / f"{stem}.md", to_markdown(document, figures=figures))
+    write_text(folder / f"{stem}.html", to_html(document))
+
+
+def _breakdowns(request: Request, recommendation: Recommendation | None, folder: Path) -> list[Breakdown]:
+    """Scores of base, tuned and recommended encoder by class or, where a target is a sequence, by speaker."""
+    wanted = [request.base, TUNED, recommendation.label if recommendation else None]
+    labels = [label for label in dict.fromkeys(wanted) if label in request.hashes]
+    found = []
+    for job in request.jobs:
+        task = job.task
+        groups = {
+            each.id: target if task.is_pooled else each.speaker
+            for part in job.per_fold()
+            for each, target in zip(part.splits.splits["test"], part.targets("test"), strict=True)
+        }
+        files = {label: f"{task.name}-{request.hashes[label][:16]}.jsonl" for label in labels if label}
+        found.append(
+            break_down(
+                {label: read_predictions(folder / "predictions" / file) for label, file in files.items()},
+                groups,
+                task=task.name,
+                kind="class" if task.is_pooled else "speaker",
+                metric=task.metrics[0],
+                score=task.score,
+            )
+        )
+    return [each for each in found if each is not None]
+
+
+def _superb_table(request: Request, superb: Mapping[str, SuperbScore]) -> Table:
+    table = superb_table(superb, request.constants, base=request.base)
+    return replace(table, title=table.title + request.preset_suffix)
+
+
+def _task_facts(job: ProbeJob) -> TaskFacts:
+    rule = RULES[next(iter(job.folds.values())).rule]
+    return TaskFacts(
+        name=job.task.name,
+        rule=rule if job.fold_field is None else f"folds by {job.fold_field}: {rule}",
+        folds={
+            name: SplitFacts(
+                utterances={split: len(members) for split, members in splits.splits.items()},
+                seconds={split: splits.duration(split) for split in splits.splits},
+                left_out=splits.left_out,
+                from_train=splits.from_train,
+            )
+            for name, splits in job.folds.items()
+        },
+        steps=job.steps,
+        batch_size=job.batch_size,
+        learning_rates=job.learning_rates,
+        crop_seconds=job.crop_seconds,
+        preset=(job.preset, PRESETS.get(job.preset).text),
+        reading=None if job.reading is None else job.reading.name,
+    )
+
+
+def _result(
+    request: Request,
+    scores: Sequence[Score],
+    drift: Sequence[Drift],
+    superb: Mapping[str, SuperbScore],
+    recommendation: Recommendation | None,
+    suggestion: Suggestion | None,
+    folder: Path,
+) -> Result:
+    encoders = _count(len(request.candidates), "encoder")
+    parts = [
+        f"{encoders} × {_count(len(request.jobs), 'task')} scored{request.preset_suffix}"
+        if scores
+        else f"drift of {encoders}"
+    ]
+    best = guess = None
+    if recommendation is not None:
+        alpha = None if recommendation.alpha is None else alpha_name(recommendation.alpha)
+        parts.append(f"best merged encoder by dev: {recommendation.label or 'none'}")
+        best = {**asdict(recommendation), "alpha": alpha, "options": [_plain(each) for each in recommendation.options]}
+    if suggestion is not None:
+        guess = {**asdict(suggestion), "alpha": alpha_name(suggestion.alpha)}
+        if recommendation is None:
+            parts.append(f"to try by drift: {suggestion.label}")
+    page = folder / f"{_stem(request)}.html"
+    return Result(
+        summary="; ".join(parts),
+        output=str(page),
+        data={
+            "scores": [asdict(score) for score in scores],
+            "superb_scores": {label: asdict(score) for label, score in superb.items()},
+            "drift": [asdict(line) for line in drift],
+            "recommended": best,
+            "suggested": guess,
+            "report": str(page),
+            "scores_file": str(folder / "scores.jsonl") if scores else None,
+            "drift_file": str(folder / "drift.jsonl") if drift else None,
+        },
+    )
+
+
+def _plain(option: Option) -> dict[str, object]:
+    return {**asdict(option), "alpha": None if option.alpha is None else alpha_name(option.alpha)}
+
+
+def _stem(request: Request) -> str:
+    return "report" if request.jobs else "drift"
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

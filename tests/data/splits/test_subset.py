@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from speechft_cli.data.splits.subset import Most, subset
+from speechft_cli.data.splits.task_splits import rows_of, split_for_task, together
+from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
+
+
+def keep(splits: dict[str, list[Utterance]], most: Most, *, is_closed_set: bool) -> dict[str, list[Utterance]]:
+    everything, own = together({split: Utterances.of(members) for split, members in splits.items()})
+    rows = subset(everything, rows_of(own), most, field="speaker", is_closed_set=is_closed_set)
+    return {split: list(everything.select(members)) for split, members in rows.items()}
+
+
+def corpus(classes: int, each: int) -> dict[str, list[Utterance]]:
+    return {
+        split: [
+            Utterance(f"{split}-{name}-{take}", Path("a.wav"), duration=1.0, speaker=f"s{name}")
+            for name in range(classes)
+            for take in range(count)
+        ]
+        for split, count in (("train", each), ("dev", 2), ("test", 2))
+    }
+
+
+def test_a_subset_has_at_most_so_many_and_is_always_the_same() -> None:
+    splits = corpus(10, 8)
+    few = keep(splits, Most(30, 7), is_closed_set=False)
+
+    assert {split: len(members) for split, members in few.items()} == {"train": 30, "dev": 7, "test": 7}
+    assert few == keep(splits, Most(30, 7), is_closed_set=False)
+    shorter = {split: members[:-1] for split, members in splits.items()}
+    gone = {members[-1].id for members in splits.values()}
+    again = keep(shorter, Most(30, 7), is_closed_set=False)
+    assert {each.id for each in few["train"]} - gone <= {each.id for each in again["train"]}
+
+
+def test_classes_of_a_closed_set_are_dropped_before_they_are_too_thin() -> None:
+    few = keep(corpus(100, 8), Most(50, 20), is_closed_set=True)
+
+    train = {each.speaker for each in few["train"]}
+    assert len(few["train"]) == 50
+    assert len(train) == 10
+    assert {each.speaker for each in [*few["dev"], *few["test"]]} <= train
+
+
+def test_dev_and_test_lose_the_classes_that_train_happens_to_lose() -> None:
+    splits = corpus(10, 1)
+    splits["train"] += [replace(splits["train"][0], id=f"more-{take}") for take in range(200)]
+    few = keep(splits, Most(50, 20), is_closed_set=True)
+
+    train = {each.speaker for each in few["train"]}
+    assert 1 < len(train) < 10  # of the rare ones some are not drawn
+    assert {each.speaker for each in few["dev"]} == {each.speaker for each in few["test"]} == train
+
+
+def test_a_small_corpus_stays_whole() -> None:
+    splits = corpus(3, 4)
+
+    assert {split: len(each) for split, each in keep(splits, Most(500, 200), is_closed_set=True).items()} == {
+        "train": 12,
+        "dev": 6,
+        "test": 6,
+    }
+
+
+def test_splits_of_a_task_may_be_subsets_and_say_how_many_are_gone() -> None:
+    manifests = {split: Utterances.of(members) for split, members in corpus(4, 8).items()}
+    splits = split_for_task(manifests, task="sid", field="speaker", is_closed_set=True, most=Most(train=10, others=3))
+
+    assert {split: len(members) for split, members in splits.splits.items()} == {"train": 10, "dev": 3, "test": 3}
+    assert splits.left_out == {"beyond the preset's subset": 32 - 10 + 8 - 3 + 8 - 3}
+    assert list(splits.splits["train"]) == sorted(splits.splits["train"], key=lambda each: each.id)
