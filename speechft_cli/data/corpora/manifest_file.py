@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import csv
+import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -22,15 +24,17 @@ _TABLES = (".csv", ".tsv")
 _SUFFIXES = (".jsonl", ".json", *_TABLES)
 #: Of cells; a spreadsheet writes semicolons where numbers have a decimal comma.
 _SEPARATORS = ",;\t"
+#: As Python's own json writes what is absent in pandas.
+_NAN = re.compile(rb"[:,\[]\s*NaN\b")
 _EXAMPLE = """a line is for example: {"audio": "a.wav", "text": "HELLO", "speaker": "ann", "split": "train"}"""
 
 
 def read(request: CorpusRequest) -> Iterator[Found]:
     """Reads one recording a line, as JSON or as cells below a header, with commas, semicolons or tabs between them.
 
-    The fields, of which only `audio` must be there: `audio` (relative to the list), `start` and `duration` [s], `id`,
-    `text`, `phones`, `speaker`, `language`, `licence`, `split` (train, dev or test). Any other is a label; `split_sid`
-    and its like are splits of single tasks.
+    The fields, of which only `audio` must be there: `audio` (relative to the list), `start` and `duration` or `end`
+    [s], `id`, `text`, `phones`, `speaker`, `language`, `licence`, `split` (train, dev or test). Any other with text or
+    a whole number is a label; `split_sid` and its like are splits of single tasks.
     """
     yield from ((split, utterance_of(row, request.root)) for split, row in rows(request))
 
@@ -72,7 +76,7 @@ def _find_list(root: Path) -> Path:
     lists = sorted(path.name for path in root.iterdir() if path.suffix.lower() in _SUFFIXES)[:5]
     raise RequestError(
         f"{root}: must be a list of recordings, or hold {' or '.join(_NAMES)}, holds {', '.join(lists) or 'no list'}",
-        f"--root {root / lists[0]}" if lists else _EXAMPLE,
+        f"--root {shlex.quote(str(root / lists[0]))}" if lists else _EXAMPLE,
     )
 
 
@@ -117,21 +121,29 @@ def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[tuple[str, Row]]
 
 
 def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
-    """Yields (line number, fields or what is wrong)."""
+    """Yields (line number, fields or what is wrong).
+
+    Raises:
+        RequestError: It is one document.
+    """
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if number == 1 and text.lstrip()[:1] == b"[":
+                raise RequestError(
+                    f"{path}: must have a JSON object a line, is one array of them",
+                    "jq -c '.[]' makes lines of it; in pandas to_json(FILE, orient='records', lines=True) does",
+                )
             if text.strip():
                 try:
                     row = orjson.loads(text)
                 except ValueError as error:
                     text.decode()  # another kind of file altogether
-                    yield number, f"must be JSON: {error}"
+                    is_nan = _NAN.search(text)
+                    yield number, "must be JSON, which has null for NaN" if is_nan else f"must be JSON: {error}"
                     continue
-                yield (
-                    number,
-                    row if isinstance(row, dict) else f"must be a JSON object, got {text.strip()[:40].decode()}",
-                )
+                said = text.strip()[:40].decode(errors="replace")
+                yield number, row if isinstance(row, dict) else f"must be a JSON object, got {said}"
 
 
 _KNOWN = frozenset(name for names in FIELDS.values() for name in names)
@@ -158,10 +170,12 @@ def _table_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
         if header and not set(header) & set(FIELDS["audio"]):
             raise RequestError(
                 f"{path}:1: must have one of the columns {', '.join(FIELDS['audio'])}, has {', '.join(written)}",
-                "rename the columns; docs/corpora.md says which names they may have",
+                "the first line names the columns; docs/corpora.md says which names they may have",
             )
         for row in reader:
             if len(row) == len(header):
-                yield reader.line_num, dict(zip(header, row, strict=True))
+                fields = dict(zip(header, row, strict=True))
+                fields.pop("", None)  # pandas' row numbers, and separators at the ends of lines
+                yield reader.line_num, fields
             elif row:
                 yield reader.line_num, f"must have {len(header)} cells like the header, has {len(row)}"

@@ -19,6 +19,7 @@ FIELDS = {
     "audio": ("audio", "audio_path", "audio_filepath", "path", "file", "file_name", "wav"),
     "start": ("start", "offset"),
     "duration": ("duration",),
+    "end": ("end",),
     "text": ("text", "transcript", "transcription", "sentence"),
     "phones": ("phones", "phonemes"),
     "speaker": ("speaker", "speaker_id", "client_id"),
@@ -27,8 +28,10 @@ FIELDS = {
     "split": ("split",),
 }
 #: Fields that are times → the least they may be [s].
-_LEAST = {"start": 0.0, "duration": 1e-3}
+_LEAST = {"start": 0.0, "duration": 1e-3, "end": 1e-3}
+_SLACK = 0.01  # by which the end may miss start + duration, which lists round [s]
 _TASK_SPLIT = "split_"
+_SHOWN = 40  # characters of a wrong value, which may be all of a table
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class _Layout:
         texts: (our field, its name here) of the fields of text that are there.
         start: Name and least value of the time it begins, if that is there.
         duration: The same of its length.
+        end: The same of where it ends.
         labels: Names of the labels.
         task_splits: Names of the fields that hold a task's split.
     """
@@ -46,6 +50,7 @@ class _Layout:
     texts: tuple[tuple[str, str], ...]
     start: tuple[tuple[str, float], ...]
     duration: tuple[tuple[str, float], ...]
+    end: tuple[tuple[str, float], ...]
     labels: tuple[str, ...]
     task_splits: tuple[str, ...]
 
@@ -63,14 +68,17 @@ def _layout(fields: tuple[str, ...]) -> _Layout:
         tuple((ours, name) for ours, name in names.items() if ours not in _LEAST),
         time("start"),
         time("duration"),
+        time("end"),
         tuple(name for name in others if not name.startswith(_TASK_SPLIT)),
         tuple(name for name in others if name.startswith(_TASK_SPLIT)),
     )
 
 
-def is_text(value: object) -> bool:
-    """Whether a value can be a text or label: a string or a whole number."""
-    return isinstance(value, str | int) and not isinstance(value, bool)
+def as_text(value: object) -> str | None:
+    """Returns a value that can be a text or a label: a string or a whole number; None for all others."""
+    if isinstance(value, float) and value.is_integer():  # pandas writes 3 as 3.0 where another row has none
+        return str(int(value))
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def parse_line(fields: Mapping[str, object], folder: str) -> tuple[str, Row]:
@@ -91,15 +99,23 @@ def parse_line(fields: Mapping[str, object], folder: str) -> tuple[str, Row]:
         if isinstance(value, str):
             if value:
                 texts[field] = value
-        elif is_text(value):
-            texts[field] = str(value)
+        elif (text := as_text(value)) is not None:
+            texts[field] = text
         elif value is not None:
-            problems.append(f"{name}: must be text, got {value!r}")
+            problems.append(f"{name}: must be text, got {repr(value)[:_SHOWN]}")
     start = duration = 0.0
     for name, least in layout.start:
         start = _seconds(name, fields[name], least, problems)
     for name, least in layout.duration:
         duration = _seconds(name, fields[name], least, problems)
+    for name, least in layout.end:
+        end = _seconds(name, fields[name], least, problems)
+        if end and duration and abs(start + duration - end) > _SLACK:
+            problems.append(f"{name}: must be start + duration, {start + duration:g} s, got {fields[name]!r}")
+        elif end and end <= start:
+            problems.append(f"{name}: must be after the start, {start:g} s, got {fields[name]!r}")
+        elif end and not duration:
+            duration = round(end - start, 6)
     labels = _labels(layout, fields) if layout.labels else {}
     task_splits = _task_splits(layout, fields, problems) if layout.task_splits else {}
     audio = texts.get("audio")
@@ -152,8 +168,8 @@ def _name(audio: str, start: float) -> str:
 
 
 def _labels(layout: _Layout, fields: Mapping[str, object]) -> dict[str, str]:
-    values = ((name, fields[name]) for name in layout.labels)
-    return {name: str(value) for name, value in values if value != "" and is_text(value)}
+    values = ((name, as_text(fields[name])) for name in layout.labels)
+    return {name: value for name, value in values if value}
 
 
 def _task_splits(layout: _Layout, fields: Mapping[str, object], problems: list[str]) -> dict[str, str]:

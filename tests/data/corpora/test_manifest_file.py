@@ -65,6 +65,33 @@ def test_the_id_comes_from_the_path_and_the_split_is_train(tmp_path: Path, name:
     assert [(split, each.id) for split, each in read(path)] == [("train", "x/a"), ("train", "x/a@1.5")]
 
 
+def test_a_stretch_may_have_its_end_in_place_of_its_duration(tmp_path: Path) -> None:
+    write_list(
+        tmp_path,
+        {"audio": "talk.wav", "end": 2.5},
+        {"audio": "talk.wav", "start": "10.1", "end": "12.5"},
+        {"audio": "talk.wav", "start": 20, "end": 21.24, "duration": 1.235},
+    )
+    assert [(each.start, each.duration) for _, each in read(tmp_path)] == [(0, 2.5), (10.1, 2.4), (20, 1.235)]
+    assert all(not each.labels for _, each in read(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ({"start": 3, "end": 3}, "end: must be after the start, 3 s, got 3"),
+        ({"start": 3, "end": "2.5"}, "end: must be after the start, 3 s, got '2.5'"),
+        ({"start": 3, "duration": 2, "end": 6}, "end: must be start + duration, 5 s, got 6"),
+        ({"end": "late"}, "end: must be a number of seconds above 0, got 'late'"),
+    ],
+)
+def test_an_end_that_can_be_none_is_told(tmp_path: Path, fields: dict[str, object], problem: str) -> None:
+    path = write_list(tmp_path, {"audio": "talk.wav"} | fields)
+    with pytest.raises(RequestError) as caught:
+        read(tmp_path)
+    assert caught.value.message == f"{path}:1: {problem}"
+
+
 def test_other_names_of_a_field_are_labels_once_it_is_there(tmp_path: Path) -> None:
     write_list(tmp_path, {"audio": "a.wav", "text": "Der Lappen", "sentence": "a01"})
     ((_, utterance),) = read(tmp_path)
@@ -94,6 +121,38 @@ def test_a_table_may_have_semicolons_or_tabs_and_the_byte_order_mark_of_a_spread
     assert read(tmp_path / name) == [
         ("dev", Utterance("ä b", tmp_path / "ä b.wav", text='EINS, "ZWEI"', speaker="s1", labels={"Note": "gut"})),
     ]
+
+
+def test_row_numbers_of_pandas_and_separators_at_the_ends_of_lines_are_no_labels(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text(",path,emotion,,\n0,a.wav,sad,,\n")
+    assert [each.labels for _, each in read(tmp_path / "list.csv")] == [{"emotion": "sad"}]
+
+
+def test_whole_numbers_that_pandas_wrote_as_fractions_are_whole(tmp_path: Path) -> None:
+    write_list(tmp_path, {"audio": "a.wav", "speaker": 3.0, "digit": 7.0, "snr": 20.5})
+    ((_, only),) = read(tmp_path)
+    assert (only.speaker, only.labels) == ("3", {"digit": "7"})
+
+
+def test_what_pandas_writes_by_default_says_how_it_is_to_be_written(tmp_path: Path) -> None:
+    path = write_list(tmp_path, '[{"audio": "a.wav"}, {"audio": "b.wav"}]')
+    with pytest.raises(RequestError) as caught:
+        read(path)
+    assert caught.value.message == f"{path}: must have a JSON object a line, is one array of them"
+    assert "lines=True" in caught.value.hint
+    path = write_list(tmp_path, '{"audio": {"0": "a.wav", "1": "b.wav", "2": "c.wav", "3": "d.wav"}}')
+    with pytest.raises(RequestError) as caught:
+        read(path)
+    assert caught.value.message.endswith("must be text, got {'0': 'a.wav', '1': 'b.wav', '2': 'c.wav")
+
+
+def test_nan_and_a_cut_within_a_letter_are_told_as_what_they_are(tmp_path: Path) -> None:
+    path = write_list(tmp_path, {"audio": "a.wav"}, '{"audio": "a.wav", "text": NaN}', '"' + "ä" * 30 + '"')
+    with pytest.raises(RequestError) as caught:
+        read(path)
+    first, second = caught.value.message.splitlines()
+    assert first == f"{path}:2: must be JSON, which has null for NaN"
+    assert second.startswith(f'{path}:3: must be a JSON object, got "äää')
 
 
 def test_a_table_whose_header_names_no_recording_is_told_once(tmp_path: Path) -> None:
