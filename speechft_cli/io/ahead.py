@@ -8,6 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
+#: Threads that read recordings ahead of an encoder: on a network's disk most of the time goes into opening files.
+READERS = 4
+
 T = TypeVar("T")
 R = TypeVar("R")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -13,6 +14,7 @@ from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.errors import SpeechftError
+from speechft_cli.io.ahead import READERS, in_order
 
 #: `exact`: an utterance's features are those it has alone. `stock`: batches padded as s3prl pads them, which changes
 #: the features of most families; for parity with figures made so.
@@ -61,26 +63,35 @@ def plan_batches(utterances: Sequence[Utterance], batching: Batching) -> list[li
     return batches
 
 
+def read_ahead(batches: Iterable[Sequence[Utterance]], read: ReadWaveform) -> Iterator[list[Tensor]]:
+    """Yields the waveforms of each batch; those of the next ones are read while this one is encoded."""
+    return in_order(lambda batch: [read(each) for each in batch], batches, workers=READERS)
+
+
 @torch.no_grad()
-def encode_batch(encoder: FrozenEncoder, batch: Sequence[Utterance], *, read: ReadWaveform) -> list[Tensor]:
+def encode_batch(encoder: FrozenEncoder, batch: Sequence[Utterance], waveforms: Sequence[Tensor]) -> list[Tensor]:
     """Encodes a planned batch.
 
     Args:
         encoder: Frozen, in evaluation mode, with exact padding unless the batch was planned as `stock`.
         batch: From `plan_batches`.
-        read: Utterance → waveform.
+        waveforms: Of its utterances (N_i,), 16 kHz.
 
     Returns:
         The hidden states (L + 1, T_i, D) of each utterance: its own frames, float32, on the encoder's device.
 
     Raises:
-        SpeechftError: A recording can't be read or is too short for a frame, or the encoder makes NaN or Inf of it; the
-            message names the utterance.
+        SpeechftError: A recording is too short for a frame, or the encoder makes NaN or Inf of it; the message names
+            the utterance.
     """
-    waveforms = [_read(encoder, each, read).to(encoder.device) for each in batch]
+    for utterance, waveform in zip(batch, waveforms, strict=True):
+        if encoder.framing.count(len(waveform)) == 0:
+            raise SpeechftError(
+                f"utterance {utterance.id}: must give at least one frame, got {len(waveform)} samples at 16 kHz"
+            )
     # a GPU would round what the CNN multiplies to ten bits, by an algorithm that depends on the batch
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        result = encoder(waveforms)
+        result = encoder([each.to(encoder.device) for each in waveforms])
     states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
     encoded = [own[:, :count] for own, count in zip(states, result.frame_counts.tolist(), strict=True)]
     for utterance, own in zip(batch, encoded, strict=True):
@@ -89,7 +100,10 @@ def encode_batch(encoder: FrozenEncoder, batch: Sequence[Utterance], *, read: Re
 
 
 class Waveforms:
-    """Reads waveforms and keeps them while a budget lasts, so that many encoders hear audio that is read once."""
+    """Reads waveforms and keeps them while a budget lasts, so that many encoders hear audio that is read once.
+
+    Any number of threads may ask.
+    """
 
     def __init__(self, *, budget: int) -> None:
         """
@@ -98,6 +112,7 @@ class Waveforms:
         """
         self._left = budget
         self._kept: dict[str, Tensor] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, utterance: Utterance) -> Tensor:
         """Returns the waveform of an utterance (N,), 16 kHz."""
@@ -105,9 +120,10 @@ class Waveforms:
         if name in self._kept:
             return self._kept[name]
         waveform = read_waveform(utterance)
-        if waveform.nbytes <= self._left:
-            self._left -= waveform.nbytes
-            self._kept[name] = waveform
+        with self._lock:
+            if name not in self._kept and waveform.nbytes <= self._left:
+                self._left -= waveform.nbytes
+                self._kept[name] = waveform
         return waveform
 
 
@@ -120,12 +136,3 @@ def _require_finite(utterance: Utterance, states: Tensor) -> None:
             f"{int(broken.nonzero()[0])}",
             "the encoder's weights are finite but too large: take an earlier checkpoint, or leave it out",
         )
-
-
-def _read(encoder: FrozenEncoder, utterance: Utterance, read: ReadWaveform) -> Tensor:
-    waveform = read(utterance)
-    if encoder.framing.count(len(waveform)) == 0:
-        raise SpeechftError(
-            f"utterance {utterance.id}: must give at least one frame, got {len(waveform)} samples at 16 kHz"
-        )
-    return waveform

@@ -18,6 +18,7 @@ from speechft_cli.probing.encoding import (
     ReadWaveform,
     encode_batch,
     plan_batches,
+    read_ahead,
     stretch_name,
 )
 from speechft_cli.probing.store import FeatureStore
@@ -149,14 +150,20 @@ class Features:
             SpeechftError: A recording can't be read, or the disk is full.
         """
         there = self._pooled_store.get_all(self._pooled_names).keys()
+
+        def is_wanted(batch: Sequence[Utterance]) -> bool:
+            names = [stretch_name(each) for each in batch]
+            lacks_pooled = any(name in self._pooled_names and name not in there for name in names)
+            lacks_frames = any(name in self._frame_names and not self._has_frames(name) for name in names)
+            return lacks_pooled or (lacks_frames and not self._is_full)
+
+        mine = self._batches[share.rank :: share.world]
         done = 0
         try:
-            for batch in self._batches[share.rank :: share.world]:
-                names = [stretch_name(each) for each in batch]
-                lacks_pooled = any(name in self._pooled_names and name not in there for name in names)
-                lacks_frames = any(name in self._frame_names and not self._has_frames(name) for name in names)
-                if lacks_pooled or (lacks_frames and not self._is_full):
-                    self._encode(batch, share)
+            read = read_ahead((batch if is_wanted(batch) else [] for batch in mine), self._read)
+            for batch, waveforms in zip(mine, read, strict=True):
+                if waveforms and is_wanted(batch):  # asked again: there may be no room left since it was read
+                    self._encode(batch, waveforms, share)
                 done += len(batch)
                 advance(done)
         finally:
@@ -178,7 +185,7 @@ class Features:
         found = self._pooled_store.get_all(names)
         for name in names:
             if name not in found:  # somebody removed it, or it was damaged
-                self._encode(self._batch_of[name], Share())
+                self._encode_again(name)
                 found |= self._pooled_store.get_all(stretch_name(each) for each in self._batch_of[name])
         return torch.stack([found[name] for name in names])
 
@@ -193,7 +200,7 @@ class Features:
         if kept is None:
             kept = self._frame_store.get(name)
             if kept is None:
-                kept = self._encode(self._batch_of[name], Share())[name]
+                kept = self._encode_again(name)[name]
             self._keep_in_memory(name, kept)
         return kept.float()
 
@@ -206,13 +213,17 @@ class Features:
         self._encoder = None
         self._memory, self._memory_bytes = {}, 0
 
+    def _encode_again(self, name: str) -> dict[str, Tensor]:
+        batch = self._batch_of[name]
+        return self._encode(batch, [self._read(each) for each in batch], Share())
+
     @torch.no_grad()
-    def _encode(self, batch: Sequence[Utterance], share: Share) -> dict[str, Tensor]:
+    def _encode(self, batch: Sequence[Utterance], waveforms: Sequence[Tensor], share: Share) -> dict[str, Tensor]:
         """Encodes a batch, keeps what is needed where there is room, and returns the hidden states as they are kept."""
         if self._encoder is None:
             self._encoder = self._build()
         encoded = {}
-        states = encode_batch(self._encoder, batch, read=self._read)
+        states = encode_batch(self._encoder, batch, waveforms)
         for utterance, own in zip(batch, states, strict=True):
             name = stretch_name(utterance)
             if name in self._pooled_names and name not in self._pooled_store:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.events import Advanced, Finished, Report, Started
+from speechft_cli.io.ahead import READERS, in_order
 from speechft_cli.tasks.base import Metric
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
@@ -45,10 +46,11 @@ def evaluate(
     encoder.eval()
     head.eval()
     own = range(len(job.dev))[ranks.rank :: ranks.world]
+    read = in_order(read_waveform, (job.dev[index] for index in own), workers=READERS)
     pairs: list[tuple[str, str]] = []
     report(Started(f"{job.task.name} dev at step {step}", len(own), "utterances"))
-    for done, index in enumerate(own, start=1):
-        pairs.append(_predict(encoder, head, job, index))
+    for done, (index, waveform) in enumerate(zip(own, read, strict=True), start=1):
+        pairs.append(_predict(encoder, head, job, index, waveform))
         report(Advanced(done))
         if interruptible.received is not None:
             break
@@ -80,14 +82,13 @@ def is_improvement(scores: Mapping[str, float], best: Mapping[str, float] | None
     return False
 
 
-def _predict(encoder: Encoder, head: nn.Module, job: Job, index: int) -> tuple[str, str]:
+def _predict(encoder: Encoder, head: nn.Module, job: Job, index: int, waveform: Tensor) -> tuple[str, str]:
     """The prediction for one utterance of dev and its reference."""
-    utterance = job.dev[index]
-    waveform = read_waveform(utterance).to(next(head.parameters()).device)
+    waveform = waveform.to(encoder.device)
     if job.masking is None:
         encoded = encoder([waveform])
         logits = head(encoded.last, encoded.frame_counts)
-        return job.task.predict(logits, encoded.frame_counts, job.vocabulary)[0], job.reference(utterance)
+        return job.task.predict(logits, encoded.frame_counts, job.vocabulary)[0], job.reference(job.dev[index])
     of_frames = job.dev_units(index)
     count = min(encoder.family.frame_count(len(waveform)), len(of_frames))
     counts = torch.tensor([encoder.family.frame_count(len(waveform))], device=waveform.device)

@@ -59,10 +59,11 @@ def tune(manifests: Path, out: Path, *, report: Report = ignore, resume: bool = 
 
 def test_features_are_those_of_the_cpu(tiny: EncoderCheckpoint, manifests: Path) -> None:
     batch = list(read_manifest(manifests, "train"))[:4]
-    here = encode_batch(build_encoder(tiny, device=torch.device("cpu"), exact_padding=True), batch, read=read_waveform)
+    waveforms = [read_waveform(each) for each in batch]
+    here = encode_batch(build_encoder(tiny, device=torch.device("cpu"), exact_padding=True), batch, waveforms)
     encoder = build_encoder(tiny, device=torch.device("cuda"), exact_padding=True)
-    together = encode_batch(encoder, batch, read=read_waveform)
-    alone = [encode_batch(encoder, [each], read=read_waveform)[0] for each in batch]
+    together = encode_batch(encoder, batch, waveforms)
+    alone = [encode_batch(encoder, [each], [wave])[0] for each, wave in zip(batch, waveforms, strict=True)]
     for on_cpu, on_gpu, by_itself in zip(here, together, alone, strict=True):
         torch.testing.assert_close(on_gpu.cpu(), on_cpu, rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(on_gpu, by_itself, rtol=1e-5, atol=1e-5)

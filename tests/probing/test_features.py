@@ -1,5 +1,6 @@
 import math
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.errors import SpeechftError
+from speechft_cli.io.ahead import READERS
 from speechft_cli.probing.encoding import Batching, Waveforms, crop_middle, plan_batches, stretch_name
 from speechft_cli.probing.features import Features, Keeping, Needs, Share
 
@@ -240,6 +242,46 @@ def test_audio_is_read_once_while_the_budget_lasts(utterances: list[Utterance]) 
     assert read(utterances[0]) is first
     with pytest.raises(SpeechftError):
         read(utterances[1])
+
+
+def test_the_next_recordings_are_read_while_the_encoder_works(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    readers: dict[str, int] = {}
+    came_first = threading.Event()
+
+    def read(utterance: Utterance) -> torch.Tensor:
+        readers[utterance.id] = threading.get_ident()
+        if len(readers) == 5:
+            came_first.set()
+        return read_waveform(utterance)
+
+    keeping = Keeping(tmp_path / "cache", "m", "exact", 2**30, 2**30, torch.float32)
+    mine = Features(lambda: encoder, "w", Needs([], utterances), keeping, read=read)  # a batch for each
+
+    def wait(*_: object) -> None:
+        came_first.wait(60)
+
+    _HANDLES.append(encoder.register_forward_pre_hook(wait))
+    encode(mine)
+    assert came_first.is_set()
+    assert threading.get_ident() not in readers.values()
+
+
+def test_where_there_is_no_room_no_more_is_read(encoder: Encoder, utterances: list[Utterance], tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    def read(utterance: Utterance) -> torch.Tensor:
+        heard.append(utterance.id)
+        return read_waveform(utterance)
+
+    many = [replace(utterances[0], id=f"u{number:03}") for number in range(100)]
+    mine = Features(
+        lambda: encoder, "w", Needs([], many), Keeping(tmp_path, "m", "exact", 0, 0, torch.float32), read=read
+    )
+    encode(mine)
+    assert "u000" in heard
+    assert len(heard) <= 1 + 2 * READERS
 
 
 def test_a_crop_is_the_middle_of_the_utterance() -> None:

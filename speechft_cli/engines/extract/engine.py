@@ -20,7 +20,7 @@ from speechft_cli.engines.stopping import stoppable
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, ignore
 from speechft_cli.io.atomic import write_json, write_text
 from speechft_cli.io.run_folder import locked
-from speechft_cli.probing.encoding import encode_batch, plan_batches
+from speechft_cli.probing.encoding import encode_batch, plan_batches, read_ahead
 from speechft_cli.training.ranks import joined
 
 _RECORD, _INDEX = "extract.json", "index.jsonl"
@@ -58,8 +58,8 @@ def run(request: ExtractRequest, report: Report) -> Result:
                     report(Advanced(done))
                     continue
                 features: dict[str, Tensor] = {}
-                for batch in part:
-                    states = encode_batch(encoder, batch, read=read_waveform)
+                for batch, waveforms in zip(part, read_ahead(part, read_waveform), strict=True):
+                    states = encode_batch(encoder, batch, waveforms)
                     for utterance, each in zip(batch, states, strict=True):
                         chosen = each[layers].mean(dim=1) if request.is_pooled else each[layers]
                         features[utterance.id] = chosen.to(_DTYPES[request.precision]).cpu().contiguous()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,15 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Report, Started
+from speechft_cli.io.ahead import READERS, in_order
 from speechft_cli.io.atomic import atomic_path, write_json
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.training.clusters import fit_clusters, mfcc, nearest_clusters
 from speechft_cli.training.job import Job
 from speechft_cli.training.units import Units
+
+#: Utterances → the frames (T, D) of each.
+Features = Callable[[Iterable[Utterance]], Iterator[Tensor]]
 
 #: Utterances labelled between two files: what a kill can cost.
 _SHARD = 1_000
@@ -81,14 +86,15 @@ def label_frames(job: Job, request: UnitsRequest, folder: Path, *, device: torch
     if (place / "units.json").is_file():
         return
     features = _features(request, device)
-    centres = _centres(job, place, request, features, report)
+    centres = _centres(job, place, request, features, report).to(device)
     total = len(job.train) + len(job.dev)
     shards = [place / f"{number:05}.npz" for number in range(-(-total // _SHARD))]
     report(Started("labelling frames", total, "utterances"))
     for number, file in enumerate(shards):
         if not file.is_file():
             some = _some(job, number * _SHARD)
-            units = [nearest_clusters(features(each), centres).cpu().numpy().astype(np.int16) for each in some]
+            frames = features(some)
+            units = [nearest_clusters(each.to(device), centres).cpu().numpy().astype(np.int16) for each in frames]
             with atomic_path(file) as unfinished:
                 np.savez(unfinished, units=np.concatenate(units), counts=[len(each) for each in units])
         report(Advanced(min((number + 1) * _SHARD, total)))
@@ -134,23 +140,20 @@ def _join(shards: Sequence[Path], place: Path, units: int) -> NDArray[np.int64]:
     return occurrences
 
 
-def _features(request: UnitsRequest, device: torch.device) -> Callable[[Utterance], Tensor]:
-    """Utterance → its frames (T, D)."""
+def _features(request: UnitsRequest, device: torch.device) -> Features:
     if request.encoder is None or request.section.layer is None:
-        return lambda utterance: mfcc(read_waveform(utterance))
+        return partial(in_order, lambda each: mfcc(read_waveform(each)), workers=READERS)
     layer, encoder = request.section.layer, build_encoder(request.encoder, device=device)
 
     @torch.no_grad()
-    def features(utterance: Utterance) -> Tensor:
-        hidden: Tensor = encoder([read_waveform(utterance).to(device)]).hidden_states[layer]
-        return hidden[0].float()
+    def features(utterances: Iterable[Utterance]) -> Iterator[Tensor]:
+        for waveform in in_order(read_waveform, utterances, workers=READERS):
+            yield encoder([waveform.to(device)]).hidden_states[layer][0].float()
 
     return features
 
 
-def _centres(
-    job: Job, place: Path, request: UnitsRequest, features: Callable[[Utterance], Tensor], report: Report
-) -> Tensor:
+def _centres(job: Job, place: Path, request: UnitsRequest, features: Features, report: Report) -> Tensor:
     """The clusters' centres (C, D), read or fitted and written."""
     file = place / "centres.npy"
     if not file.is_file():
@@ -165,12 +168,11 @@ def _centres(
         report(Finished())
         with atomic_path(file) as unfinished:
             np.save(unfinished, centres)
-    first = features(job.train[0])
-    return torch.from_numpy(np.load(file)).to(first.device)
+    return torch.from_numpy(np.load(file))
 
 
 def _fit_frames(
-    utterances: Utterances, request: UnitsRequest, features: Callable[[Utterance], Tensor], report: Report
+    utterances: Utterances, request: UnitsRequest, features: Features, report: Report
 ) -> NDArray[np.float32]:
     """The frames (F, D) that clusters are fitted to: of random utterances, all frames or as many as fit."""
     random = np.random.default_rng((request.seed, 4))
@@ -178,8 +180,8 @@ def _fit_frames(
     report(Started("reading frames to cluster", len(chosen), "utterances"))
     frames: list[NDArray[np.float32]] = []
     share = 1.0
-    for done, utterance in enumerate(chosen, start=1):
-        own = features(utterance).cpu().numpy()
+    for done, each in enumerate(features(chosen), start=1):
+        own = each.cpu().numpy()
         if done == 1:
             values = float(chosen.durations.sum()) * SAMPLE_RATE / FRAME_STRIDE * own.shape[1]
             share = min(1.0, _MOST_VALUES / values)

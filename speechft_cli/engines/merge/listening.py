@@ -20,6 +20,7 @@ from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.merge.measurement import Measurement
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
+from speechft_cli.io.ahead import READERS, in_order
 from speechft_cli.tasks import trained_task
 from speechft_cli.tasks.base import Task
 from speechft_cli.tasks.labels import with_label
@@ -128,7 +129,8 @@ def _drawn(
 def _heard(encoder: Encoder, utterances: Utterances, what: str, report: Report) -> Iterator[tuple[Utterance, Tensor]]:
     """Yields utterances with their waveforms (N,) on the encoder's device."""
     report(Started(what, len(utterances), "utterances"))
-    for count, each in enumerate(utterances, start=1):
-        yield each, read_waveform(each).to(encoder.device)
+    read = in_order(read_waveform, utterances, workers=READERS)
+    for count, (each, waveform) in enumerate(zip(utterances, read, strict=True), start=1):
+        yield each, waveform.to(encoder.device)
         report(Advanced(count))
     report(Finished())

@@ -29,7 +29,7 @@ def utterances(manifests: Path) -> list[Utterance]:
 
 def encoding(checkpoint: EncoderCheckpoint) -> Encode:
     encoder = build_encoder(checkpoint, device=CPU)
-    return lambda utterance: encode_batch(encoder, [utterance], read=read_waveform)[0]
+    return lambda utterance: encode_batch(encoder, [utterance], [read_waveform(utterance)])[0]
 
 
 def noisy(checkpoint: EncoderCheckpoint, amount: float) -> EncoderCheckpoint:
