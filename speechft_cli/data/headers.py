@@ -21,6 +21,18 @@ _UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0xFFFFFFFF)
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _PLAIN = struct.Struct("<HHIIHH4sI")
 _PLAIN_FORMAT = b"fmt \x10\0\0\0"
+_FFMPEG = "is not read; ffmpeg -i IN OUT.flac makes a recording of it that is"
+#: Place and content of what begins a file that libsndfile does not read → what it is, and the way out.
+_FOREIGN = {
+    (4, b"ftyp"): f"MPEG-4 {_FFMPEG}",
+    (0, b"\xff\xf1"): f"AAC {_FFMPEG}",
+    (0, b"\xff\xf9"): f"AAC {_FFMPEG}",
+    (0, b"0&\xb2u"): f"Windows Media {_FFMPEG}",
+    (0, b"\x1aE\xdf\xa3"): f"WebM {_FFMPEG}",
+    (0, b"#!AMR"): f"AMR {_FFMPEG}",
+    (0, b"version https://git-lfs"): "it is a pointer of Git LFS; git lfs pull fetches the recording",
+}
+_SHORTEN = "SPHERE that is packed by shorten is not read; sph2pipe -f wav IN OUT.wav unpacks it"
 
 
 class UnreadableError(Exception):
@@ -101,7 +113,14 @@ def read_header(file: RecordingFile, head: bytes, size: int) -> Header:
             is_whole = frames == 0 or _can_read(audio, frames - 1)
         return Header(rate, frames if is_whole else _readable(file, frames), frames)
     except (soundfile.LibsndfileError, OSError, RuntimeError, ValueError, TypeError) as error:
-        raise UnreadableError("can't be decoded", decoder_says(error)) from error
+        raise UnreadableError("can't be decoded", _way_out(head) or decoder_says(error)) from error
+
+
+def _way_out(head: bytes) -> str:
+    """Returns what to do with a file of a kind that libsndfile does not read; nothing when it is none that is known."""
+    if head[:7] == b"NIST_1A" and b"shorten" in head:
+        return _SHORTEN
+    return next((said for (place, magic), said in _FOREIGN.items() if head.startswith(magic, place)), "")
 
 
 def open_audio(file: RecordingFile) -> soundfile.SoundFile:

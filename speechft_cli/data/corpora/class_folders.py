@@ -10,6 +10,9 @@ from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
 from speechft_cli.data.utterance import SPLIT_NAMES, SPLITS, Utterance
 from speechft_cli.errors import RequestError
 
+#: Recordings that can't be read. They are found all the same, so that they are listed as rejected, with the way out.
+_FOREIGN = (".m4a", ".aac", ".wma", ".webm", ".amr")
+
 
 def read(request: CorpusRequest) -> Iterator[Found]:
     """Reads labelled recordings; the class is `labels["label"]`.
@@ -41,8 +44,11 @@ CLASS_FOLDERS = Corpus(read)
 
 
 def _recordings(folder: Path) -> list[Path]:
-    found = (path for path in entries(folder, is_deep=True) if path.suffix.lower() in SUFFIXES)
-    return sorted(path for path in found if path.name[0] != ".")  # a Mac puts a `._a.wav` beside each a.wav
+    there = [path for path in entries(folder, is_deep=True) if path.name[0] != "."]  # a Mac puts ._a.wav beside a.wav
+    found = [path for path in there if path.suffix.lower() in SUFFIXES]
+    names = {path.with_suffix("") for path in found}
+    foreign = (path for path in there if path.suffix.lower() in _FOREIGN and path.with_suffix("") not in names)
+    return sorted([*found, *foreign])
 
 
 def _split_folders(root: Path, splits: Mapping[str, Sequence[str]]) -> list[tuple[str, Path]]:

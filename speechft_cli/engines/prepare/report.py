@@ -64,8 +64,8 @@ def tell_result(result: Collation, out: Path, report: Report) -> None:
     )
     for line in rejections(result):
         report(Note(f"rejected: {line}", important=True))
-    for reason, times in result.by_rule.most_common():
-        report(Note(f"left out by the corpus's own rule: {reason}: {times}"))
+    for line in left_out(result):
+        report(Note(line))
     if result.reasons or result.by_rule:
         report(Note(f"all rejected recordings: {out / REJECTED}"))
     if speakers := result.shared_speakers:
@@ -88,6 +88,11 @@ def rejections(result: Collation) -> list[str]:
         audio = example.audio if example.audio.isprintable() else repr(example.audio)
         lines.append(f"{reason}: {times}, e.g. {audio}{f' ({example.detail})' if example.detail else ''}")
     return lines
+
+
+def left_out(result: Collation) -> list[str]:
+    """Returns one line per rule of the corpus that left something out: how often."""
+    return [f"left out by the corpus's own rule: {reason}: {times}" for reason, times in result.by_rule.most_common()]
 
 
 def prepared_result(record: Mapping[str, object], out: Path, section: PrepareSection, *, is_skipped: bool) -> Result:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from speechft_cli.config.sections.prepare import PrepareSection
 from speechft_cli.data.manifests.prepared import REJECTED
 from speechft_cli.data.preparing.collated import Collation
-from speechft_cli.engines.prepare.report import rejections
+from speechft_cli.engines.prepare.report import left_out, rejections
 from speechft_cli.engines.prepare.request import corpus_name
 from speechft_cli.errors import SpeechftError
+
+#: Reason → what to do about it, where most are rejected for it.
+_CURES = {
+    "no such file": "is all of the corpus unpacked? Paths in a list are relative to the list",
+    "transcript without audio": "is all of the corpus unpacked?",
+    "audio without transcript": "is all of the corpus unpacked?",
+    "shorter than start + duration": "start, duration and end are in seconds",
+    "shorter than min_seconds": "lower prepare.min_seconds",
+    "longer than max_seconds": "raise prepare.max_seconds",
+}
 
 
 class UnusableCorpusError(SpeechftError):
@@ -21,7 +31,8 @@ def check_result(result: Collation, section: PrepareSection) -> None:
         UnusableCorpusError: It is not so; says why.
     """
     name = corpus_name(section)
-    hint = "nothing was written; correct the recordings or prepare.min_seconds and max_seconds"
+    commonest = next((reason for reason, _ in result.reasons.most_common(1)), "")
+    hint = f"nothing was written; {_CURES.get(commonest, 'correct the recordings, or take them out of the corpus')}"
     if (
         not result.utterances
         and section.hours is not None
@@ -33,7 +44,7 @@ def check_result(result: Collation, section: PrepareSection) -> None:
         )
     if not result.utterances:
         raise UnusableCorpusError(
-            "\n  ".join([f"{name}: not a single utterance can be used", *rejections(result)]), hint
+            "\n  ".join([f"{name}: not a single utterance can be used", *rejections(result), *left_out(result)]), hint
         )
     if section.strict and result.reasons:
         problem = f"{name}: {result.reasons.total()} utterances can't be used (strict)"

@@ -30,6 +30,11 @@ def test_split_folders_hold_class_folders_and_the_class_is_the_label(tmp_path: P
     ]
 
 
+def test_recordings_that_only_ffmpeg_reads_are_found_unless_they_were_converted(tmp_path: Path) -> None:
+    touch(tmp_path, "train/yes/a.m4a", "train/yes/b.M4A", "train/yes/b.flac", "train/yes/._c.m4a")
+    assert [each.audio.name for _, each in read(tmp_path)] == ["a.m4a", "b.flac"]
+
+
 def test_without_split_folders_each_class_is_divided_80_10_10(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{name}/{number}.wav" for name in ("yes", "no") for number in range(20)))
     counts = Counter((split, utterance.labels["label"]) for split, utterance in read(tmp_path))

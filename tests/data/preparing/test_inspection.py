@@ -104,6 +104,27 @@ def test_a_file_that_is_no_recording_is_rejected(tmp_path: Path, content: bytes 
 
 
 @pytest.mark.parametrize(
+    ("head", "way_out"),
+    [
+        (b"\0\0\0\x20ftypM4A \0\0\0\0", "MPEG-4 is not read; ffmpeg -i IN OUT.flac makes a recording of it that is"),
+        (b"\xff\xf1\x50\x80", "AAC is not read; ffmpeg"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", "Git LFS; git lfs pull fetches the recording"),
+        (b"NIST_1A\n   1024\nsample_count -i 9\nsample_coding -s26 pcm,embedded-shorten-v2.00\n", "sph2pipe"),
+        (b"this is no wave", "Format not recognised"),
+    ],
+)
+def test_a_recording_of_a_kind_that_is_not_read_comes_with_the_way_out(
+    tmp_path: Path, head: bytes, way_out: str
+) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(head.ljust(2048, b"\1"))
+    verdict = look(path)
+    assert isinstance(verdict, Bad)
+    assert verdict.reason == "can't be decoded"
+    assert way_out in verdict.detail
+
+
+@pytest.mark.parametrize(
     ("seconds", "start", "duration", "expected"),
     [
         (0.0, 0.0, 0.0, "no audio in the file"),

@@ -13,6 +13,7 @@ from speechft_cli.data.manifests.folder import available_splits, manifest_hash, 
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Event, Finished, Note, Started, Table, ignore
+from tests.data.corpora.replicas import snips
 
 
 def write_wave(path: Path, *, seconds: float = 0.5, sample_rate: int = 16_000, channels: int = 1) -> Path:
@@ -203,7 +204,17 @@ def test_nothing_usable_fails_with_the_reasons_and_writes_nothing(tmp_path: Path
     ) as caught:
         run(request(root, tmp_path / "out"), ignore)
     assert caught.value.exit_code == 1
+    assert "relative to the list" in caught.value.hint
     assert not (tmp_path / "out").exists()
+
+
+def test_a_corpus_that_leaves_all_of_itself_out_says_so(tmp_path: Path) -> None:
+    snips(tmp_path / "corpus")
+    splits = {"test": ["test"]}
+    (tmp_path / "corpus/SNIPS/test/Brian-snips-test-0.wav").unlink()
+    said = r"not a single utterance can be used\n  left out .*: speaker of another split: 1"
+    with pytest.raises(SpeechftError, match=said):
+        run(request(tmp_path / "corpus", tmp_path / "out", corpus="snips", splits=splits), ignore)
 
 
 @pytest.mark.parametrize(
