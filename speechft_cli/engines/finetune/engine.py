@@ -243,9 +243,7 @@ def _jobs(
         job = each.job
         if job.masking is not None:
             units = UnitsRequest(request.section.units, request.units_encoder, request.data_sha256, config.seed)
-            if ranks.is_first:
-                label_frames(job, units, folder / "units", device=device, report=report)
-            ranks.wait()
+            label_frames(job, units, folder / "units", device=device, ranks=ranks, report=report)
             job = with_units(job, units, folder / "units")
         jobs.append(job)
     return jobs

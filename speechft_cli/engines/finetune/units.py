@@ -28,11 +28,13 @@ from speechft_cli.io.atomic import atomic_path, write_json
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.training.clusters import fit_clusters, mfcc, nearest_clusters
 from speechft_cli.training.job import Job
+from speechft_cli.training.ranks import Ranks
 from speechft_cli.training.units import Units
 
 #: Utterances → the frames (T, D) of each.
 Features = Callable[[Iterable[Utterance]], Iterator[Tensor]]
 
+_CENTRES = "centres.npy"
 #: Utterances labelled between two files: what a kill can cost.
 _SHARD = 1_000
 #: Numbers that clusters are fitted to, at most: 1 GB.
@@ -69,7 +71,9 @@ class UnitsRequest:
         return folder / hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def label_frames(job: Job, request: UnitsRequest, folder: Path, *, device: torch.device, report: Report) -> None:
+def label_frames(
+    job: Job, request: UnitsRequest, folder: Path, *, device: torch.device, ranks: Ranks, report: Report
+) -> None:
     """Clusters and labels the frames of a job's utterances; what is done already is left as it is.
 
     Args:
@@ -77,6 +81,7 @@ def label_frames(job: Job, request: UnitsRequest, folder: Path, *, device: torch
         request: What to cluster, and how.
         folder: Where units lie; those of other requests lie there beside.
         device: Where the encoder runs.
+        ranks: The first clusters, and all label their share.
         report: Told how far it is.
 
     Raises:
@@ -86,23 +91,36 @@ def label_frames(job: Job, request: UnitsRequest, folder: Path, *, device: torch
     if (place / "units.json").is_file():
         return
     features = _features(request, device)
-    centres = _centres(job, place, request, features, report).to(device)
+    with ranks.agreed():
+        if ranks.is_first:
+            _fit_centres(job, place, request, features, report)
+    centres = torch.from_numpy(np.load(place / _CENTRES)).to(device)
     total = len(job.train) + len(job.dev)
-    shards = [place / f"{number:05}.npz" for number in range(-(-total // _SHARD))]
-    report(Started("labelling frames", total, "utterances"))
-    for number, file in enumerate(shards):
-        if not file.is_file():
-            some = _some(job, number * _SHARD)
-            frames = features(some)
+    shards = {first: place / f"{number:05}.npz" for number, first in enumerate(range(0, total, _SHARD))}
+    mine = list(shards)[ranks.rank :: ranks.world]
+    report(Started("labelling frames", sum(min(_SHARD, total - first) for first in mine), "utterances"))
+    done = 0
+    for first in mine:
+        if not (file := shards[first]).is_file():
+            frames = features(_some(job, first))
             units = [nearest_clusters(each.to(device), centres).cpu().numpy().astype(np.int16) for each in frames]
             with atomic_path(file) as unfinished:
                 np.savez(unfinished, units=np.concatenate(units), counts=[len(each) for each in units])
-        report(Advanced(min((number + 1) * _SHARD, total)))
-    counts = _join(shards, place, len(centres))
+        done += min(_SHARD, total - first)
+        report(Advanced(done))
+    ranks.wait()
+    if ranks.is_first:
+        _finish(list(shards.values()), place, len(centres), report)
+    ranks.wait()
+
+
+def _finish(shards: Sequence[Path], place: Path, clusters: int, report: Report) -> None:
+    """Puts the units of all shards in one file, and says how they are spread."""
+    counts = _join(shards, place, clusters)
     used = counts[counts > 0] / counts.sum()
     perplexity = float(np.exp(-(used * np.log(used)).sum()))
-    report(Finished(f"{len(used)} of {len(centres)} units occur, perplexity {perplexity:.0f}"))
-    write_json(place / "units.json", {"units": len(centres), "perplexity": perplexity})
+    report(Finished(f"{len(used)} of {clusters} units occur, perplexity {perplexity:.0f}"))
+    write_json(place / "units.json", {"units": clusters, "perplexity": perplexity})
     for file in shards:
         file.unlink()
 
@@ -153,22 +171,21 @@ def _features(request: UnitsRequest, device: torch.device) -> Features:
     return features
 
 
-def _centres(job: Job, place: Path, request: UnitsRequest, features: Features, report: Report) -> Tensor:
-    """The clusters' centres (C, D), read or fitted and written."""
-    file = place / "centres.npy"
-    if not file.is_file():
-        frames = _fit_frames(job.train, request, features, report)
-        clusters = request.section.clusters
-        if len(frames) < clusters:
-            raise RequestError(
-                f"finetune.units.clusters: must be at most the number of frames, {len(frames)}, got {clusters}"
-            )
-        report(Started(f"clustering {len(frames)} frames into {clusters} units"))
-        centres = fit_clusters(frames, clusters=clusters, seed=request.seed)
-        report(Finished())
-        with atomic_path(file) as unfinished:
-            np.save(unfinished, centres)
-    return torch.from_numpy(np.load(file))
+def _fit_centres(job: Job, place: Path, request: UnitsRequest, features: Features, report: Report) -> None:
+    """Writes the clusters' centres (C, D), unless they are there."""
+    if (place / _CENTRES).is_file():
+        return
+    frames = _fit_frames(job.train, request, features, report)
+    clusters = request.section.clusters
+    if len(frames) < clusters:
+        raise RequestError(
+            f"finetune.units.clusters: must be at most the number of frames, {len(frames)}, got {clusters}"
+        )
+    report(Started(f"clustering {len(frames)} frames into {clusters} units"))
+    centres = fit_clusters(frames, clusters=clusters, seed=request.seed)
+    report(Finished())
+    with atomic_path(place / _CENTRES) as unfinished:
+        np.save(unfinished, centres)
 
 
 def _fit_frames(

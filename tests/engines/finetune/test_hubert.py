@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +11,20 @@ import pytest
 import torch
 
 from speechft_cli.config.schema import Config
+from speechft_cli.config.sections.finetune import FinetuneSection, UnitsSection
 from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines import finetune
 from speechft_cli.engines.finetune import units as units_engine
+from speechft_cli.engines.finetune.jobs import check_jobs
+from speechft_cli.engines.finetune.units import UnitsRequest, label_frames
 from speechft_cli.errors import RequestError
-from speechft_cli.events import Event, Table, ignore
+from speechft_cli.events import Event, Started, Table, ignore
+from speechft_cli.training.ranks import Ranks
 from tests.engines.finetune.test_engine import config_for
+from tests.training.test_ranks import on_two_ranks
 
 
 def hubert_config(manifests: Path, out: Path, **flags: object) -> Config:
@@ -105,6 +111,28 @@ def test_units_are_made_once_and_a_killed_labelling_goes_on(
     assert set(np.load(units / "units.npy")[: ends[4]].tolist()) == {7}
     assert (units / "units.npy").read_bytes()[-2 * int(ends[-1] - ends[4]) :] == before[-2 * int(ends[-1] - ends[4]) :]
     assert (units / "centres.npy").stat().st_mtime_ns == centres
+
+
+def test_ranks_share_the_labelling(manifests: Path, tmp_path: Path, tiny: EncoderCheckpoint) -> None:
+    (checked,) = check_jobs(FinetuneSection(data=manifests, task="hubert", crop_seconds=1.0), manifests, tiny)
+    request = UnitsRequest(UnitsSection(clusters=8), None, "of these manifests", seed=1)
+
+    def label(folder: Path, ranks: Ranks, heard: list[Event]) -> None:
+        units_engine._SHARD = 5  # 16 utterances: four shards
+        label_frames(checked.job, request, folder, device=torch.device("cpu"), ranks=ranks, report=heard.append)
+
+    def work(ranks: Ranks) -> object:
+        heard: list[Event] = []
+        label(tmp_path / "two", ranks, heard)
+        return [event.total for event in heard if isinstance(event, Started) and event.what == "labelling frames"]
+
+    assert on_two_ranks(work) == [[5 + 5], [5 + 1]]
+    alone = multiprocessing.get_context("fork").Process(target=label, args=(tmp_path / "one", Ranks(), []))
+    alone.start()
+    alone.join(60)
+    one, two = (np.load(request.place(tmp_path / name) / "units.npy") for name in ("one", "two"))
+    assert len(one) > 300
+    assert one.tolist() == two.tolist()
 
 
 def test_only_what_was_hidden_is_replaced(tiny: EncoderCheckpoint) -> None:
