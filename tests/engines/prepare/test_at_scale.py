@@ -278,7 +278,7 @@ def test_a_hostile_corpus_ends_in_a_report(tmp_path: Path) -> None:
 
 
 def test_a_nested_line_is_a_wrong_line(tmp_path: Path) -> None:
-    (tmp_path / "manifest.jsonl").write_text("[" * 200_000 + "\n")
+    (tmp_path / "manifest.jsonl").write_text('{"audio":' * 200_000 + "\n")
     with pytest.raises(RequestError, match=r"manifest\.jsonl:1: must be JSON"):
         run(config(tmp_path, tmp_path / "out"), ignore)
     assert not (tmp_path / "out").exists()
