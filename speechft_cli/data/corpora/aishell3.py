@@ -24,9 +24,10 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     root = top_folder(request.root, "data_aishell3")
     there = [part for part in ("train", "test") if (root / part / "content.txt").is_file()]
     if not there:
-        raise missing(root / "train", "content.txt", _PAGE)
+        raise missing(root, "train/content.txt", _PAGE)
     info = root / "spk-info.txt"
-    rows = [line.split("\t") for line in read_lines(info) if not line.startswith("#")] if info.is_file() else []
+    said = [line for line in read_lines(info) if not line.startswith("#")] if info.is_file() else []
+    rows = [[cell.strip() for cell in line.split("\t")] for line in said]  # one gender has a blank behind it
     about = {row[0]: {"gender": GENDERS.get(row[2], ""), "accent": row[3]} for row in rows if len(row) > 3}
     for split, part in choose_parts(root, there, splits=request.splits, default={"train": ["train"], "test": ["test"]}):
         lines = read_lines(root / part / "content.txt")

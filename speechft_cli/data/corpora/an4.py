@@ -28,7 +28,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     lists = {part: root / "etc" / f"an4_{part}.transcription" for part in ("train", "test")}
     there = [part for part, path in lists.items() if path.is_file()]
     if not there:
-        raise missing(root / "etc", "an4_train.transcription", _PAGE)
+        raise missing(root, "etc/an4_train.transcription", _PAGE)
     dictionary = root / "etc" / "an4.dic"
     lexicon = read_lexicon(dictionary) if dictionary.is_file() else {}
     audio = list_recordings(root / "wav", is_deep=True)

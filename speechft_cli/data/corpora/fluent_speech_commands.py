@@ -19,7 +19,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     lists = {part: root / "data" / f"{part}_data.csv" for part in _PARTS.values()}
     there = [part for part, path in lists.items() if path.is_file()]
     if not there:
-        raise missing(root / "data", "train_data.csv", _PAGE)
+        raise missing(root, "data/train_data.csv", _PAGE)
     speakers = root / "data" / "speaker_demographics.csv"
     genders = {row["speakerId"]: row.get("gender", "") for row in read_rows(speakers)} if speakers.is_file() else {}
     default = {split: [part] for split, part in _PARTS.items()}

@@ -41,7 +41,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
         raise missing(root, "Session1", _PAGE)
     for session in there:
         if not (root / session / "dialog" / "EmoEvaluation").is_dir():
-            raise missing(root / session / "dialog", "EmoEvaluation", _PAGE)
+            raise missing(root, f"{session}/dialog/EmoEvaluation", _PAGE)
     chosen = choose_parts(root, there, splits=_fill_up(request.splits, there), default={})
     split_of = {session: split for split, session in chosen}
     found = [each for session in sorted(split_of) for each in _read_session(root / session, split_of[session])]

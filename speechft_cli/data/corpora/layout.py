@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import itertools
+import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +17,9 @@ from speechft_cli.io.walk import walk
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph", ".opus")
 #: Their short names in lists of speakers.
 GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+
+_SHOWN = 5  # names of what lies there
+_LEVELS = 3  # above a `--root` that is too low
 
 
 def top_folder(root: Path, *names: str) -> Path:
@@ -29,12 +34,31 @@ def top_folder(root: Path, *names: str) -> Path:
 
 
 def missing(folder: Path, what: str, page: str) -> RequestError:
-    """Says that `folder` lacks a file or folder, where to get it and where to put it."""
-    there = sorted(path.name for path in folder.iterdir())[:5] if folder.is_dir() else []
+    """Says that a corpus lacks a file or folder, and where it lies near `folder`, or where to get it and to put it."""
+    wanted = folder / what
+    home = next(place for place in wanted.parents if place.is_dir())
+    there = sorted(path.name for path in home.iterdir())
+    shown = ", ".join(there[:_SHOWN]) + (", …" if len(there) > _SHOWN else "")
+    nearby = next((place for place in _near(folder) if _is_there(place / what)), None)
     return RequestError(
-        f"{folder}: must hold {what}, has {', '.join(there) or 'nothing'}",
-        f"{page} has it; it belongs to {folder / what}, and --root names the folder around it",
+        f"{home}: must hold {wanted.relative_to(home)}, has {shown or 'nothing'}",
+        f"{page} has it; it belongs to {wanted}, and --root names the folder around it"
+        if nearby is None
+        else f"{nearby} holds it: --root {shlex.quote(str(nearby))}",
     )
+
+
+def _near(folder: Path) -> Iterator[Path]:
+    """Yields where a corpus may lie whose `--root` is a little too low or too high."""
+    yield from itertools.islice(folder.parents, _LEVELS)
+    yield from folders(folder)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no right to look into a folder beside
+        return False
 
 
 def find_file(folder: Path, names: Sequence[str], page: str) -> Path:
@@ -170,9 +194,11 @@ def _drawn_order(names: Iterable[str], seed: int) -> list[str]:
 
 
 def folders(folder: Path) -> Iterator[Path]:
-    """Yields the folders in `folder`, sorted, hidden ones left out; none when it is not there."""
+    """Yields the folders in `folder`, sorted, hidden ones and what a Mac adds left out; none when it is not there."""
     if folder.is_dir():
-        yield from sorted(each for each in folder.iterdir() if each.is_dir() and not each.name.startswith("."))
+        yield from sorted(
+            each for each in folder.iterdir() if each.is_dir() and not each.name.startswith((".", "__MACOSX"))
+        )
 
 
 def _read_text(path: Path) -> str:

@@ -27,10 +27,10 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     Texts lose accents and free-standing punctuation, with its tags, as in SUPERB.
     """
     root = top_folder(request.root, "SNIPS", "audio_slu")
+    labels = dict(_read_line(line) for line in read_lines(find_file(root, ["all.iob.snips.txt"], _PAGE)))
     there = [part for part in _PARTS.values() if (root / part).is_dir()]
     if not there:
         raise missing(root, "train", _PAGE)
-    labels = dict(_read_line(line) for line in read_lines(find_file(root, ["all.iob.snips.txt"], _PAGE)))
     default = {split: [part] for split, part in _PARTS.items()}
     for split, part in choose_parts(root, there, splits=request.splits, default=default):
         for name, audio in recordings(root / part, is_deep=True).items():

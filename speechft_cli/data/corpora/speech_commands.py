@@ -25,6 +25,7 @@ _ARCHIVES = (
     Archive(f"{_DOWNLOADS}/speech_commands_test_set_v0.01.tar.gz", "speech_commands_test_set_v0.01"),
 )
 _VERSIONS = ("v0.01", "v0.02")
+_NEW_WORD = "backward"  # the second version has it, the first has not
 _NOISE = "_background_noise_"
 _KEYWORDS = frozenset(["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"])
 UNKNOWN, SILENCE = "_unknown_", "_silence_"
@@ -36,8 +37,8 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     """Reads ten words, `_unknown_` for the other words, and `_silence_`: one-second stretches of the noise recordings.
 
     Dev and test are those of the official lists, or, where these are missing, of the rule behind them. With
-    the official test set beside the corpus (`speech_commands_test_set_v0.01`) test is that one instead. The noise is
-    divided in time, 80/10/10, so that no second of it is in two splits; only its headers are opened.
+    the official test set of its version beside the corpus (`speech_commands_test_set_v0.01`) test is that one instead.
+    The noise is divided in time, 80/10/10, so that no second of it is in two splits; only its headers are opened.
     """
     folder = top_folder(request.root, *(f"speech_commands_{version}" for version in _VERSIONS))
     words = [word for word in folders(folder) if word.name not in (_NOISE, UNKNOWN, SILENCE) and recordings(word)]
@@ -68,7 +69,8 @@ SPEECH_COMMANDS = Corpus(read, language="en", licence="CC BY 4.0", page=_PAGE, a
 
 
 def _test_set(folder: Path) -> Path | None:
-    places = (place / f"speech_commands_test_set_{v}" for place in (folder, folder.parent) for v in _VERSIONS)
+    version = _VERSIONS[(folder / _NEW_WORD).is_dir()]
+    places = (place / f"speech_commands_test_set_{version}" for place in (folder, folder.parent))
     return next((place for place in places if place.is_dir()), None)
 
 

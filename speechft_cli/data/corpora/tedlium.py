@@ -35,7 +35,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
         raise missing(folder, "legacy", _PAGE)
     there = [part for part in SPLITS if (folder / "legacy" / part / "stm").is_dir()]
     if not there:
-        raise missing(folder / "legacy", "train", _PAGE)
+        raise missing(folder, "legacy/train/stm", _PAGE)
     for split, part in choose_parts(
         folder / "legacy", there, splits=request.splits, default={split: [split] for split in SPLITS}
     ):

@@ -33,14 +33,15 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     has its `dev`.
     """
     root = top_folder(request.root, "VoxCeleb1")
-    homes = {speaker.name: speaker for part in ("dev/wav", "test/wav", "wav") for speaker in folders(root / part)}
+    parts = [root, *folders(root)]  # dev and test, or vox1_dev_wav and vox1_test_wav, as the archives are called
+    homes = {speaker.name: speaker for part in parts for speaker in folders(part / "wav")}
     if not homes:
         raise missing(root, "dev/wav", _PAGE)
     split_list = find_file(
         root, _LISTS, f"{_PAGE} (https://www.robots.ox.ac.uk/~vgg/data/voxceleb/meta/iden_split.txt)"
     )
     default = {split: [split] for split in SPLITS}
-    parts = {part: split for split, part in choose_parts(root, SPLITS, splits=request.splits, default=default)}
+    split_of = {part: split for split, part in choose_parts(root, SPLITS, splits=request.splits, default=default)}
     genders = _read_genders(root / "vox1_meta.csv")
     trials = read_trials(root)
     in_trials = {name.partition("/")[0] for trial in trials for name in trial[1:]}
@@ -51,13 +52,13 @@ def read(request: CorpusRequest) -> Iterator[Found]:
             yield Rejected(f"{split_list.name}:{number}", split_list, "train", "line without split and path", line[:60])
             continue
         part = _PARTS[code]
-        if part not in parts:
+        if part not in split_of:
             continue
         speaker = name.partition("/")[0]
         audio = homes.get(speaker, root / "dev" / "wav" / speaker) / name.partition("/")[2]
         asv = "test" if speaker in in_trials else "dev" if part == "dev" else "train"
         yield (
-            parts[part],
+            split_of[part],
             Utterance(
                 utterance_id(name),
                 audio,

@@ -149,7 +149,9 @@ def aishell3(root: Path) -> None:
             noise(root / "data_aishell3" / part / "wav" / "SSB0005" / name)
             lines.append(f"{name}\t广 guang3 州 zhou1 话 hua4")
         text(root / "data_aishell3" / part / "content.txt", *lines)
-    text(root / "data_aishell3" / "spk-info.txt", "# speaker age gender accent", "SSB0005\tB\tfemale\tnorth")
+    text(
+        root / "data_aishell3" / "spk-info.txt", "# speaker age gender accent", "SSB0005\tB\tfemale \tnorth"
+    )  # the blank is true
 
 
 def an4(root: Path) -> None:

@@ -22,7 +22,7 @@ def read(root: Path, seed: int = 0, **splits: list[str]) -> list[tuple[str, Utte
 
 def test_split_folders_hold_class_folders_and_the_class_is_the_label(tmp_path: Path) -> None:
     touch(tmp_path, "train/yes/a b.WAV", "valid/yes/deep/b.flac", "test/no/c.opus", "train/yes/notes.txt")
-    touch(tmp_path, "train/yes/._a b.WAV")  # what a Mac adds
+    touch(tmp_path, "train/yes/._a b.WAV", "__MACOSX/train/yes/._a b.WAV")  # what a Mac adds
     assert read(tmp_path) == [
         ("train", Utterance("train/yes/a b", tmp_path / "train/yes/a b.WAV", labels={"label": "yes"})),
         ("dev", Utterance("valid/yes/deep/b", tmp_path / "valid/yes/deep/b.flac", labels={"label": "yes"})),

@@ -60,6 +60,17 @@ def test_the_official_test_set_beside_the_corpus_is_the_test_split(tmp_path: Pat
     }
 
 
+def test_the_test_set_of_another_version_is_none(tmp_path: Path) -> None:
+    speech_commands(tmp_path)
+    for version in ("v0.01", "v0.02"):
+        noise(tmp_path / f"speech_commands_test_set_{version}" / "yes" / "d0faf7e4_nohash_0.wav", seconds=1)
+    second = tmp_path / "mine"
+    (tmp_path / "speech_commands_v0.01").rename(second)
+    noise(second / "backward" / "0a7c2a8d_nohash_0.wav", seconds=1)  # a word of the second version
+    tested = [each.audio for split, each in read("speech-commands", second) if split == "test"]
+    assert tested == [tmp_path / "speech_commands_test_set_v0.02/yes/d0faf7e4_nohash_0.wav"]
+
+
 def test_noise_that_is_none_is_rejected(tmp_path: Path) -> None:
     speech_commands(tmp_path)
     (tmp_path / "speech_commands_v0.01" / "_background_noise_" / "pink_noise.wav").write_text("no audio")

@@ -48,6 +48,15 @@ def test_all_recordings_may_lie_in_one_folder(tmp_path: Path) -> None:
     assert all(each.audio.is_file() for _, each in read("voxceleb1", tmp_path))
 
 
+def test_archives_may_be_unpacked_into_folders_of_their_names(tmp_path: Path) -> None:
+    voxceleb1(tmp_path)
+    for part in ("dev", "test"):
+        (tmp_path / part).rename(tmp_path / f"vox1_{part}_wav")
+    found = read("voxceleb1", tmp_path)
+    assert len(found) == 13
+    assert all(each.audio.is_file() for _, each in found)
+
+
 def test_a_missing_list_is_named_with_its_page_and_its_place(tmp_path: Path) -> None:
     voxceleb1(tmp_path)
     (tmp_path / "iden_split.txt").unlink()
