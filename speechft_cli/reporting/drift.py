@@ -23,7 +23,8 @@ class Drift:
         layer: 0 for the Transformer's input, i for the output of layer i.
         distance: ‖θ − θ0‖ of the layer's weights; for layer 0 of all the weights outside the layers. None for a hidden
             state that is no layer's output.
-        relative: ‖θ − θ0‖ / ‖θ0‖ of the same weights.
+        size: ‖θ0‖ of the same weights.
+        relative: ‖θ − θ0‖ / ‖θ0‖.
         cka: Linear CKA with the base's features.
         cosine: Mean cosine with the base's features, frame by frame.
         llfc: Mean cosine of a merged encoder's features with the interpolated ones; None for any other.
@@ -38,6 +39,7 @@ class Drift:
     alpha: str | None
     layer: int
     distance: float | None
+    size: float | None
     relative: float | None
     cka: float
     cosine: float
@@ -84,7 +86,7 @@ def drift_table(lines: Iterable[Drift]) -> Table:
     """Returns a row per encoder: whole-model weight distance, and features as means over all hidden states."""
     rows = []
     for label, layers in by_encoder(lines).items():
-        size = math.hypot(*(line.distance / line.relative for line in layers if line.distance and line.relative))
+        size = math.hypot(*(line.size or 0.0 for line in layers))
         distance = math.hypot(*(line.distance or 0.0 for line in layers))
         llfc = [line.llfc for line in layers if line.llfc is not None]
         variance = [line.variance for line in layers if line.variance is not None]

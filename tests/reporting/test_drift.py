@@ -20,6 +20,7 @@ def line(**changed: object) -> Drift:
         alpha=None,
         layer=0,
         distance=3.0,
+        size=6.0,
         relative=0.5,
         cka=0.8,
         cosine=0.9,
@@ -48,14 +49,19 @@ def test_lines_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_the_table_has_whole_models() -> None:
-    lines = [line(), line(layer=1, distance=4.0, relative=0.5, cka=0.6, cosine=0.7, llfc=0.9, variance=0.5)]
-    # the base's weights: hypot(3 / 0.5, 4 / 0.5) = 10
+    lines = [line(), line(layer=1, distance=4.0, size=8.0, relative=0.5, cka=0.6, cosine=0.7, llfc=0.9, variance=0.5)]
+    # the base's weights: hypot(6, 8) = 10
     assert drift_table(lines).rows == (("tuned", "5", "50.00%", "0.3000", "0.8000", "0.9000", "0.500"),)
 
 
 def test_a_hidden_state_without_weights_has_no_distance() -> None:
-    lines = [line(), line(layer=1, distance=None, relative=None)]
+    lines = [line(), line(layer=1, distance=None, size=None, relative=None)]
     assert drift_table(lines).rows[0][1:3] == ("3", "50.00%")
+
+
+def test_a_layer_that_stayed_is_part_of_the_whole_model() -> None:
+    # 3 of hypot(6, 8) = 10
+    assert drift_table([line(), line(layer=1, distance=0.0, size=8.0, relative=0.0)]).rows[0][1:3] == ("3", "30.00%")
 
 
 def test_the_suggestion_is_the_knee_of_the_drift_curve() -> None:

@@ -166,6 +166,7 @@ def _measure(
             layer=layer,
             # a hidden state past the last layer, such as a prediction head's, has no layer of its own
             distance=weights[layer].distance if layer < len(weights) else None,
+            size=weights[layer].size if layer < len(weights) else None,
             relative=weights[layer].relative if layer < len(weights) else None,
             cka=each.cka,
             cosine=each.cosine,

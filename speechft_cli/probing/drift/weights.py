@@ -17,11 +17,16 @@ class WeightDrift:
 
     Attributes:
         distance: ‖θ − θ0‖.
-        relative: ‖θ − θ0‖ / ‖θ0‖.
+        size: ‖θ0‖.
     """
 
     distance: float
-    relative: float
+    size: float
+
+    @property
+    def relative(self) -> float:
+        """‖θ − θ0‖ / ‖θ0‖; nan where the base has nothing."""
+        return self.distance / self.size if self.size else float("nan")
 
 
 def weight_drift(
@@ -46,7 +51,7 @@ def weight_drift(
         part[0] += (other[name].double() - start).square().sum().item()
         part[1] += start.square().sum().item()
     return [
-        WeightDrift(moved**0.5, (moved / size) ** 0.5 if size else float("nan"))
+        WeightDrift(moved**0.5, size**0.5)
         for moved, size in (squares.get(layer, [0.0, 0.0]) for layer in range(max(squares, default=-1) + 1))
     ]
 
