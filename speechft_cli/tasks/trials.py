@@ -71,13 +71,14 @@ def all_trials(speakers: Sequence[str]) -> Trials:
 def equal_error_rate(scores: NDArray[np.float64], is_same: NDArray[np.bool_]) -> float:
     """Returns the rate [%] at which as many impostors are accepted as true speakers are rejected.
 
-    Between two thresholds the rates are taken as straight lines, as in SUPERB. Nothing of either kind gives nan.
+    Between two thresholds the rates are taken as straight lines, as in SUPERB. Nothing of either kind gives nan, and so
+    does a score that is no number, as of a probe that diverged.
 
     Args:
         scores: (P,), higher for more alike.
         is_same: (P,).
     """
-    if is_same.all() or not is_same.any():
+    if is_same.all() or not is_same.any() or not np.isfinite(scores).all():
         return float("nan")
     accepted_impostors, accepted, _ = roc_curve(is_same, scores, drop_intermediate=False)
     gap = (1 - accepted) - accepted_impostors  # falls from 1 to -1 as the threshold falls

@@ -38,6 +38,12 @@ def test_one_kind_of_trials_gives_no_rate() -> None:
     assert np.isnan(equal_error_rate(np.zeros(2), np.array([True, True])))
 
 
+def test_a_probe_that_diverged_has_no_rate() -> None:
+    vectors = torch.full((3, EMBEDDING + 2), float("nan"))
+    predictions = ASV.predict(vectors, torch.ones(3), ASV.vocabulary(["x\t\t", "y\t\t"]))
+    assert np.isnan(ASV.score(predictions, ["x\ta\t", "x\tb\t", "y\tc\t"])["eer"])
+
+
 def test_trials_are_those_the_utterances_name() -> None:
     trials, absent = listed_trials(["1:b 0:c", "", "0:b 1:z"], {"a": 0, "b": 1, "c": 2})
 
