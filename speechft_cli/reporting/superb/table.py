@@ -20,8 +20,8 @@ def superb_scores(scores: Sequence[Score], constants: Constants, *, split: str) 
         if score.split == split:
             values.setdefault(score.label, {}).setdefault(score.task, {})[score.metric] = score.value
     found = {label: superb_score(measured, constants) for label, measured in values.items()}
-    most = max((len(score.tasks) for score in found.values() if score is not None), default=0)
-    return {label: score for label, score in found.items() if score is not None and len(score.tasks) == most}
+    tasks = {task for score in found.values() if score is not None for task in score.tasks}
+    return {label: score for label, score in found.items() if score is not None and score.tasks.keys() == tasks}
 
 
 def superb_table(superb: Mapping[str, SuperbScore], constants: Constants, *, base: str | None) -> Table:

@@ -33,5 +33,10 @@ def test_an_encoder_with_fewer_tasks_than_the_others_has_no_score() -> None:
     assert list(superb_scores(SCORES, MINE, split="test")) == ["base", "tuned"]
 
 
+def test_encoders_that_lack_different_tasks_have_no_scores() -> None:
+    other = [score(label="also broken", value=float("nan")), score(label="also broken", value=1.0, **PER)]
+    assert superb_scores([*SCORES[5:], *other], MINE, split="test") == {}
+
+
 def test_without_constants_for_any_task_there_are_no_scores() -> None:
     assert superb_scores(SCORES, Constants("other", {"qbe": {"mtwv": Reference(0, 1)}}), split="test") == {}
