@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
-
 from speechft_cli.data.columns import Row
-from speechft_cli.data.corpora.manifest_line import FIELDS, parse_line
+from speechft_cli.data.corpora.manifest_line import parse_line
+from speechft_cli.data.corpora.manifest_rows import json_rows, table_rows
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found
 from speechft_cli.data.utterance import SPLIT_NAMES
 from speechft_cli.data.utterances import utterance_of
@@ -22,10 +18,6 @@ _LISTED = 10  # problems named one by one; the rest is counted
 _NAMES = ("manifest.jsonl", "manifest.csv")
 _TABLES = (".csv", ".tsv")
 _SUFFIXES = (".jsonl", ".json", *_TABLES)
-#: Of cells; a spreadsheet writes semicolons where numbers have a decimal comma.
-_SEPARATORS = ",;\t"
-#: As Python's own json writes what is absent in pandas.
-_NAN = re.compile(rb"[:,\[]\s*NaN\b")
 _EXAMPLE = """a line is for example: {"audio": "a.wav", "text": "HELLO", "speaker": "ann", "split": "train"}"""
 
 
@@ -90,7 +82,7 @@ def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[tuple[str, Row]]
     more = 0
     folder = str(path.parent.absolute())
     try:
-        for number, row in _table_rows(path) if path.suffix.lower() in _TABLES else _json_rows(path):
+        for number, row in table_rows(path) if path.suffix.lower() in _TABLES else json_rows(path):
             try:
                 if isinstance(row, str):
                     raise ValueError(row)
@@ -109,7 +101,7 @@ def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[tuple[str, Row]]
                 continue
             if not problems:
                 yield split, parsed
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, UnicodeDecodeError) as error:
         reason = "is something else" if isinstance(error, UnicodeDecodeError) else error
         raise RequestError(
             f"{path}: must be a UTF-8 text file: {reason}",
@@ -118,64 +110,3 @@ def _parse(path: Path, *, may_have_any_split: bool) -> Iterator[tuple[str, Row]]
     if problems:
         rest = [f"… and {more} more lines"] if more else []
         raise RequestError("\n".join(problems + rest), "correct the lines; nothing was written")
-
-
-def _json_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
-    """Yields (line number, fields or what is wrong).
-
-    Raises:
-        RequestError: It is one document.
-    """
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            text = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-            if number == 1 and text.lstrip()[:1] == b"[":
-                raise RequestError(
-                    f"{path}: must have a JSON object a line, is one array of them",
-                    "jq -c '.[]' makes lines of it; in pandas to_json(FILE, orient='records', lines=True) does",
-                )
-            if text.strip():
-                try:
-                    row = orjson.loads(text)
-                except ValueError as error:
-                    text.decode()  # another kind of file altogether
-                    is_nan = _NAN.search(text)
-                    yield number, "must be JSON, which has null for NaN" if is_nan else f"must be JSON: {error}"
-                    continue
-                said = text.strip()[:40].decode(errors="replace")
-                yield number, row if isinstance(row, dict) else f"must be a JSON object, got {said}"
-
-
-_KNOWN = frozenset(name for names in FIELDS.values() for name in names)
-
-
-def _column(name: str) -> str:
-    """Returns a column's name; a field of ours may be written `Text`, a label stays as it is."""
-    name = name.strip()
-    return name.lower() if name.lower() in _KNOWN else name
-
-
-def _table_rows(path: Path) -> Iterator[tuple[int, Mapping[str, object] | str]]:
-    """Yields (line number, fields or what is wrong).
-
-    Raises:
-        RequestError: The header names no recording.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        first = file.readline()
-        file.seek(0)
-        reader = csv.reader(file, delimiter=max(_SEPARATORS, key=first.count))
-        written = next(reader, [])
-        header = [_column(name) for name in written]
-        if header and not set(header) & set(FIELDS["audio"]):
-            raise RequestError(
-                f"{path}:1: must have one of the columns {', '.join(FIELDS['audio'])}, has {', '.join(written)}",
-                "the first line names the columns; docs/corpora.md says which names they may have",
-            )
-        for row in reader:
-            if len(row) == len(header):
-                fields = dict(zip(header, row, strict=True))
-                fields.pop("", None)  # pandas' row numbers, and separators at the ends of lines
-                yield reader.line_num, fields
-            elif row:
-                yield reader.line_num, f"must have {len(header)} cells like the header, has {len(row)}"

@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 
@@ -224,6 +225,36 @@ def test_a_csv_row_of_another_width_is_a_bad_line(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("path,text\na.wav,HELLO, WORLD\n")
     with pytest.raises(RequestError, match=r"manifest\.csv:2: must have 2 cells like the header, has 3"):
         read(tmp_path)
+
+
+def test_a_quote_that_is_never_closed_swallows_no_rows(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text('path,text\na.wav,ONE\nb.wav,"TWO\nc.wav,THREE\n')
+    with pytest.raises(RequestError, match=r'list\.csv:3: must have a " at both ends of a cell or at none'):
+        read(path)
+    path.write_text('path,text\na.wav,"ONE\nb.wav,TWO"\n"c.wav"x,THREE\n')
+    with pytest.raises(RequestError, match=r"list\.csv:4: must have"):
+        read(path)
+    path.write_text('path,"text\na.wav,ONE\n')
+    with pytest.raises(RequestError, match=r"list\.csv:1: must have a"):
+        read(path)
+
+
+def test_between_tabs_a_quote_may_be_a_letter_of_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "list.tsv"
+    lines = ('"HELLO', 'FOO" BAR', '"HI" SAID "HE"', '"ONE, ""TWO"""', '""', '"')
+    path.write_text("path\ttext\n" + "".join(f"{number}.wav\t{line}\n" for number, line in enumerate(lines)))
+    expected = ['"HELLO', 'FOO" BAR', '"HI" SAID "HE"', 'ONE, "TWO"', None, '"']
+    assert [each.text for _, each in read(path)] == expected
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_rows_without_content_at_the_end_of_a_spreadsheet_are_left_out(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "list.csv"
+    rows = (("path", "text"), ("a.wav", "ONE\nTWO" if separator != "\t" else "ONE TWO"), ("", ""), ("", ""))
+    with path.open("w", newline="") as file:
+        csv.writer(file, delimiter=separator).writerows(rows)
+    assert [(" ".join((each.text or "").split())) for _, each in read(path)] == ["ONE TWO"]
 
 
 def test_a_folder_without_list_says_what_was_looked_for(tmp_path: Path) -> None:
