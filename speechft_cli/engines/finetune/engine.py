@@ -12,35 +12,29 @@ import torch
 
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
-from speechft_cli.config.sections.finetune import FinetuneSection
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
-from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device, with_memory
 from speechft_cli.engines.finetune.jobs import left_out_notes, speaker_warnings
 from speechft_cli.engines.finetune.outcome import best_outputs, run_result
 from speechft_cli.engines.finetune.plan import plan_data, plan_table, plan_warnings
 from speechft_cli.engines.finetune.ranks import run_on_ranks
 from speechft_cli.engines.finetune.record import Diary, now, run_record, tracked_run
-from speechft_cli.engines.finetune.request import FinetuneRequest, check_request, require_free, resolved
-from speechft_cli.engines.finetune.units import UnitsRequest, label_frames, with_units
+from speechft_cli.engines.finetune.request import FinetuneRequest, check_request, require_free
+from speechft_cli.engines.finetune.start import first_state, loop_settings, targeted_jobs
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
 from speechft_cli.io.run_folder import locked, read_run, write_run
 from speechft_cli.io.space import require_space
-from speechft_cli.training.freezing import trainable_names
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
 from speechft_cli.training.kernels import attention_for_any_length, keep_cnn_in_float32
-from speechft_cli.training.loop import LoopSettings, train
+from speechft_cli.training.loop import train
 from speechft_cli.training.memory import checkpoint_layers, compile_layers
-from speechft_cli.training.precision import Precision
 from speechft_cli.training.ranks import Ranks, is_joining, joined
 from speechft_cli.training.state import (
     TrainingState,
     checkpoint_bytes,
-    new_state,
     restore,
     save_best,
     save_last,
@@ -62,16 +56,17 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         SpeechftError: The run failed.
         InterruptedRunError: SIGINT or SIGTERM; the state is saved.
     """
-    section = config.finetune
-    if section is not None and section.gpus > 1 and not dry_run and not is_joining():
-        check_request(config, report, resume_from=config.run_dir if resume else None)  # said once, not by every process
-        return run_on_ranks(partial(run, config, resume=resume), section.gpus, report)
+    folder = config.run_dir
+    resume_from = folder if resume else None
+    if config.finetune is not None and config.finetune.gpus > 1 and not dry_run and not is_joining():
+        check_request(config, report, resume_from=resume_from)  # said once, not by every process
+        return run_on_ranks(partial(run, config, resume=resume), config.finetune.gpus, report)
     with joined() as ranks, contextlib.ExitStack() as stack:
         report = report if ranks.is_first else ignore
         with ranks.agreed():  # nobody writes before everybody has looked
             if not (resume or dry_run):
-                require_free(config.run_dir)
-            request = check_request(config, report, resume_from=config.run_dir if resume else None)
+                require_free(folder)
+            request = check_request(config, report, resume_from=resume_from)
         for each in request.checked:
             for note in left_out_notes(each, request.section):
                 report(Note(note))
@@ -81,53 +76,24 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         # whoever calls this goes on with the random numbers that were next
         stack.enter_context(torch.random.fork_rng(devices=[device] if device.type == "cuda" else []))
         if dry_run:
-            state = _state(config, request, request.base, device)
+            state = first_state(request, request.base, device)
             report(plan_table(request, state, ranks=max(ranks.world, request.section.gpus), with_activations=True))
             return Result(
                 "planned; nothing was written",
-                str(config.run_dir),
+                str(folder),
                 "the same command without --dry-run",
                 {"plan": plan_data(request)},
             )
-        folder = config.run_dir
         with ranks.agreed():
             if ranks.is_first:
                 stack.enter_context(locked(folder))
         if resume and read_run(folder)["status"] == "done":
             return run_result(request, folder)
-        return _train(config, request, report, folder, ranks, device, resume=resume)
-
-
-def _state(config: Config, request: FinetuneRequest, start: EncoderCheckpoint, device: torch.device) -> TrainingState:
-    """Encoder, heads and optimizer before the first update; the same on every rank."""
-    torch.manual_seed(config.seed)
-    encoder = build_encoder(start, device=device, exact_padding=request.section.batching == "exact")
-    if request.trains_cnn:
-        encoder.let_cnn_train()
-    heads = {
-        each.job.task.name: each.job.task.head(encoder.width, len(each.job.vocabulary)).to(device)
-        for each in request.checked
-    }
-    return new_state(
-        encoder,
-        heads,
-        strategy=request.strategy,
-        trainable=trainable_names(encoder, with_cnn=request.trains_cnn, with_mask=request.is_masked),
-        base=request.base.weights,
-        precision=Precision.on(request.section.precision, device),
-        skip_limit=request.section.skip_limit,
-    )
+        return _train(request, report, folder, ranks, device, resume=resume)
 
 
 def _train(
-    config: Config,
-    request: FinetuneRequest,
-    report: Report,
-    folder: Path,
-    ranks: Ranks,
-    device: torch.device,
-    *,
-    resume: bool,
+    request: FinetuneRequest, report: Report, folder: Path, ranks: Ranks, device: torch.device, *, resume: bool
 ) -> Result:
     section, schedule, base = request.section, request.schedule, request.base
     report = with_memory(report, device)
@@ -141,7 +107,7 @@ def _train(
     start = base
     if resume and not request.strategy.starts_from_base:
         start = read_encoder(folder / "last" / "encoder.pt", base.family)
-    state = _state(config, request, start, device)
+    state = first_state(request, start, device)
     if resume:
         restore(state, folder / "last")
     keep_cnn_in_float32(state.encoder)
@@ -153,17 +119,17 @@ def _train(
     if ranks.is_first:
         require_space(folder, 2 * checkpoint_bytes(state))
         if not resume:
-            write_text(folder / "config.yaml", config_yaml(resolved(config)))
+            write_text(folder / "config.yaml", config_yaml(request.config))
             if base.path is None:
                 converted.write(base, folder / "base" / "encoder.pt")
-        record = run_record(config, request, folder, ranks, device)
+        record = run_record(request, folder, ranks, device)
         write_run(folder, {**record, "status": "running"})
     report(plan_table(request, state, ranks=ranks.world))
-    jobs = _jobs(config, request, folder, device, ranks, report)
+    jobs = targeted_jobs(request, folder, device, ranks, report)
     status = "failed"
     try:
         with attention_for_any_length(), Interruptible() as interruptible:
-            _loop(config, request, state, jobs, folder, ranks, report, interruptible)
+            _loop(request, state, jobs, folder, ranks, report, interruptible)
         if state.step < schedule.end or state.is_due:
             status = "interrupted"
             raise InterruptedRunError(
@@ -185,7 +151,6 @@ def _train(
 
 
 def _loop(
-    config: Config,
     request: FinetuneRequest,
     state: TrainingState,
     jobs: list[Job],
@@ -198,7 +163,7 @@ def _loop(
     with contextlib.ExitStack() as stack:
         diary = None
         if ranks.is_first:
-            trackers = stack.enter_context(tracked_run(config, folder, report))
+            trackers = stack.enter_context(tracked_run(request, folder, report))
             diary = stack.enter_context(Diary(folder, resume_at=state.step, trackers=trackers))
 
         def log(step: TrainingStep) -> None:
@@ -224,7 +189,7 @@ def _loop(
             state,
             jobs=jobs,
             schedule=request.schedule,
-            settings=_loop_settings(request.section, config.seed),
+            settings=loop_settings(request.section, request.config.seed),
             ranks=ranks,
             report=report,
             log=log,
@@ -232,34 +197,3 @@ def _loop(
             interruptible=interruptible,
         )
         report(Finished())
-
-
-def _jobs(
-    config: Config, request: FinetuneRequest, folder: Path, device: torch.device, ranks: Ranks, report: Report
-) -> list[Job]:
-    """The jobs with all their targets: those of masked prediction are made here."""
-    jobs = []
-    for each in request.checked:
-        job = each.job
-        if job.masking is not None:
-            units = UnitsRequest(request.section.units, request.units_encoder, request.data_sha256, config.seed)
-            label_frames(job, units, folder / "units", device=device, ranks=ranks, report=report)
-            job = with_units(job, units, folder / "units")
-        jobs.append(job)
-    return jobs
-
-
-def _loop_settings(section: FinetuneSection, seed: int) -> LoopSettings:
-    return LoopSettings(
-        learning_rate=section.learning_rate,
-        encoder_learning_rate=section.encoder_learning_rate or section.learning_rate,
-        gradient_clip=section.gradient_clip,
-        frozen_dropout=section.frozen_dropout,
-        batch_seconds=section.batch_seconds,
-        batches_per_update=section.batches_per_update,
-        evaluate_every=section.evaluate_every,
-        save_every=section.save_every or section.evaluate_every,
-        log_every=section.log_every,
-        workers=section.workers,
-        seed=seed,
-    )

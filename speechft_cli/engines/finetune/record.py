@@ -18,9 +18,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from speechft_cli import __version__
 from speechft_cli.config.dump import config_yaml
-from speechft_cli.config.schema import Config
 from speechft_cli.encoders.local import named_facts
-from speechft_cli.engines.finetune.request import FinetuneRequest, resolved
+from speechft_cli.engines.finetune.request import FinetuneRequest
 from speechft_cli.events import Report, TrainingStep
 from speechft_cli.io.hashes import file_hash, weights_hash
 from speechft_cli.io.lineage import lineage
@@ -79,19 +78,19 @@ class Diary:
             self._trackers.log(named, step)
 
 
-def tracked_run(config: Config, folder: Path, report: Report) -> AbstractContextManager[Trackers | None]:
+def tracked_run(request: FinetuneRequest, folder: Path, report: Report) -> AbstractContextManager[Trackers | None]:
     """Starts the trackers that the config names; None without any.
 
     Raises:
         SpeechftError: One can't start.
     """
-    names = config.finetune.trackers if config.finetune is not None else []
+    names = request.section.trackers
     if not names:
         return contextlib.nullcontext()
     from speechft_cli.training.trackers import tracked
 
-    settings = dict(_dotted(yaml.safe_load(config_yaml(resolved(config)))))
-    return tracked(names, project=config.name, folder=folder, settings=settings, report=report)
+    settings = dict(_dotted(yaml.safe_load(config_yaml(request.config))))
+    return tracked(names, project=request.config.name, folder=folder, settings=settings, report=report)
 
 
 def _dotted(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
@@ -102,9 +101,7 @@ def _dotted(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, 
             yield f"{above}{key}", value if isinstance(value, bool | int | float | str) else str(value)
 
 
-def run_record(
-    config: Config, request: FinetuneRequest, folder: Path, ranks: Ranks, device: torch.device
-) -> dict[str, object]:
+def run_record(request: FinetuneRequest, folder: Path, ranks: Ranks, device: torch.device) -> dict[str, object]:
     """Returns what run.json says of a run that begins."""
     base = request.base
     path = (base.path or folder / "base" / "encoder.pt").resolve()
@@ -113,10 +110,10 @@ def run_record(
         "torch": torch.__version__,
         "command": sys.argv,
         "task": request.tasks[0] if len(request.tasks) == 1 else request.tasks,
-        "labels": {} if config.finetune is None else config.finetune.labels,
+        "labels": request.section.labels,
         "strategy": request.strategy.name,
         "family": base.family.name,
-        "seed": config.seed,
+        "seed": request.config.seed,
         "device": str(device),
         "ranks": ranks.world,
         "data": {"path": str(request.data), "sha256": request.data_sha256},

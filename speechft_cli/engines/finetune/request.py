@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.encoder import DEFAULT_FAMILY
 from speechft_cli.config.sections.finetune import FinetuneSection
@@ -21,28 +17,14 @@ from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.s3prl import random_checkpoint
 from speechft_cli.engines.device import require_gpus
 from speechft_cli.engines.finetune.jobs import CheckedJob, check_jobs
+from speechft_cli.engines.finetune.resuming import require_same_base, require_same_data, require_same_settings
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Report
-from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.merge_folder import RECORD
-from speechft_cli.io.run_folder import read_run
 from speechft_cli.merging.filters import layer_of
 from speechft_cli.training.schedule import StableSchedule
 from speechft_cli.training.strategies import STRATEGIES
 from speechft_cli.training.strategies.base import Strategy, StrategySettings
-
-#: What may differ between a run and its resumption: where and how fast, not what.
-_FREE_KEYS = {
-    "workers",
-    "device",
-    "log_every",
-    "save_every",
-    "out",
-    "gpus",
-    "compile",
-    "gradient_checkpointing",
-    "trackers",
-}
 
 
 @dataclass(frozen=True)
@@ -50,7 +32,8 @@ class FinetuneRequest:
     """Everything that is known before the first file is written.
 
     Attributes:
-        section: What was asked for.
+        config: Of the experiment; with a section `finetune`, so that no later default can change the run.
+        section: That section.
         base: θ0.
         data: The manifest folder.
         data_sha256: Of the manifests.
@@ -61,6 +44,7 @@ class FinetuneRequest:
         units_encoder: Whose features masked prediction clusters; None: MFCCs, or there is no masked prediction.
     """
 
+    config: Config
     section: FinetuneSection
     base: EncoderCheckpoint
     data: Path
@@ -111,8 +95,9 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
         RequestError: Something asked for can't be.
     """
     section = config.finetune or FinetuneSection()
+    config = config.model_copy(update={"finetune": section})
     if resume_from is not None:
-        _check_same_run(resolved(config), resume_from)
+        require_same_settings(config, resume_from)
     strategy = STRATEGIES.get(section.strategy)(
         StrategySettings(
             l2sp_weight=section.l2sp_weight,
@@ -142,14 +127,12 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
         for utterances in (each.job.train, each.job.dev):
             require_audio(utterances[0])  # one of each says whether the recordings were moved
     data_sha256 = data_hash(data)
-    if resume_from is not None and _recorded(resume_from, "data")["sha256"] != data_sha256:
-        raise RequestError(
-            f"{data}: has changed since the run in {resume_from} began, so it can't be resumed",
-            "restore the manifests, or start another run: --out DIR",
-        )
+    if resume_from is not None:
+        require_same_data(data, data_sha256, resume_from)
     is_masked = any(each.job.masking is not None for each in checked)
     from_scratch = is_masked and config.encoder is not None and config.encoder.init is not None
     return FinetuneRequest(
+        config,
         section,
         base,
         data,
@@ -160,11 +143,6 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
         trains_cnn=from_scratch if section.train_cnn is None else section.train_cnn,
         units_encoder=_units_encoder(section, base, report) if is_masked else None,
     )
-
-
-def resolved(config: Config) -> Config:
-    """Returns the config with fine-tuning's section filled in, so that no later default can change the run."""
-    return config.model_copy(update={"finetune": config.finetune or FinetuneSection()})
 
 
 def _units_encoder(section: FinetuneSection, base: EncoderCheckpoint, report: Report) -> EncoderCheckpoint | None:
@@ -208,44 +186,5 @@ def _base(config: Config, resume_from: Path | None, report: Report) -> EncoderCh
             "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
         )
     if resume_from is not None:
-        now = {"weights_sha256": weights_hash(base.weights), "configuration_sha256": base.configuration_hash}
-        was = _recorded(resume_from, "base")
-        if any(was.get(key, own) != own for key, own in now.items()):  # older runs don't tell their configuration
-            raise RequestError(
-                f"{encoder.checkpoint}: is not the encoder that the run in {resume_from} started from, by its weights "
-                "or its configuration",
-                "put that one back, or start another run: --out DIR",
-            )
+        require_same_base(encoder.checkpoint, base, resume_from)
     return base
-
-
-def _recorded(run: Path, what: str) -> Mapping[str, object]:
-    """What run.json says of the run's `data` or `base`."""
-    facts = read_run(run).get(what)
-    if not isinstance(facts, dict) or not {"sha256", "weights_sha256"} & facts.keys():
-        raise RequestError(f"{run / 'run.json'}: must say {what!r}, so the run can't be resumed", "start another run")
-    return facts
-
-
-def _check_same_run(config: Config, folder: Path) -> None:
-    """A run is resumed with the settings it was begun with."""
-    read_run(folder)  # says what is missing when there is no run
-    try:
-        old = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        old["seed"], old["finetune"], old["encoder"]
-    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
-        raise RequestError(f"{folder / 'config.yaml'}: can't be read: {error!r}", "start another run") from error
-    new = yaml.safe_load(config_yaml(config))
-    changed = [
-        f"{section}.{key}: was {old.get(section, {}).get(key)!r}, is {new.get(section, {}).get(key)!r}"
-        for section in ("encoder", "finetune")
-        for key in sorted({*old.get(section, {}), *new.get(section, {})} - _FREE_KEYS)
-        if old.get(section, {}).get(key) != new.get(section, {}).get(key)
-    ]
-    if old["seed"] != new["seed"]:
-        changed.append(f"seed: was {old['seed']}, is {new['seed']}")
-    if changed:
-        raise RequestError(
-            "\n  ".join([f"{folder}: can't be resumed with other settings", *changed]),
-            "give the old settings, or start another run: --out DIR",
-        )

@@ -23,7 +23,7 @@ from speechft_cli.encoders.base import EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import converted, read_encoder
 from speechft_cli.engines import finetune
-from speechft_cli.engines.finetune.request import resolved
+from speechft_cli.engines.finetune.request import check_request
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Event, Note, Started, Table, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run, write_run
@@ -353,10 +353,10 @@ def test_a_run_is_not_resumed_on_other_data(manifests: Path, tmp_path: Path) -> 
 
 def test_a_run_without_a_section_of_its_own_can_be_resumed_with_one(manifests: Path, tmp_path: Path) -> None:
     config = make_config(encoder__init="random", encoder__size="tiny", output_dir=tmp_path, prepare__out=manifests)
-    written = yaml.safe_load(config_yaml(resolved(config)))
+    resolved = check_request(config, ignore, resume_from=None).config
 
-    assert written["finetune"]["steps"] == 50_000
-    assert resolved(config).finetune == FinetuneSection()
+    assert yaml.safe_load(config_yaml(resolved))["finetune"]["steps"] == 50_000
+    assert resolved.finetune == FinetuneSection()
 
 
 def test_a_run_that_was_killed_after_its_last_save_makes_no_further_update(manifests: Path, tmp_path: Path) -> None:
