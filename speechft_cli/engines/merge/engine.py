@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -25,7 +25,7 @@ from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
 from speechft_cli.io.ahead import in_order
-from speechft_cli.io.merge_folder import RECORD, is_done, read_merge, remove_leftovers
+from speechft_cli.io.merge_folder import is_done, read_merge, remove_leftovers
 from speechft_cli.io.run_folder import locked, read_run
 from speechft_cli.io.space import require_space, size_text
 
@@ -66,7 +66,7 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
         return _plan(config, section, sources, ways, asked, report)
     # what stands in the way is said before gigabytes are read
     wanted = targets(config, ways, sources, None, asked)
-    new = [target for target in wanted if not (target.folder / RECORD).exists()]
+    new = [target for target in wanted if not target.has_record]
     require_space(config.merge_dir, _size(section, sources) * len(new))
     known = survey(sources, report, allow_unrelated=section.allow_unrelated)
     for doubt in sources.other_bases(known.hashes[0]):
@@ -84,8 +84,8 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
             asked = measurement(config, sources, ways)
         wanted = targets(config, ways, sources, known.hashes, asked)
         remove_leftovers(config.merge_dir, [target.folder for target in wanted])
-        there = {id(target) for target in wanted if is_done(target.folder)}
-        missing = [target for target in wanted if id(target) not in there]
+        there = {target for target in wanted if is_done(target.folder)}
+        missing = [target for target in wanted if target not in there]
         methods = {target.variant.method.name for target in missing}
         asked = {name: each for name, each in asked.items() if name in methods}
         size = sum(each.size(sources) for each in asked.values())
@@ -95,19 +95,8 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
         }
         is_whole = section.weight_norm == "effective"
         writer = Writer(sources, known, missing, whole_kernels=is_whole, measured=measured)
-        report(Started("merging", len(wanted), "alphas"))
-        for target in wanted:
-            if id(target) in there:
-                report(Note(f"{target.name}: is there already, in {target.folder}"))
-            elif (target.folder / RECORD).exists():
-                text = "checkpoint is missing or not what was written, so it is made again"
-                report(Note(f"{target.folder}: {text}", important=True))
-        # two at once: one is computed while the other waits for the disk
-        job = in_order(lambda target: writer.write(target, facts), missing, workers=2)
-        for number, (target, _) in enumerate(zip(missing, job, strict=True), start=1 + len(there)):
-            report(Advanced(number, target.name))
-        report(Finished())
-    outputs = [{**_outcome(target), "status": "skipped" if id(target) in there else "written"} for target in wanted]
+        _write(writer, wanted, there, facts, report)
+    outputs = [{**_outcome(target), "status": "skipped" if target in there else "written"} for target in wanted]
     report(outcome_table(outputs))
     return Result(
         f"merged encoders written: {len(missing)}, there already: {len(there)}",
@@ -115,6 +104,25 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
         _next_command(config, sources, wanted),
         _data(section, sources, ways, outputs),
     )
+
+
+def _write(
+    writer: Writer, wanted: Sequence[Target], there: Collection[Target], facts: Mapping[str, object], report: Report
+) -> None:
+    """Writes the targets that are not there, and says how far it is."""
+    report(Started("merging", len(wanted), "alphas"))
+    for target in wanted:
+        if target in there:
+            report(Note(f"{target.name}: is there already, in {target.folder}"))
+        elif target.has_record:
+            text = "checkpoint is missing or not what was written, so it is made again"
+            report(Note(f"{target.folder}: {text}", important=True))
+    missing = [target for target in wanted if target not in there]
+    # two at once: one is computed while the other waits for the disk
+    job = in_order(lambda target: writer.write(target, facts), missing, workers=2)
+    for number, (target, _) in enumerate(zip(missing, job, strict=True), start=1 + len(there)):
+        report(Advanced(number, target.name))
+    report(Finished())
 
 
 def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> None:
@@ -153,7 +161,7 @@ def _plan(
     for doubt in sources.other_bases(None):
         report(Note(doubt, important=True))
     wanted = targets(config, ways, sources, None, asked)
-    missing = [target for target in wanted if not (target.folder / RECORD).exists()]
+    missing = [target for target in wanted if not target.has_record]
     size = _size(section, sources)
     measured = sum(each.size(sources) for each in asked.values())
     require_space(config.merge_dir, measured + size * len(missing))

@@ -16,11 +16,11 @@ from speechft_cli.engines.merge.measurement import Measurement
 from speechft_cli.engines.merge.sources import Sources
 from speechft_cli.engines.merge.variants import Variant
 from speechft_cli.errors import RequestError
-from speechft_cli.io.merge_folder import CARD, find_conflict
+from speechft_cli.io.merge_folder import CARD, RECORD, find_conflict
 from speechft_cli.merging import METHODS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Target:
     """One checkpoint to write.
 
@@ -42,6 +42,11 @@ class Target:
     def name(self) -> str:
         """What to call it: `alpha 0.25`, `ties alpha 0.25`."""
         return " ".join([*self.variant.folder.parts, "alpha", alpha_name(self.alpha)])
+
+    @property
+    def has_record(self) -> bool:
+        """Whether its folder holds the record of this very merge: `targets` refuses a folder with another one."""
+        return (self.folder / RECORD).exists()
 
 
 def targets(

@@ -20,7 +20,7 @@ from speechft_cli.registry import unknown_name
 _HINT = "docs/merging.md lists what each method takes and what a filter may say"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Variant:
     """One way to merge.
 

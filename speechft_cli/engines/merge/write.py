@@ -89,10 +89,10 @@ class Writer:
         self._whole_kernels = whole_kernels
         self._measured = measured
         self._turn = threading.Lock()
-        self._missing = Counter(id(target.variant) for target in targets)
-        self._is_grid = {key: count > 1 for key, count in self._missing.items()}
-        self._curve_of: dict[int, Callable[[str], Curve]] = {}
-        self._curves: dict[int, dict[str, Curve]] = {}
+        self._missing = Counter(target.variant for target in targets)
+        self._is_grid = {variant: count > 1 for variant, count in self._missing.items()}
+        self._curve_of: dict[Variant, Callable[[str], Curve]] = {}
+        self._curves: dict[Variant, dict[str, Curve]] = {}
 
     def write(self, target: Target, more: Mapping[str, object]) -> None:
         """Writes one merged encoder with its card and record.
@@ -104,16 +104,16 @@ class Writer:
         Raises:
             SpeechftError: It is not finite somewhere, or can't be written; nothing of it is left.
         """
-        write_merge(target.folder, lambda folder: self._fill_alone(folder, target, more))
+        write_merge(target.folder, lambda folder: self._fill_in_turn(folder, target, more))
 
-    def _fill_alone(self, folder: Path, target: Target, more: Mapping[str, object]) -> Mapping[str, object]:
+    def _fill_in_turn(self, folder: Path, target: Target, more: Mapping[str, object]) -> Mapping[str, object]:
         # while one waits for the disk, the next may be computed; two computed at once would only take more memory
         with self._turn:
             record = self._fill(folder, target, more)
-            self._missing[id(target.variant)] -= 1
-            if not self._missing[id(target.variant)]:
-                self._curve_of.pop(id(target.variant))
-                self._curves.pop(id(target.variant), None)
+            self._missing[target.variant] -= 1
+            if not self._missing[target.variant]:
+                self._curve_of.pop(target.variant)
+                self._curves.pop(target.variant, None)
         return record
 
     def _fill(self, folder: Path, target: Target, more: Mapping[str, object]) -> Mapping[str, object]:
@@ -156,9 +156,9 @@ class Writer:
 
     def _prepare(self, variant: Variant) -> None:
         """Lets the method look at the whole models, once for all alphas of a variant."""
-        if id(variant) not in self._curve_of:
+        if variant not in self._curve_of:
             measured = self._measured.get(variant.method.name)
-            self._curve_of[id(variant)] = drawer(
+            self._curve_of[variant] = drawer(
                 variant.method,
                 self._sources.base.arrays,
                 [each.arrays for each in self._sources.tuned],
@@ -170,12 +170,12 @@ class Writer:
             )
 
     def _curve(self, name: str, target: Target) -> Curve:
-        key = id(target.variant)
-        if not self._is_grid[key]:
-            return self._curve_of[key](name)  # nobody will ask again, so it takes no memory
-        known = self._curves.setdefault(key, {})
+        variant = target.variant
+        if not self._is_grid[variant]:
+            return self._curve_of[variant](name)  # nobody will ask again, so it takes no memory
+        known = self._curves.setdefault(variant, {})
         if name not in known:
-            known[name] = self._curve_of[key](name)
+            known[name] = self._curve_of[variant](name)
         return known[name]
 
     def _record(self, target: Target, facts: _Facts, more: Mapping[str, object]) -> dict[str, object]:
