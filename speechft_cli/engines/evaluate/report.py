@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -35,6 +35,17 @@ _ANCHORS = {BASE: 0.0, TUNED: 1.0}
 _CONSOLE_WIDTH = 80
 
 
+@dataclass(frozen=True)
+class _Findings:
+    """What came out, and what follows from it; `superb` has a score for each label."""
+
+    scores: Sequence[Score]
+    drift: Sequence[Drift]
+    superb: Mapping[str, SuperbScore]
+    recommendation: Recommendation | None
+    suggestion: Suggestion | None
+
+
 def report_on(
     name: str, request: Request, scores: Sequence[Score], drift: Sequence[Drift], folder: Path, report: Report
 ) -> Result:
@@ -50,47 +61,42 @@ def report_on(
         folder: Where to write.
         report: Gets the tables of test scores and SUPERB scores.
     """
-    first = _first_metrics(scores, request)
-    recommendation = recommend(first, base=request.base, target=request.target) if request.base else None
-    suggestion = suggest(drift, tuned=TUNED)
-    superb = superb_scores(scores, request.constants, split="test")
-    _write(name, request, scores, drift, superb, recommendation, suggestion, folder)
+    first = _first_metrics(request)
+    decisive = [score for score in scores if score.metric == first[score.task]]
+    found = _Findings(
+        scores,
+        drift,
+        superb_scores(scores, request.constants, split="test"),
+        recommend(decisive, base=request.base, target=request.target) if request.base else None,
+        suggest(drift, tuned=TUNED),
+    )
+    _write(name, request, found, folder)
     if scores:
         report(
             score_table(
                 scores, title=f"test{request.preset_suffix}", split="test", base=request.base, width=_CONSOLE_WIDTH
             )
         )
-    if superb:
-        report(_superb_table(request, superb))
+    if found.superb:
+        report(_superb_table(request, found.superb))
     if drift:
         report(drift_table(drift))
-    return _result(request, scores, drift, superb, recommendation, suggestion, folder)
+    return _result(request, found, folder)
 
 
-def _first_metrics(scores: Sequence[Score], request: Request) -> list[Score]:
-    first = {job.task.name: job.task.metrics[0].name for job in request.jobs}
-    return [score for score in scores if score.metric == first[score.task]]
+def _first_metrics(request: Request) -> dict[str, str]:
+    return {job.task.name: job.task.metrics[0].name for job in request.jobs}
 
 
-def _write(
-    name: str,
-    request: Request,
-    scores: Sequence[Score],
-    drift: Sequence[Drift],
-    superb: Mapping[str, SuperbScore],
-    recommendation: Recommendation | None,
-    suggestion: Suggestion | None,
-    folder: Path,
-) -> None:
+def _write(name: str, request: Request, found: _Findings, folder: Path) -> None:
     document = evaluation_document(
         name=name,
-        scores=scores,
-        first_metrics={job.task.name: job.task.metrics[0].name for job in request.jobs},
+        scores=found.scores,
+        first_metrics=_first_metrics(request),
         base=request.base,
         anchors=_ANCHORS,
-        breakdowns=_breakdowns(request, recommendation, folder),
-        superb=_superb_table(request, superb) if superb else None,
+        breakdowns=_breakdowns(request, found.recommendation, folder),
+        superb=_superb_table(request, found.superb) if found.superb else None,
         encoders=[
             EncoderFacts(
                 each.label,
@@ -101,9 +107,9 @@ def _write(
             for each in request.candidates
         ],
         tasks=[_task_facts(job) for job in request.jobs],
-        recommendation=recommendation,
-        drift=drift,
-        suggestion=suggestion,
+        recommendation=found.recommendation,
+        drift=found.drift,
+        suggestion=found.suggestion,
         facts={
             "written": time.strftime("%Y-%m-%d %H:%M:%S %z"),
             "speechft": __version__,
@@ -180,19 +186,12 @@ def _task_facts(job: ProbeJob) -> TaskFacts:
     )
 
 
-def _result(
-    request: Request,
-    scores: Sequence[Score],
-    drift: Sequence[Drift],
-    superb: Mapping[str, SuperbScore],
-    recommendation: Recommendation | None,
-    suggestion: Suggestion | None,
-    folder: Path,
-) -> Result:
+def _result(request: Request, found: _Findings, folder: Path) -> Result:
+    recommendation, suggestion = found.recommendation, found.suggestion
     encoders = _count(len(request.candidates), "encoder")
     parts = [
         f"{encoders} × {_count(len(request.jobs), 'task')} scored{request.preset_suffix}"
-        if scores
+        if found.scores
         else f"drift of {encoders}"
     ]
     best = guess = None
@@ -209,14 +208,14 @@ def _result(
         summary="; ".join(parts),
         output=str(page),
         data={
-            "scores": [asdict(score) for score in scores],
-            "superb_scores": {label: asdict(score) for label, score in superb.items()},
-            "drift": [asdict(line) for line in drift],
+            "scores": [asdict(score) for score in found.scores],
+            "superb_scores": {label: asdict(score) for label, score in found.superb.items()},
+            "drift": [asdict(line) for line in found.drift],
             "recommended": best,
             "suggested": guess,
             "report": str(page),
-            "scores_file": str(folder / "scores.jsonl") if scores else None,
-            "drift_file": str(folder / "drift.jsonl") if drift else None,
+            "scores_file": str(folder / "scores.jsonl") if found.scores else None,
+            "drift_file": str(folder / "drift.jsonl") if found.drift else None,
         },
     )
 

@@ -111,6 +111,55 @@ def read_request(config: Config, report: Report) -> Request:
     device = choose_device(section.device)
     constants = CONSTANTS.get(section.score) if section.score_file is None else read_constants(section.score_file)
     names = list(dict.fromkeys(section.tasks))
+    _check_tasks(section, names)
+    candidates = find_candidates(config, section, report)
+    likely = likely_family(config, candidates, report)
+    data = section.data or config.data_dir
+    if not available_splits(data):
+        read_manifest(data, "train")  # says what is missing and how to make it
+    jobs = () if section.drift_only else probe_jobs(data, section, names, seed=config.seed, report=report)
+    base = next((each.path for each in candidates if each.label == BASE and each.baseline is None), None)
+    loaded = {each.label: load(each, likely, base, section.crop_seconds, report) for each in candidates}
+    hashes = {label: each.weights_hash for label, each in loaded.items()}
+    require_one_way(candidates, loaded, likely, base)
+    if not section.models and not section.interpolate:
+        candidates = of_one_lineage(candidates, hashes, report)
+    target, target_source = target_tasks(config, candidates)
+    _warn_of_known_labels(jobs, target, report)
+    manifest_hash = data_hash(data)
+    return Request(
+        likely_family=likely,
+        candidates=tuple(candidates),
+        base_path=base,
+        hashes=hashes,
+        configurations={each.weights_hash: each.configuration for each in reversed(loaded.values())},
+        kinds={each.label: loaded[each.label].kind for each in candidates},
+        jobs=jobs,
+        data=data,
+        manifest_hash=manifest_hash,
+        device=device,
+        seed=config.seed,
+        constants=constants,
+        target=target,
+        target_source=target_source,
+        drift=_drift(section, data, candidates),
+        keeping=Keeping(
+            cache=section.cache or config.evaluate_dir / "cache",
+            manifest_hash=manifest_hash,
+            batching=section.batching,
+            memory=int(section.memory_gib * 2**30),
+            disk=int(section.cache_gib * 2**30),
+            precision=_PRECISIONS[section.frame_precision],
+        ),
+    )
+
+
+def _check_tasks(section: EvaluateSection, names: Sequence[str]) -> None:
+    """Makes sure that every task in the section is one that can be probed, and is given what its probes have.
+
+    Raises:
+        ConfigError: One is not; lists all problems.
+    """
     asked = {"tasks": names, "steps": list(section.steps), "learning_rates": list(section.learning_rates)}
     asked |= {"labels": list(section.labels), "folds": list(section.folds)}
     problems = [
@@ -139,45 +188,6 @@ def read_request(config: Config, report: Report) -> Request:
     ]
     if problems:
         raise ConfigError(problems, "speechft list tasks shows every task")
-    candidates = find_candidates(config, section, report)
-    likely = likely_family(config, candidates, report)
-    data = section.data or config.data_dir
-    if not available_splits(data):
-        list(read_manifest(data, "train"))  # says what is missing and how to make it
-    jobs = () if section.drift_only else probe_jobs(data, section, names, seed=config.seed, report=report)
-    base = next((each.path for each in candidates if each.label == BASE and each.baseline is None), None)
-    loaded = {each.label: load(each, likely, base, section.crop_seconds, report) for each in candidates}
-    hashes = {label: each.weights_hash for label, each in loaded.items()}
-    require_one_way(candidates, loaded, likely, base)
-    if not section.models and not section.interpolate:
-        candidates = of_one_lineage(candidates, hashes, report)
-    target, target_source = target_tasks(config, candidates)
-    _warn_of_known_labels(jobs, target, report)
-    return Request(
-        likely_family=likely,
-        candidates=tuple(candidates),
-        base_path=base,
-        hashes=hashes,
-        configurations={each.weights_hash: each.configuration for each in reversed(loaded.values())},
-        kinds={each.label: loaded[each.label].kind for each in candidates},
-        jobs=jobs,
-        data=data,
-        manifest_hash=data_hash(data),
-        device=device,
-        seed=config.seed,
-        constants=constants,
-        target=target,
-        target_source=target_source,
-        drift=_drift(section, data, candidates),
-        keeping=Keeping(
-            cache=section.cache or config.evaluate_dir / "cache",
-            manifest_hash=data_hash(data),
-            batching=section.batching,
-            memory=int(section.memory_gib * 2**30),
-            disk=int(section.cache_gib * 2**30),
-            precision=_PRECISIONS[section.frame_precision],
-        ),
-    )
 
 
 def _warn_of_known_labels(jobs: Sequence[ProbeJob], target: Sequence[str], report: Report) -> None:

@@ -16,7 +16,7 @@ from speechft_cli.probing.encoding import Waveforms
 from speechft_cli.probing.evaluation import evaluate
 from speechft_cli.probing.features import Features, Needs, Share
 from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
-from speechft_cli.probing.store import FeatureStore, evict
+from speechft_cli.probing.store import evict
 from speechft_cli.probing.sweep import Swept
 from speechft_cli.tasks.metrics import mean
 from speechft_cli.training.ranks import Ranks
@@ -54,14 +54,7 @@ class _Course:
         self._report(Advanced(self._done, self._standing))
 
 
-def do_work(
-    work: Sequence[Work],
-    request: Request,
-    *,
-    ranks: Ranks,
-    tell: Tell,
-    report: Report,
-) -> None:
+def do_work(work: Sequence[Work], request: Request, *, ranks: Ranks, tell: Tell, report: Report) -> None:
     """Encodes and probes.
 
     With one process, sequence tasks are probed right after an encoder has encoded, while its hidden states are in
@@ -100,7 +93,8 @@ def do_work(
         if ranks.world == 1:
             _probe_frames(each, mine, request, course, report)
         mine.forget()
-        evict(request.keeping.cache, most=request.keeping.disk, used=_stores(features))
+        stores = [store for each in features.values() for store in each.stores]
+        evict(request.keeping.cache, most=request.keeping.disk, used=stores)
     if heard is not None:
         heard.forget()  # probes want the memory
     ranks.wait()
@@ -115,7 +109,9 @@ def do_work(
             mine.forget()
     for job in request.jobs:
         if job.task.is_pooled:
-            _probe_pooled(job, [each for each in work if job in each.jobs], features, request, course, report)
+            lacking = [each for each in work if job in each.jobs]
+            for group in _groups(job, lacking, features, most=request.keeping.memory):
+                _probe(job, group, features, request, course, report)
     report(Finished())
     evict(request.keeping.cache, most=request.keeping.disk)
 
@@ -135,18 +131,6 @@ def _probe_frames(work: Work, features: Features, request: Request, course: _Cou
                 )
             )
         _probe(job, [work], {work.weights_hash: features}, request, course, report)
-
-
-def _probe_pooled(
-    job: ProbeJob,
-    work: Sequence[Work],
-    features: Mapping[str, Features],
-    request: Request,
-    course: _Course,
-    report: Report,
-) -> None:
-    for group in _groups(job, work, features, most=request.keeping.memory):
-        _probe(job, group, features, request, course, report)
 
 
 def _probe(
@@ -241,7 +225,3 @@ def _builder(work: Work, request: Request, heard: CnnOutputs | None) -> Callable
         return encoder
 
     return build
-
-
-def _stores(features: Mapping[str, Features]) -> list[FeatureStore]:
-    return [store for each in features.values() for store in each.stores]
