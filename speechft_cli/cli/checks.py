@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from speechft_cli import __version__
+from speechft_cli.io.ahead import cores
 
 PAIR_CURE = 'pip install "torch==2.11.*" "torchaudio==2.11.*"'
 _FORMATS = {"WAV": "PCM_16", "FLAC": "PCM_16", "OGG": "OPUS", "MP3": "MPEG_LAYER_III", "NIST": "PCM_16"}
@@ -44,7 +45,7 @@ def checks() -> Iterator[Check]:
     yield Check("speechft", "ok", __version__)
     yield _disk(Path.cwd())
     yield _memory()
-    yield Check("cores", "ok", str(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()))
+    yield Check("cores", "ok", str(cores()))
     yield _network()
     yield _formats()
     yield _espeak()
@@ -100,10 +101,10 @@ def _memory() -> Check:
 
 
 def _network() -> Check:
-    # what needs no download needs no network, so nothing is reached for
-    told = "".join(f", {name} is set" for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(name))
     from speechft_cli.io.kept import cache_folder
 
+    # what needs no download needs no network, so nothing is reached for
+    told = "".join(f", {name} is set" for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE") if os.environ.get(name))
     what = f"needed once for each encoder by name (kept in {cache_folder()}) and for prepare --download"
     return Check("network", "ok", f"{what}{told}")
 
@@ -117,13 +118,9 @@ def _formats() -> Check:
     if missing:
         cure = "pip install --force-reinstall soundfile; its wheel brings libsndfile 1.2"
         return Check("audio formats", "warning", f"can't read {', '.join(missing)}", cure)
-    return Check("audio formats", "ok", f"WAV, FLAC, OGG/Opus, MP3, NIST SPHERE (libsndfile {_sndfile_version()})")
-
-
-def _sndfile_version() -> str:
-    import soundfile
-
-    return str(soundfile.__libsndfile_version__)
+    return Check(
+        "audio formats", "ok", f"WAV, FLAC, OGG/Opus, MP3, NIST SPHERE (libsndfile {soundfile.__libsndfile_version__})"
+    )
 
 
 def _espeak() -> Check:

@@ -36,9 +36,10 @@ def write_config(path: Path, text: str) -> None:
         RequestError: Something else has the schema's name.
     """
     from speechft_cli.io.atomic import write_text
+    from speechft_cli.io.records import read_json
 
     beside = path.parent / SCHEMA_FILE
-    if beside.exists() and not _is_ours(beside):
+    if beside.exists() and read_json(beside).get("title") != _TITLE:
         raise RequestError(
             f"{beside}: must be the schema that speechft writes, got another file",
             "rename it, or choose another folder with -o",
@@ -61,10 +62,3 @@ def _name(node: dict[str, Any], names: list[str]) -> None:
     for inner in (node.get("items"), *node.get("anyOf", [])):
         if inner is not None:
             _name(inner, names)
-
-
-def _is_ours(path: Path) -> bool:
-    try:
-        return bool(json.loads(path.read_text(encoding="utf-8"))["title"] == _TITLE)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False

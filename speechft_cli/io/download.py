@@ -10,12 +10,12 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
 from pathlib import Path
 
 from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.hashes import file_hash
+from speechft_cli.io.records import read_json
 from speechft_cli.io.space import require_space, size_text
 
 _ATTEMPTS = 5  # in a row that bring nothing
@@ -153,7 +153,7 @@ def _fetch_stubbornly(url: str, part: Path, facts: Path, progress: _Progress, *,
 
 def _fetch_rest(url: str, part: Path, facts: Path, progress: _Progress) -> bool:
     """Asks for what is missing and returns whether everything is there now."""
-    have, known = _size(part), _read_facts(facts)
+    have, known = _size(part), read_json(facts)
     headers = {"User-Agent": "speechft", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -186,11 +186,3 @@ def _fetch_rest(url: str, part: Path, facts: Path, progress: _Progress) -> bool:
 
 def _size(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
-
-
-def _read_facts(facts: Path) -> Mapping[str, str]:
-    try:
-        read = json.loads(facts.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return read if isinstance(read, dict) else {}

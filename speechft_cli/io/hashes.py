@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from speechft_cli.io.ahead import cores
 
 if TYPE_CHECKING:  # naming a file must cost neither torch nor numpy
     from torch import Tensor
@@ -27,7 +28,7 @@ def weights_hash(weights: Mapping[str, Tensor] | Mapping[str, Array]) -> str:
     The same weights have the same hash in whatever file format they lie. It is the hash of the tensors' hashes, so
     that several cores share the work and a tensor that is known already need not be read again.
     """
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         digests = dict(zip(weights, pool.map(tensor_digest, weights.values()), strict=True))
     return combined_hash(digests)
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import cast
 from speechft_cli.errors import SpeechftError
 from speechft_cli.io.atomic import write_json
 from speechft_cli.io.hashes import file_hash
+from speechft_cli.io.records import now, read_json
 
 #: In a folder of fetched files: where they come from and what they were.
 RECORD = "fetched.json"
@@ -50,17 +49,13 @@ def fetching(folder: Path) -> Iterator[None]:
 def record(folder: Path, facts: Mapping[str, object], files: Sequence[Path]) -> None:
     """Writes down what lies in a folder and where it comes from."""
     hashes = {str(file.relative_to(folder)): file_hash(file) for file in files}
-    fetched = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    write_json(folder / RECORD, {**facts, "fetched": fetched, "sha256": hashes})
+    write_json(folder / RECORD, {**facts, "fetched": now(), "sha256": hashes})
 
 
 def read_record(folder: Path) -> dict[str, object] | None:
     """Returns what was written down; None where nothing was, or nothing that can be read."""
-    try:
-        found = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("sha256"), dict) else None
+    found = read_json(folder / RECORD)
+    return found if isinstance(found.get("sha256"), dict) else None
 
 
 def check(folder: Path, facts: Mapping[str, object]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from speechft_cli.io.records import read_json
 
 #: Which file says what a folder's checkpoint was made of, and what that is called.
 _RECORDS = {"run.json": "finetune", "merge.json": "merge"}
@@ -21,7 +22,7 @@ def lineage(checkpoint: Path) -> dict[str, object] | None:
     above = () if checkpoint.parent.name == "base" else (checkpoint.parent.parent,)
     for folder in (checkpoint.parent, *above):
         for name, kind in _RECORDS.items():
-            if (record := _read(folder / name)) is not None:
+            if record := read_json(folder / name):
                 return _told(kind, folder, record)
     return None
 
@@ -44,11 +45,3 @@ def _source(record: dict[str, object]) -> dict[str, object]:
         return {**facts, "lineage": record["lineage"]}
     path = record.get("path")
     return {**facts, "lineage": lineage(Path(path)) if isinstance(path, str) else None}
-
-
-def _read(path: Path) -> dict[str, object] | None:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return record if isinstance(record, dict) else None

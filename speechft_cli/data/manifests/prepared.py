@@ -17,6 +17,7 @@ from speechft_cli.data.utterance import SPLITS
 from speechft_cli.errors import SpeechftError
 from speechft_cli.io.atomic import FULL, write_json
 from speechft_cli.io.hashes import file_hash
+from speechft_cli.io.records import read_json
 
 #: The record of a finished `prepare`; a folder without it is unfinished.
 RECORD = "prepare.json"
@@ -65,8 +66,7 @@ def data_hash(folder: Path) -> str:
         RequestError: A manifest is damaged.
     """
     digest = hashlib.sha256(manifest_hash(folder).encode())
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # manifests made by hand have no record
-        digest.update(json.loads((folder / RECORD).read_text(encoding="utf-8"))["request_hash"].encode())
+    digest.update(str(read_json(folder / RECORD).get("request_hash", "")).encode())  # "" for manifests made by hand
     return digest.hexdigest()
 
 

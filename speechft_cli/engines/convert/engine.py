@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, Table
 from speechft_cli.io.atomic import write_json
 from speechft_cli.io.hashes import file_hash, weights_hash
+from speechft_cli.io.records import now
 from speechft_cli.io.space import require_space, size_text
 
 #: The largest difference between features before and after that counts as none; see `difference` for its unit.
@@ -66,7 +66,7 @@ def run(request: ConvertRequest, report: Report) -> Result:
         report(Finished())
         record = {
             "speechft": __version__,
-            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "created": now(),
             "source": _lineage(checkpoint, request),
             "outputs": outputs,
         }
@@ -114,7 +114,7 @@ def _difference(before: Sequence[Tensor], path: Path, checkpoint: EncoderCheckpo
 
 
 def _output(path: Path, name: str, apart: float | None) -> dict[str, object]:
-    files = sorted(file for file in path.iterdir()) if path.is_dir() else [path]
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
     return {
         "format": name,
         "file": path.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from speechft_cli.data.utterance import Utterance
 from speechft_cli.engines.extract.request import ExtractRequest
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_path, write_json
+from speechft_cli.io.records import read_json
 
 _PARTS = "parts"
 #: Audio of one part [s]: what a kill can lose.
@@ -86,8 +86,4 @@ def is_done(out: Path, number: int, key: str) -> bool:
 
 def read_part(out: Path, number: int) -> dict[str, Any]:
     """Returns the note of a part; empty where there is none to read."""
-    try:
-        part: dict[str, Any] = json.loads((out / _PARTS / f"{number:05}.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return part
+    return read_json(out / _PARTS / f"{number:05}.json")

@@ -18,12 +18,13 @@ from speechft_cli.engines.finetune.jobs import left_out_notes, speaker_warnings
 from speechft_cli.engines.finetune.outcome import best_outputs, run_result
 from speechft_cli.engines.finetune.plan import plan_data, plan_table, plan_warnings
 from speechft_cli.engines.finetune.ranks import run_on_ranks
-from speechft_cli.engines.finetune.record import Diary, now, run_record, tracked_run
+from speechft_cli.engines.finetune.record import Diary, run_record, tracked_run
 from speechft_cli.engines.finetune.request import FinetuneRequest, check_request, require_free
 from speechft_cli.engines.finetune.start import first_state, loop_settings, targeted_jobs
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
+from speechft_cli.io.records import now
 from speechft_cli.io.run_folder import locked, read_run, write_run
 from speechft_cli.io.space import require_space
 from speechft_cli.training.interrupt import Interruptible

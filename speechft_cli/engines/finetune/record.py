@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,6 +22,7 @@ from speechft_cli.engines.finetune.request import FinetuneRequest
 from speechft_cli.events import Report, TrainingStep
 from speechft_cli.io.hashes import file_hash, weights_hash
 from speechft_cli.io.lineage import lineage
+from speechft_cli.io.records import now
 from speechft_cli.io.run_folder import MetricsLog
 from speechft_cli.training.ranks import Ranks
 
@@ -127,11 +127,6 @@ def run_record(request: FinetuneRequest, folder: Path, ranks: Ranks, device: tor
         },
         "started": now(),
     }
-
-
-def now() -> str:
-    """Returns the time as run.json has it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def _finite(numbers: Mapping[str, float]) -> dict[str, float]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,7 +40,7 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None, tru
     report(Started("comparing", len(plan.merged), "tensors"))
     groups: dict[str, list[Difference]] = {}
     unclear = []
-    job = in_order(lambda name: _compare(name, first.arrays, pair), plan.merged, workers=os.cpu_count() or 1)
+    job = in_order(lambda name: _compare(name, first.arrays, pair), plan.merged)
     for count, (name, difference) in enumerate(zip(plan.merged, job, strict=True), start=1):
         groups.setdefault(group_of(name), []).append(difference)
         if not difference.is_finite:

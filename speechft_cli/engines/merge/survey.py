@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -90,7 +89,7 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
     sums = [checks.submit(_check_sums, each) for each in models]
     report(Started("reading and hashing", len(names), "tensors"))
     looks: dict[str, _Look] = {}
-    job = in_order(lambda name: _look(name, weights, name in merged), names, workers=os.cpu_count() or 1)
+    job = in_order(lambda name: _look(name, weights, name in merged), names)
     for count, (name, look) in enumerate(zip(names, job, strict=True), start=1):
         looks[name] = look
         report(Advanced(count))

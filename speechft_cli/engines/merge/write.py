@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +22,7 @@ from speechft_cli.io.ahead import in_order
 from speechft_cli.io.arrays import Array
 from speechft_cli.io.hashes import file_hash
 from speechft_cli.io.merge_folder import CARD, write_merge
+from speechft_cli.io.records import now
 from speechft_cli.io.torch_archive import save_archive
 from speechft_cli.io.torch_pickle import Slot
 from speechft_cli.merging.base import Curve
@@ -119,7 +118,7 @@ class Writer:
     def _fill(self, folder: Path, target: Target, more: Mapping[str, object]) -> Mapping[str, object]:
         self._prepare(target.variant)
         base, facts = self._sources.base, _Facts()
-        parts = facts.passing(in_order(lambda name: self._part(name, target), base.arrays, workers=os.cpu_count() or 1))
+        parts = facts.passing(in_order(lambda name: self._part(name, target), base.arrays))
         hashes: dict[Path, str] = {}
         if list(target.files) == ["s3prl"]:
             (name,) = target.files.values()
@@ -187,7 +186,7 @@ class Writer:
         }
         measured = self._measured.get(target.variant.method.name)
         own = {} if measured is None else {"measured": measured.record}
-        return {**target.record, **own, **more, "output": output, "created": time.strftime("%Y-%m-%dT%H:%M:%S%z")}
+        return {**target.record, **own, **more, "output": output, "created": now()}
 
 
 def _save(

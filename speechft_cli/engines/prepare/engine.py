@@ -36,18 +36,13 @@ from speechft_cli.data.preparing.sweep import Sweep
 from speechft_cli.data.verdicts import Item
 from speechft_cli.engines.prepare.checks import vocabulary_check
 from speechft_cli.engines.prepare.report import prepared_result, progress, tell_result
-from speechft_cli.engines.prepare.request import (
-    check_request,
-    cores,
-    corpus_name,
-    corpus_request,
-    describe_request,
-)
+from speechft_cli.engines.prepare.request import check_request, corpus_name, corpus_request, describe_request
 from speechft_cli.engines.prepare.verdict import check_result
 from speechft_cli.engines.prepare.work import JOURNAL, tidy, work_folder
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
+from speechft_cli.io.ahead import cores
 from speechft_cli.tasks import trained_task
 
 _REPORT_EVERY = 50  # utterances
@@ -87,28 +82,20 @@ def run(config: Config, report: Report) -> Result:
             tidy(out)
             return prepared_result(record, out, section, is_skipped=True)
     gaps = Gaps()
+    found = _found(corpus, wanted, gaps)
     if corpus.needs_root:
-        found = _found(corpus, wanted, gaps)
         report(Started(f"reading {corpus_name(section)}", None, "checked"))
         first = list(itertools.islice(found, 1))  # a wrong request says so before anything is written
-        with work_folder(out) as work:
-            found = itertools.chain(first, found)
-            result = _prepare(section, found, out, work, request, seed=config.seed, workers=workers, report=report)
-    else:
-        with work_folder(out) as work:
-            generated = _generate(section.corpus, _found(corpus, wanted, gaps), out, report)
+        found = itertools.chain(first, found)
+    with work_folder(out) as work:
+        made = 0
+        if not corpus.needs_root:
+            generated = _generate(section.corpus, found, out, report)
+            found, made = iter(generated), len(generated)
             report(Started(f"reading {section.corpus}", None, "checked"))
-            result = _prepare(
-                section,
-                generated,
-                out,
-                work,
-                request,
-                seed=config.seed,
-                workers=workers,
-                report=report,
-                audio_files=len(generated),
-            )
+        result = _prepare(
+            section, found, out, work, request, seed=config.seed, workers=workers, report=report, audio_files=made
+        )
     if gaps.without:
         report(Note(str(gaps), important=True))
     return result
@@ -124,7 +111,7 @@ def _prepare(
     seed: int,
     workers: int,
     report: Report,
-    audio_files: int = 0,
+    audio_files: int,
 ) -> Result:
     limits = Limits(section.min_seconds, section.max_seconds, tuple(section.sample_rates), section.decode)
     # a generated corpus has its size already
@@ -137,15 +124,7 @@ def _prepare(
     with Journal(work / JOURNAL, request_hash(asdict(limits))) as journal, staging(out) as unfinished:
         if len(journal):
             report(Note("going on where an earlier run was stopped"))
-        sweep = Sweep(
-            found,
-            journal,
-            scratch=work,
-            limits=limits,
-            hours=hours,
-            workers=workers,
-            tell=progress(report),
-        )
+        sweep = Sweep(found, journal, scratch=work, limits=limits, hours=hours, workers=workers, tell=progress(report))
         result = collate(
             _checked(sweep, report),
             scratch=work,

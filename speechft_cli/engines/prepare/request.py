@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -141,8 +139,3 @@ def corpus_request(section: PrepareSection, root: Path, *, seed: int, workers: i
 def corpus_name(section: PrepareSection) -> str:
     """Returns what the manifests are made of, as a name."""
     return "join" if section.join else section.corpus
-
-
-def cores() -> int:
-    """Returns how many processes run at once here."""
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
