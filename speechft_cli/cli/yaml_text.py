@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import textwrap
-import typing
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +13,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from speechft_cli.config.alphas import alpha_name
+from speechft_cli.config.dotted import put
 from speechft_cli.config.schema import Config
-from speechft_cli.config.sections.base import docstrings
+from speechft_cli.config.sections.base import docstrings, section_of
 from speechft_cli.config.source import YamlLoader
 
 
@@ -47,15 +47,9 @@ def as_tree(answers: Mapping[str, object]) -> dict[str, object]:
     """Puts dotted keys into their sections, in the order of the config; None values are left out."""
     tree: dict[str, object] = {}
     for key in sorted(answers, key=lambda key: list(Config.model_fields).index(key.partition(".")[0])):
-        *sections, leaf = key.split(".")
-        node = tree
-        for section in sections:
-            inner = node.setdefault(section, {})
-            assert isinstance(inner, dict)
-            node = inner
         if answers[key] is not None:
-            node[leaf] = answers[key]
-    return {name: value for name, value in tree.items() if value != {}}
+            put(tree, key, answers[key])
+    return tree
 
 
 def as_answers(tree: Mapping[str, object]) -> dict[str, object]:
@@ -64,7 +58,7 @@ def as_answers(tree: Mapping[str, object]) -> dict[str, object]:
     def walk(node: Mapping[str, object], model: type[BaseModel], above: str) -> Iterator[tuple[str, object]]:
         for name, value in node.items():
             field = model.model_fields.get(name)
-            section = None if field is None else _section(field)
+            section = None if field is None else section_of(field)
             if section is not None and isinstance(value, Mapping):
                 yield from walk(value, section, f"{above}{name}.")
             else:
@@ -93,21 +87,16 @@ def describe(key: str) -> str:
     field: FieldInfo | None = None
     for part in key.split("."):
         if field is not None:
-            section = _section(field)
+            section = section_of(field)
             if section is None:
                 return ""
             model = section
         field = model.model_fields.get(part)
         if field is None:
             return ""
-    section = _section(field) if field is not None else None
+    section = section_of(field) if field is not None else None
     text = section.__doc__ if section is not None else docstrings(model).get(part, "")
     return " ".join((text or "").split())
-
-
-def _section(field: FieldInfo) -> type[BaseModel] | None:
-    kinds = typing.get_args(field.annotation) or (field.annotation,)
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _is_plain(text: str) -> bool:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from speechft_cli.config.downstream_recipes import CORPUS, DATA, LOADER, Carried, Recipe, recipe_of
+from speechft_cli.config.dotted import leaves
+from speechft_cli.config.downstream_recipes import CORPUS, DATA, LOADER, Carried, recipe_of
 from speechft_cli.errors import RequestError
 
 #: Key → ours, where the value stays as it is.
@@ -93,9 +94,11 @@ def from_downstream(tree: Mapping[str, object], where: str) -> Carried:
     Raises:
         RequestError: It is none, or of a task we do not have.
     """
-    keys = dict(_leaves(tree))
+    keys = dict(leaves(tree))
     recipe = recipe_of(keys, where)
     carried = Carried(
+        keys,
+        recipe,
         {
             "finetune.task": recipe.task,
             "prepare.corpus": recipe.corpus,
@@ -103,28 +106,20 @@ def from_downstream(tree: Mapping[str, object], where: str) -> Carried:
             "finetune.min_seconds": None if recipe.corpus == "tedlium" else 0.1,
             # without -f s3prl trains a head on a frozen encoder, which is a probe
             "evaluate.tasks": [recipe.task],
-        }
+        },
     )
     for key, value in keys.items():
         if key in _SAME:
             carried.answers[_SAME[key]] = value
         elif key in _RULES:
-            _RULES[key](value, keys, recipe, carried)
+            _RULES[key](value, carried)
         elif key not in _READ and not key.startswith(_NEEDLESS):
             section = next((each for each in _ELSEWHERE if key.startswith(each)), "")
             carried.left.setdefault(section or key, _ELSEWHERE.get(section, "no key here does this"))
     if recipe.is_masked and "specaug" not in carried.left:
         carried.left["specaug"] = "is not there, but this task masks features in training: docs/tasks.md"
-    _schedule(keys, carried)
+    _schedule(carried)
     return carried
-
-
-def _leaves(tree: Mapping[str, object], above: str = "") -> list[tuple[str, object]]:
-    found: list[tuple[str, object]] = []
-    for name, value in tree.items():
-        key = f"{above}{name}"
-        found += _leaves(value, f"{key}.") if isinstance(value, Mapping) else [(key, value)]
-    return found
 
 
 def _number(value: object, key: str) -> float:
@@ -134,8 +129,9 @@ def _number(value: object, key: str) -> float:
         raise RequestError(f"{key}: must be a number, got {value!r}") from None
 
 
-def _batch(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    value = keys.get(f"{DATA}.batch_size", value)  # where both are there, s3prl reads this one
+def _batch(value: object, carried: Carried) -> None:
+    recipe = carried.recipe
+    value = carried.keys.get(f"{DATA}.batch_size", value)  # where both are there, s3prl reads this one
     seconds = _number(value, "batch size") * recipe.batch_share * recipe.seconds
     carried.answers["finetune.batch_seconds"] = seconds
     halved = ", which its code halves," if recipe.batch_share < 1 else ""
@@ -145,67 +141,57 @@ def _batch(value: object, keys: Mapping[str, object], recipe: Recipe, carried: C
     )
 
 
-def _fold(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys, recipe
+def _fold(value: object, carried: Carried) -> None:
     carried.answers["prepare.splits"] = {"test": [f"Session{str(value).removeprefix('fold')}"]}
 
 
-def _dev_share(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys, recipe
+def _dev_share(value: object, carried: Carried) -> None:
     if _number(value, "valid_ratio") != 0.2:
         carried.left[f"{DATA}.valid_ratio"] = "dev is a fifth of what is not test"
 
 
-def _list(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys
-    if recipe.task == "sid":
+def _list(value: object, carried: Carried) -> None:
+    if carried.recipe.task == "sid":
         carried.left[f"{DATA}.meta_data"] = f"prepare looks for this list in prepare.root: copy {value} there"
 
 
-def _crop(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys
-    if recipe.task == "asv":
+def _crop(value: object, carried: Carried) -> None:
+    if carried.recipe.task == "asv":
         carried.left[f"{DATA}.max_timestep"] = "whole utterances are heard; finetune.max_seconds leaves out longer ones"
         return
     carried.answers["finetune.crop_seconds"] = _number(value, "max_timestep") / 16_000
 
 
-def _shortest(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys, recipe
+def _shortest(value: object, carried: Carried) -> None:
     carried.answers["finetune.min_seconds"] = _number(value, "min_sec") / 16_000
 
 
-def _parts(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del recipe
+def _parts(value: object, carried: Carried) -> None:
     if isinstance(value, list):  # else the name of a list, which prepare does not read
         dev, test = (
-            keys.get(f"{DATA}.{name}-clean", keys.get(f"{CORPUS}.{name}", [f"{name}-clean"]))
+            carried.keys.get(f"{DATA}.{name}-clean", carried.keys.get(f"{CORPUS}.{name}", [f"{name}-clean"]))
             for name in ("dev", "test")
         )
         carried.answers["prepare.splits"] = {"train": value, "dev": dev, "test": test}
 
 
-def _lexicon(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys, recipe
+def _lexicon(value: object, carried: Carried) -> None:
     names = value if isinstance(value, list) else [value]
     carried.answers["prepare.lexicon"] = names[0]
     if len(names) > 1:
         carried.left[f"{CORPUS}.lexicon"] = f"one lexicon is read, the first: {names[0]}"
 
 
-def _optimizer(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys, recipe
+def _optimizer(value: object, carried: Carried) -> None:
     if value not in ("Adam", "TorchOptim"):
         carried.left["optimizer"] = f"the optimizer is Adam, not {value}"
 
 
-def _half(value: object, keys: Mapping[str, object], recipe: Recipe, carried: Carried) -> None:
-    del keys, recipe
+def _half(value: object, carried: Carried) -> None:
     carried.answers["finetune.precision"] = "fp16" if value else "fp32"
 
 
-_Rule = Callable[[object, Mapping[str, object], Recipe, Carried], None]
-_RULES: Mapping[str, _Rule] = {
+_RULES: Mapping[str, Callable[[object, Carried], None]] = {
     "runner.fp16": _half,
     f"{DATA}.train_batch_size": _batch,
     f"{DATA}.batch_size": _batch,
@@ -224,8 +210,9 @@ _RULES: Mapping[str, _Rule] = {
 }
 
 
-def _schedule(keys: Mapping[str, object], carried: Carried) -> None:
+def _schedule(carried: Carried) -> None:
     """Writes the learning rate's way and the frozen phase; without a scheduler s3prl keeps the rate."""
+    keys = carried.keys
     name = keys.get("scheduler.name")
     steps = _number(keys["runner.total_steps"], "runner.total_steps")
     rise = _number(keys.get("scheduler.num_warmup_steps", 0), "scheduler.num_warmup_steps") / max(steps, 1)

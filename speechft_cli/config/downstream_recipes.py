@@ -36,13 +36,17 @@ class Recipe:
 
 @dataclass
 class Carried:
-    """A downstream YAML in our words.
+    """A downstream YAML on its way into our words.
 
     Attributes:
-        answers: Dotted key → value.
+        keys: Their dotted key → value.
+        recipe: Which folder the YAML belongs to.
+        answers: Our dotted key → value.
         left: Their key → why it was not carried, or how.
     """
 
+    keys: Mapping[str, object]
+    recipe: Recipe
     answers: dict[str, object] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import types
-import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +10,10 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from speechft_cli.config.dotted import put
 from speechft_cli.config.reference import from_reference, is_reference
 from speechft_cli.config.schema import Config
-from speechft_cli.config.sections.base import ENCODER_NAME
+from speechft_cli.config.sections.base import ENCODER_NAME, kinds_of, section_of
 from speechft_cli.config.source import Origin, YamlLoader, read_yaml
 from speechft_cli.encoders.names import names_encoder
 from speechft_cli.errors import ConfigError
@@ -97,15 +96,7 @@ def load_config(
 
 
 def _put(tree: dict[str, object], origins: dict[str, Origin], key: str, value: object, origin: Origin) -> None:
-    *sections, leaf = key.split(".")
-    node = tree
-    for section in sections:
-        child = node.get(section)
-        if not isinstance(child, dict):
-            child = {}
-            node[section] = child
-        node = child
-    node[leaf] = value
+    put(tree, key, value)
     # what lay below the key before has gone, and so have its origins
     for old in [known for known in origins if known == key or known.startswith(key + ".")]:
         del origins[old]
@@ -117,9 +108,9 @@ def anchor_paths(tree: Mapping[str, object], model: type[BaseModel], folder: Pat
     for name, field in model.model_fields.items():
         if name not in tree or not isinstance(tree, dict):
             continue
-        kinds = _kinds(field.annotation)
+        kinds = kinds_of(field.annotation)
         value = tree[name]
-        section = _section(kinds)
+        section = section_of(field)
         if section is not None and isinstance(value, dict):
             anchor_paths(value, section, folder)
         elif Path in kinds:
@@ -143,22 +134,6 @@ def _anchor(value: object, folder: Path, *, may_be_name: bool) -> object:
     if isinstance(value, dict):
         return {key: _anchor(item, folder, may_be_name=may_be_name) for key, item in value.items()}
     return value
-
-
-def _kinds(annotation: object) -> list[object]:
-    """The plain types inside `Path | None`, `list[Path]`, `dict[str, Path]`; those of `Annotated` with its marks."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        plain, *marks = typing.get_args(annotation)
-        return [*_kinds(plain), *marks]
-    if origin in (typing.Union, types.UnionType, list, dict, tuple):
-        return [kind for part in typing.get_args(annotation) for kind in _kinds(part)]
-    return [annotation]
-
-
-def _section(kinds: list[object]) -> type[BaseModel] | None:
-    """The section of a config among the types of a field, if there is one."""
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 def _problem(error: ErrorDetails) -> tuple[str, str]:
@@ -227,7 +202,7 @@ def _homes(name: str) -> list[str]:
     """The dotted keys, of the whole config or of one of its sections, that are called `name`."""
     if name in Config.model_fields:
         return [name]
-    sections = {key: _section(_kinds(field.annotation)) for key, field in Config.model_fields.items()}
+    sections = {key: section_of(field) for key, field in Config.model_fields.items()}
     return [f"{key}.{name}" for key, section in sections.items() if section and name in section.model_fields]
 
 
@@ -235,7 +210,7 @@ def _siblings(location: tuple[int | str, ...]) -> list[str]:
     model: type[BaseModel] = Config
     for part in location[:-1]:
         field = model.model_fields.get(str(part))
-        section = _section(_kinds(field.annotation)) if field is not None else None
+        section = section_of(field) if field is not None else None
         if section is None:
             break
         model = section

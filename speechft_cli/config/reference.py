@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from speechft_cli.config.dotted import put
 from speechft_cli.encoders import ENCODERS
 
 #: Their key → ours. `finetune_model_names` is read by nothing there either.
@@ -35,17 +36,9 @@ def from_reference(tree: Mapping[str, object], lines: Mapping[str, int]) -> tupl
     for key, value in {**tree, **_base(tree)}.items():
         if (value in (None, "") and key in _KEYS) or key == "finetune_model_names":
             continue
-        section, _, name = _KEYS.get(key, key).rpartition(".")
-        if section:
-            node = ours.setdefault(section, {})
-            assert isinstance(node, dict)
-            node[name] = value
-        else:
-            ours[name] = value
+        put(ours, _KEYS.get(key, key), value)
         our_lines[_KEYS.get(key, key)] = lines.get(key, 1)
-    merge = ours.setdefault("merge", {})
-    assert isinstance(merge, dict)
-    merge["file_name"] = "merged_model.pt"
+    put(ours, "merge.file_name", "merged_model.pt")
     return ours, our_lines
 
 

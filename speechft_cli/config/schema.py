@@ -34,27 +34,24 @@ class Config(Section):
     @property
     def data_dir(self) -> Path:
         """Where `prepare` puts its manifests."""
-        if self.prepare is not None and self.prepare.out is not None:
-            return self.prepare.out
-        return self.output_dir / "data"
+        return self._folder(self.prepare, "data")
 
     @property
     def run_dir(self) -> Path:
         """The fine-tuning run folder."""
-        if self.finetune is not None and self.finetune.out is not None:
-            return self.finetune.out
-        return self.output_dir / "finetune"
+        return self._folder(self.finetune, "finetune")
 
     @property
     def merge_dir(self) -> Path:
         """Where `merge` puts its checkpoints."""
-        if self.merge is not None and self.merge.out is not None:
-            return self.merge.out
-        return self.output_dir / "merge"
+        return self._folder(self.merge, "merge")
 
     @property
     def evaluate_dir(self) -> Path:
         """Where `evaluate` puts scores and report."""
-        if self.evaluate is not None and self.evaluate.out is not None:
-            return self.evaluate.out
-        return self.output_dir / "evaluate"
+        return self._folder(self.evaluate, "evaluate")
+
+    def _folder(
+        self, section: PrepareSection | FinetuneSection | MergeSection | EvaluateSection | None, default: str
+    ) -> Path:
+        return (section and section.out) or self.output_dir / default

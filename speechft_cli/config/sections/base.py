@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import inspect
+import types
+import typing
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -16,6 +18,7 @@ from speechft_cli.config.alphas import parse_alphas
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
+    from pydantic.fields import FieldInfo
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -52,6 +55,23 @@ class Section(BaseModel):
         for name, text in docstrings(cls).items():
             properties[name]["description"] = text
         return schema
+
+
+def kinds_of(annotation: object) -> list[object]:
+    """Returns the plain types inside `Path | None`, `list[Path]`, `dict[str, Path]`; of `Annotated` its marks too."""
+    origin = typing.get_origin(annotation)
+    if origin is Annotated:
+        plain, *marks = typing.get_args(annotation)
+        return [*kinds_of(plain), *marks]
+    if origin in (typing.Union, types.UnionType, list, dict, tuple):
+        return [kind for part in typing.get_args(annotation) for kind in kinds_of(part)]
+    return [annotation]
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Returns the section that a field holds, if it holds one."""
+    kinds = kinds_of(field.annotation)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
 
 @cache

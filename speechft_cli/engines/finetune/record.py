@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import torch
@@ -16,6 +15,7 @@ import yaml
 from torch.utils.tensorboard import SummaryWriter
 
 from speechft_cli import __version__
+from speechft_cli.config.dotted import leaves
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.encoders.local import named_facts
 from speechft_cli.engines.finetune.request import FinetuneRequest
@@ -42,9 +42,7 @@ class Diary:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._board.close()
 
     def step(self, step: TrainingStep) -> None:
@@ -89,16 +87,11 @@ def tracked_run(request: FinetuneRequest, folder: Path, report: Report) -> Abstr
         return contextlib.nullcontext()
     from speechft_cli.training.trackers import tracked
 
-    settings = dict(_dotted(yaml.safe_load(config_yaml(request.config))))
+    settings = {
+        key: value if isinstance(value, bool | int | float | str) else str(value)
+        for key, value in leaves(yaml.safe_load(config_yaml(request.config)))
+    }
     return tracked(names, project=request.config.name, folder=folder, settings=settings, report=report)
-
-
-def _dotted(tree: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _dotted(value, f"{above}{key}.")
-        else:
-            yield f"{above}{key}", value if isinstance(value, bool | int | float | str) else str(value)
 
 
 def run_record(request: FinetuneRequest, folder: Path, ranks: Ranks, device: torch.device) -> dict[str, object]:
