@@ -11,7 +11,7 @@ import numpy as np
 
 from speechft_cli.errors import RequestError
 from speechft_cli.io.arrays import Array, to_array, to_tensor
-from speechft_cli.io.inert import plain
+from speechft_cli.io.inert import changed, plain
 from speechft_cli.io.torch_archive import damaged, read_archive
 from speechft_cli.io.torch_pickle import HARMLESS, ForeignTypesError
 
@@ -110,16 +110,7 @@ def check_sums(path: Path, arrays: Mapping[str, Array]) -> None:
 
 def with_tensors(value: object) -> object:
     """Returns what was read, with tensors of the same memory in place of arrays."""
-    match value:
-        case np.ndarray():
-            return to_tensor(value)
-        case dict():
-            return {key: with_tensors(each) for key, each in value.items()}
-        case list():
-            return [with_tensors(each) for each in value]
-        case tuple():
-            return tuple(with_tensors(each) for each in value)
-    return value
+    return changed(value, np.ndarray, to_tensor)
 
 
 def _load(path: Path, *, trust: bool) -> object:
@@ -130,7 +121,8 @@ def _load(path: Path, *, trust: bool) -> object:
     with torch.serialization.safe_globals([*allowed]):
         try:
             is_mapped = zipfile.is_zipfile(path)
-            return _with_arrays(torch.load(path, map_location="cpu", weights_only=not trust, mmap=is_mapped))
+            tree = torch.load(path, map_location="cpu", weights_only=not trust, mmap=is_mapped)
+            return changed(tree, torch.Tensor, to_array)
         except Exception:
             foreign = [] if trust else _foreign_types(path)
             if foreign:
@@ -145,18 +137,3 @@ def _foreign_types(path: Path) -> list[str]:
         return torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except Exception:  # any failure here only means that there is nothing to add to the message
         return []
-
-
-def _with_arrays(value: object) -> object:
-    from torch import Tensor
-
-    match value:
-        case Tensor():
-            return to_array(value)
-        case dict():
-            return {key: _with_arrays(each) for key, each in value.items()}
-        case list():
-            return [_with_arrays(each) for each in value]
-        case tuple():
-            return tuple(_with_arrays(each) for each in value)
-    return value

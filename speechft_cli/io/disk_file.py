@@ -10,7 +10,6 @@ import mmap
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -53,9 +52,7 @@ class DiskFile:
         """Is the file."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Waits for the threads and closes the file."""
         self._hasher.shutdown(cancel_futures=True)
         self._disk.shutdown(cancel_futures=True)

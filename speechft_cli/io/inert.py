@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Record:
@@ -63,18 +66,27 @@ def plain_dictionary(*arguments: object) -> dict[object, object]:
 
 def plain(value: object) -> object:
     """Returns `value` with every record in it replaced by its data: omegaconf's nodes by what they hold."""
+    return changed(value, Record, _data)
+
+
+def _data(record: Record) -> object:
+    for inside in ("_content", "_val"):  # omegaconf's containers and leaves
+        if inside in vars(record):
+            return plain(vars(record)[inside])
+    return {str(key): plain(each) for key, each in vars(record).items()}
+
+
+def changed(value: object, kind: type[T], change: Callable[[T], object]) -> object:
+    """Returns a value with everything of one kind in it changed, however deep it lies."""
+    if isinstance(value, kind):
+        return change(value)
     match value:
         case dict():
-            return {key: plain(each) for key, each in value.items()}
+            return {key: changed(each, kind, change) for key, each in value.items()}
         case list():
-            return [plain(each) for each in value]
+            return [changed(each, kind, change) for each in value]
         case tuple():
-            return tuple(plain(each) for each in value)
-        case Record():
-            for inside in ("_content", "_val"):  # omegaconf's containers and leaves
-                if inside in vars(value):
-                    return plain(vars(value)[inside])
-            return {str(key): plain(each) for key, each in vars(value).items()}
+            return tuple(changed(each, kind, change) for each in value)
     return value
 
 
@@ -117,7 +129,7 @@ INERT: list[tuple[Callable[..., object], str]] = [
         *(
             f"{module}.{kind}Path"
             for module in ("pathlib", "pathlib._local")  # the latter is Python 3.13's alone
-            for kind in ("Posix", "PurePosix", "Windows", "PureWindows")
+            for kind in _PATHS
         ),
     ),
     *((kind, f"builtins.{kind.__name__}") for kind in _BUILTINS),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from types import TracebackType
 
 from speechft_cli.cli.display.console import Talk, nearby
 from speechft_cli.cli.display.foreign import ForeignWords
@@ -44,9 +43,7 @@ class Progress:
             self._talk.above, self._talk.terminal = self._region.above, self._foreign.terminal
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._region is not None:
             self._region.close()
         if self._foreign is not None:

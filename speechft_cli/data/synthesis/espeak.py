@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from itertools import pairwise
-from types import TracebackType
 
 import espeakng_loader
 import numpy as np
@@ -90,9 +89,7 @@ class Espeak:
     def __enter__(self) -> Espeak:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._library.espeak_Terminate()
         _ctypes.dlclose(self._library._handle)  # a corpus takes thousands of copies, one after the other
         self._folder.cleanup()
