@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,22 +12,6 @@ from speechft_cli.cli.conduct import conduct
 from speechft_cli.cli.names import complete_encoder, complete_model, completer, one_of
 from speechft_cli.cli.options import AsJson, Device
 from speechft_cli.errors import RequestError
-
-
-class _Format(StrEnum):
-    safetensors = "safetensors"
-    npy = "npy"
-
-
-class _Precision(StrEnum):
-    fp32 = "fp32"
-    fp16 = "fp16"
-    bf16 = "bf16"
-
-
-class _Batching(StrEnum):
-    exact = "exact"
-    stock = "stock"
 
 
 def extract(
@@ -57,13 +40,17 @@ def extract(
         typer.Option("--layers", metavar="LIST", help="As 0,6,-1 or 4:8; 0 is the first layer's input. Default: all."),
     ] = None,
     file_format: Annotated[
-        _Format, typer.Option("--format", help="A file per ten minutes, or a file per utterance.")
-    ] = _Format.safetensors,
-    precision: Annotated[_Precision, typer.Option("--precision", help="Of what is written.")] = _Precision.fp32,
+        Literal["safetensors", "npy"],
+        typer.Option("--format", help="A file per ten minutes, or a file per utterance."),
+    ] = "safetensors",
+    precision: Annotated[
+        Literal["fp32", "fp16", "bf16"], typer.Option("--precision", help="Of what is written.")
+    ] = "fp32",
     pool: Annotated[bool, typer.Option("--pool", help="Write the mean over frames, one vector per layer.")] = False,
     batching: Annotated[
-        _Batching, typer.Option("--batching", help="Each utterance as if alone, or s3prl's own padding.")
-    ] = _Batching.exact,
+        Literal["exact", "stock"],
+        typer.Option("--batching", help="Each utterance as if alone, or s3prl's own padding."),
+    ] = "exact",
     family: Annotated[
         str | None,
         typer.Option(
@@ -87,7 +74,7 @@ def extract(
 ) -> None:
     """Write an encoder's features of every layer."""
     numbers = parse_layers(layers) if layers is not None else ()
-    if precision is _Precision.bf16 and file_format is _Format.npy:
+    if precision == "bf16" and file_format == "npy":
         raise RequestError(
             "--precision: must be fp32 or fp16 with --format npy, which has no bf16, got bf16", "--precision fp16"
         )
@@ -101,10 +88,10 @@ def extract(
         out=out,
         splits=tuple(split or ()),
         layers=numbers,
-        file_format=file_format.value,
-        precision=precision.value,
+        file_format=file_format,
+        precision=precision,
         is_pooled=pool,
-        batching=batching.value,
+        batching=batching,
         family=family,
         base=None if base is None else unambiguous(base),
         device=device or "auto",

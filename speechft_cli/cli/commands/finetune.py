@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
 from speechft_cli.cli.names import complete_encoder, completer
 from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
-
-
-class Init(StrEnum):
-    """What `--init` takes."""
-
-    random = "random"
-
-
-class Size(StrEnum):
-    """What `--size` takes."""
-
-    tiny = "tiny"
-    small = "small"
-    base = "base"
-    large = "large"
 
 
 def finetune(
@@ -69,9 +53,12 @@ def finetune(
         ),
     ] = None,
     init: Annotated[
-        Init | None, typer.Option("--init", help="Start from random weights instead of a checkpoint.")
+        Literal["random"] | None, typer.Option("--init", help="Start from random weights instead of a checkpoint.")
     ] = None,
-    size: Annotated[Size | None, typer.Option("--size", help="Architecture of a random encoder.")] = None,
+    size: Annotated[
+        Literal["tiny", "small", "base", "large"] | None,
+        typer.Option("--size", help="Architecture of a random encoder."),
+    ] = None,
     seed: Seed = None,
     gpus: Annotated[int | None, typer.Option("--gpus", metavar="N", help="Processes, one for each GPU.")] = None,
     device: Device = None,
@@ -101,8 +88,8 @@ def finetune(
             "finetune.device": device,
             "encoder.checkpoint": encoder,
             "encoder.family": family,
-            "encoder.init": None if init is None else init.value,
-            "encoder.size": None if size is None else size.value,
+            "encoder.init": init,
+            "encoder.size": size,
             "seed": seed,
         },
         needs={"--data DIR": data is not None, "--encoder PATH (or --init random)": bool(encoder or init)},
