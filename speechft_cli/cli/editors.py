@@ -29,6 +29,16 @@ def config_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": _TITLE}
 
 
+def require_new(path: Path, *, force: bool) -> None:
+    """Makes sure that a config file may be written.
+
+    Raises:
+        RequestError: There is such a file, which nobody has allowed to overwrite.
+    """
+    if path.exists() and not force:
+        raise RequestError(f"{path}: must not exist, but does", "--force overwrites it, -o writes another file")
+
+
 def write_config(path: Path, text: str) -> None:
     """Writes a config file, and the schema that its first line names beside it.
 

@@ -17,6 +17,8 @@ Sets = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Override one key of the file; repeatable."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+OutFile = Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="File to write.")]
+Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 Out = Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Folder to write into.")]
 Data = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="Folder of the manifests.")]
 Labels = Annotated[

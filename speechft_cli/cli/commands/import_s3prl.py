@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from speechft_cli.cli.options import AsJson
+from speechft_cli.cli.options import AsJson, OutFile, Overwrite
 from speechft_cli.errors import RequestError
 
 
@@ -22,8 +22,8 @@ def import_s3prl(
         Path | None,
         typer.Option("--encoder", metavar="PATH", help="The checkpoint to start from; s3prl's file names none."),
     ] = None,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="File to write.")] = Path("speechft.yaml"),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    out: OutFile = Path("speechft.yaml"),
+    force: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Turn a config of s3prl into a commented YAML file.
@@ -33,7 +33,7 @@ def import_s3prl(
     For example: speechft import-s3prl s3prl/downstream/emotion/config.yaml
     """
     from speechft_cli.cli.display.console import talk_of
-    from speechft_cli.cli.editors import write_config
+    from speechft_cli.cli.editors import require_new, write_config
     from speechft_cli.cli.yaml_text import as_tree, explained
     from speechft_cli.config.downstream import from_downstream
     from speechft_cli.config.load import load_config
@@ -41,8 +41,7 @@ def import_s3prl(
     from speechft_cli.config.source import read_yaml
     from speechft_cli.events import Result
 
-    if out.exists() and not force:
-        raise RequestError(f"{out}: must not exist, but does", "--force overwrites it, -o writes another file")
+    require_new(out, force=force)
     if not source.exists():
         raise RequestError(f"{source}: must be a config of s3prl, but there is no such file", "check the path")
     tree, lines = read_yaml(source)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechft_cli.cli.names import complete_template
-from speechft_cli.cli.options import AsJson
+from speechft_cli.cli.options import AsJson, OutFile, Overwrite
 from speechft_cli.cli.wizard.kinds import Kind
 from speechft_cli.errors import ConfigError, RequestError, SpeechftError
 
@@ -57,8 +57,8 @@ def init(
         Path | None,
         typer.Option("--from", metavar="FILE", help="Start from an older config file: Enter takes what it says."),
     ] = None,
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="File to write.")] = Path("speechft.yaml"),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    out: OutFile = Path("speechft.yaml"),
+    force: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask a few questions and write a commented YAML file.
@@ -66,12 +66,11 @@ def init(
     For example: speechft init --template asr -o experiment.yaml
     """
     from speechft_cli.cli.display.console import nearby, talk_of
-    from speechft_cli.cli.editors import write_config
+    from speechft_cli.cli.editors import require_new, write_config
     from speechft_cli.config.templates import template_path
     from speechft_cli.events import Result
 
-    if out.exists() and not force:
-        raise RequestError(f"{out}: must not exist, but does", "--force overwrites it, -o writes another file")
+    require_new(out, force=force)
     talk = talk_of(context)
     if template is not None:
         if defaults or answers is not None or sets or kind is not None or older is not None:
@@ -132,8 +131,8 @@ def _config_and_text(talk: Talk, kind: Kind, given: Given, *, is_asked: bool, fo
 
     _refuse(problems(given.answers), given.places)  # before the questions, not after them
     known = {**FIXED.get(kind, {}), **given.answers}
-    complete = ask if is_asked else default_answers
-    answers = complete(talk, kind, known, folder, given.old)
+    asked = (kind, known, folder, given.old)
+    answers = ask(talk, *asked) if is_asked else default_answers(*asked)
     _refuse(problems(answers), given.places)
     config = load_config(None, flags=answers).config
     heading = f"# Written by `speechft init --kind {kind.value}`. All keys: `speechft config schema`.\n\n"

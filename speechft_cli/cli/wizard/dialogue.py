@@ -25,17 +25,15 @@ from speechft_cli.errors import ConfigError, RequestError
 _BACK = object()
 
 
-def default_answers(talk: Talk, kind: Kind, given: Answers, folder: Path, old: Answers) -> dict[str, object]:
+def default_answers(kind: Kind, given: Answers, folder: Path, old: Answers) -> dict[str, object]:
     """Answers every question of a kind by its default, but for what is given.
 
     Args:
-        talk: Not used: nothing is said.
         kind: Of file.
         given: Dotted key → value.
         folder: What relative paths start from.
         old: Dotted key → value of an older file, which come before the defaults.
     """
-    del talk
     answers: dict[str, object] = {}
     for question in _questions(kind, given):
         known = {**given, **answers}
