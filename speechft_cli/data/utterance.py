@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speechft_cli.data.columns import Row
 
 Seconds = float
 
@@ -72,19 +76,25 @@ class Utterance:
         give their values joined by tabs, None unless all are there; one with `?` after its name may be missing and is
         then "".
         """
-        return join_targets([self._one_target(name) for name in field.split("+")])
+        return target_of(self, field, self.labels.get)
 
-    def _one_target(self, field: str) -> str | None:
-        if field.endswith("?"):
-            return self._one_target(field.removesuffix("?")) or ""
-        if field == "text":
-            return self.text if self.normalised is None else self.normalised
-        if field == "duration":
-            return duration_text(self.duration)
-        if field in TARGETS:
-            value: str | None = getattr(self, field)
+
+def target_of(what: Utterance | Row, field: str, label: Callable[[str], str | None]) -> str | None:
+    """Returns what `Utterance.target(field)` says of an utterance or of its row; `label` gives a label by its name."""
+
+    def one(name: str) -> str | None:
+        if name.endswith("?"):
+            return one(name.removesuffix("?")) or ""
+        if name == "text":
+            return what.text if what.normalised is None else what.normalised
+        if name == "duration":
+            return duration_text(what.duration)
+        if name in TARGETS:
+            value: str | None = getattr(what, name)
             return value
-        return self.labels.get(field)
+        return label(name)
+
+    return join_targets([one(name) for name in field.split("+")])
 
 
 def join_targets(values: Sequence[str | None]) -> str | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from speechft_cli.data.columns import NUMBERS, TEXTS, Columns, ColumnsBuilder, Row, parse_labels, slices
 from speechft_cli.data.stacked import StackedColumns
-from speechft_cli.data.utterance import TARGETS, Utterance, duration_text, join_targets
+from speechft_cli.data.utterance import TARGETS, Utterance, duration_text, join_targets, target_of
 
 
 class Utterances(Sequence[Utterance]):
@@ -176,20 +176,7 @@ def row_of(utterance: Utterance, audio: str) -> Row:
 
 def row_target(row: Row, field: str) -> str | None:
     """Returns what `Utterance.target(field)` gives for the utterance of a row."""
-    return join_targets([_one_target(row, name) for name in field.split("+")])
-
-
-def _one_target(row: Row, field: str) -> str | None:
-    if field.endswith("?"):
-        return _one_target(row, field.removesuffix("?")) or ""
-    if field == "duration":
-        return duration_text(row.duration)
-    if field == "text" and row.normalised is not None:
-        return row.normalised
-    if field in TARGETS:
-        value: str | None = getattr(row, field)
-        return value
-    return parse_labels(row.labels).get(field) if row.labels else None
+    return target_of(row, field, lambda name: parse_labels(row.labels).get(name) if row.labels else None)
 
 
 def labels_text(labels: Mapping[str, str]) -> str | None:

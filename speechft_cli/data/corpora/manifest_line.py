@@ -40,17 +40,13 @@ class _Layout:
 
     Attributes:
         texts: (our field, its name here) of the fields of text that are there.
-        start: Name and least value of the time it begins, if that is there.
-        duration: The same of its length.
-        end: The same of where it ends.
+        times: Our field → its name here, of the fields that are times.
         labels: Names of the labels.
         task_splits: Names of the fields that hold a task's split.
     """
 
     texts: tuple[tuple[str, str], ...]
-    start: tuple[tuple[str, float], ...]
-    duration: tuple[tuple[str, float], ...]
-    end: tuple[tuple[str, float], ...]
+    times: Mapping[str, str]
     labels: tuple[str, ...]
     task_splits: tuple[str, ...]
 
@@ -60,15 +56,9 @@ def _layout(fields: tuple[str, ...]) -> _Layout:
     there = {ours: [name for name in theirs if name in fields] for ours, theirs in FIELDS.items()}
     names = {ours: theirs[0] for ours, theirs in there.items() if theirs}
     others = [name for name in fields if name not in names.values()]
-
-    def time(field: str) -> tuple[tuple[str, float], ...]:
-        return ((names[field], _LEAST[field]),) if field in names else ()
-
     return _Layout(
         tuple((ours, name) for ours, name in names.items() if ours not in _LEAST),
-        time("start"),
-        time("duration"),
-        time("end"),
+        {ours: name for ours, name in names.items() if ours in _LEAST},
         tuple(name for name in others if not name.startswith(_TASK_SPLIT)),
         tuple(name for name in others if name.startswith(_TASK_SPLIT)),
     )
@@ -103,19 +93,7 @@ def parse_line(fields: Mapping[str, object], folder: str) -> tuple[str, Row]:
             texts[field] = text
         elif value is not None:
             problems.append(f"{name}: must be text, got {repr(value)[:_SHOWN]}")
-    start = duration = 0.0
-    for name, least in layout.start:
-        start = _seconds(name, fields[name], least, problems)
-    for name, least in layout.duration:
-        duration = _seconds(name, fields[name], least, problems)
-    for name, least in layout.end:
-        end = _seconds(name, fields[name], least, problems)
-        if end and duration and abs(start + duration - end) > _SLACK:
-            problems.append(f"{name}: must be start + duration, {start + duration:g} s, got {fields[name]!r}")
-        elif end and end <= start:
-            problems.append(f"{name}: must be after the start, {start:g} s, got {fields[name]!r}")
-        elif end and not duration:
-            duration = round(end - start, 6)
+    start, duration = _stretch(layout, fields, problems)
     labels = _labels(layout, fields) if layout.labels else {}
     task_splits = _task_splits(layout, fields, problems) if layout.task_splits else {}
     audio = texts.get("audio")
@@ -142,6 +120,20 @@ def parse_line(fields: Mapping[str, object], folder: str) -> tuple[str, Row]:
         labels_text(task_splits),
     )
     return known("split") or "train", row
+
+
+def _stretch(layout: _Layout, fields: Mapping[str, object], problems: list[str]) -> tuple[float, float]:
+    """Returns start and duration [s]; a list may say the end in place of the duration."""
+    times = {ours: _seconds(name, fields[name], _LEAST[ours], problems) for ours, name in layout.times.items()}
+    start, duration, end = (times.get(ours, 0.0) for ours in ("start", "duration", "end"))
+    if not end:
+        return start, duration
+    name = layout.times["end"]
+    if duration and abs(start + duration - end) > _SLACK:
+        problems.append(f"{name}: must be start + duration, {start + duration:g} s, got {fields[name]!r}")
+    elif end <= start:
+        problems.append(f"{name}: must be after the start, {start:g} s, got {fields[name]!r}")
+    return start, duration or round(end - start, 6)
 
 
 def _seconds(name: str, value: object, least: float, problems: list[str]) -> float:

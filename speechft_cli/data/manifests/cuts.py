@@ -8,6 +8,7 @@ from typing import cast
 import orjson
 
 from speechft_cli.data.columns import Row
+from speechft_cli.data.utterances import labels_text
 
 
 def cut_line(row: Row) -> bytes:
@@ -107,8 +108,5 @@ def _text(fields: Mapping[str, object], name: str) -> str | None:
 
 
 def _labels(fields: Mapping[str, object], name: str) -> str | None:
-    labels = fields.get(name)
-    if not labels:
-        return None
-    texts = {str(key): str(value) for key, value in cast(Mapping[object, object], labels).items()}
-    return orjson.dumps(texts, option=orjson.OPT_SORT_KEYS).decode()
+    labels = cast(Mapping[object, object], fields.get(name) or {})
+    return labels_text({str(key): str(value) for key, value in labels.items()})

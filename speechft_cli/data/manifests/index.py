@@ -41,15 +41,13 @@ class IndexWriter:
     def add(self, row: Row) -> bytes:
         """Adds an utterance and returns its line."""
         self._columns.add(row)
-        return cut_line(row)
+        line = cut_line(row)
+        self._content.update(line)
+        return line
 
     def append(self, columns: Encoded, lines: bytes) -> None:
         """Adds utterances that became bytes elsewhere, and takes their lines."""
         self._columns.append(columns)
-        self.hash(lines)
-
-    def hash(self, lines: bytes) -> None:
-        """Takes all lines once, in order."""
         self._content.update(lines)
 
     def write(self, folder: Path, split: str, files: Sequence[Path]) -> None:

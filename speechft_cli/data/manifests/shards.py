@@ -39,17 +39,20 @@ def write_shards(
 ) -> Iterator[tuple[str, Sums]]:
     """Writes archives and yields what was written.
 
+    A recording that is one utterance is copied as it is; a stretch becomes a FLAC file of its own.
+
     Args:
         pieces: Split and verdicts of good utterances, in the order of their ids, with absolute paths.
         folder: The manifest folder.
         per_shard: Utterances per archive.
-        kept: As in `shard_writer`.
+        kept: Where finished archives are kept under the hash of what went into them, on the same disk: those that an
+            interrupted run has left there are not written again.
     """
     with contextlib.ExitStack() as stack:
         writers: dict[str, Callable[[Row], None]] = {}
         for split, verdicts in pieces:
             if split not in writers:
-                writers[split] = stack.enter_context(shard_writer(folder, split, per_shard=per_shard, kept=kept))
+                writers[split] = stack.enter_context(_shard_writer(folder, split, per_shard=per_shard, kept=kept))
             rows = good_rows(verdicts)
             for row in rows:
                 writers[split](row)
@@ -57,24 +60,11 @@ def write_shards(
 
 
 @contextlib.contextmanager
-def shard_writer(
-    folder: Path, split: str, *, per_shard: int, kept: Path | None = None
-) -> Iterator[Callable[[Row], None]]:
-    """Gives a function that adds a row and its audio to the archives of a split; the caller makes the folder whole.
-
-    A recording that is one utterance is copied as it is; a stretch becomes a FLAC file of its own.
-
-    Args:
-        folder: The manifest folder.
-        split: train, dev or test.
-        per_shard: Utterances per archive.
-        kept: Where finished archives are kept under the hash of what went into them, on the same disk: those that an
-            interrupted run has left there are not written again.
-    """
+def _shard_writer(folder: Path, split: str, *, per_shard: int, kept: Path) -> Iterator[Callable[[Row], None]]:
+    """Gives a function that adds a row and its audio to the archives of a split."""
     place = shard_folder(folder, split)
     place.mkdir()
-    if kept is not None:
-        kept.mkdir(exist_ok=True)
+    kept.mkdir(exist_ok=True)
     with open_spools(folder) as spools:
         index = IndexWriter(spools)
         rows: list[Row] = []
@@ -97,24 +87,20 @@ def shard_writer(
         index.write(folder, split, sorted(place.glob("cuts.*")))
 
 
-def _write_shard(rows: Sequence[Row], place: Path, number: str, index: IndexWriter, kept: Path | None) -> None:
+def _write_shard(rows: Sequence[Row], place: Path, number: str, index: IndexWriter, kept: Path) -> None:
     """Writes an archive and its cuts, or takes those that are kept."""
     cuts, archive = place / f"cuts.{number}.jsonl.gz", place / f"recording.{number}.tar"
     name = _hash(rows, archive)
-    if kept is not None and (kept / f"{name}.jsonl.gz").is_file():  # the last of the two that is linked
+    if (kept / f"{name}.jsonl.gz").is_file():  # the last of the two that is linked
         os.link(kept / f"{name}.tar", archive)
         os.link(kept / f"{name}.jsonl.gz", cuts)
         with gzip.open(cuts) as lines:
             for line in lines:
-                index.hash(index.add(parse_cut(line)))
+                index.add(parse_cut(line))
         return
     with _packed(cuts) as packed, tarfile.open(archive, "w") as recordings:
         for row in rows:
-            line = index.add(_store(row, recordings))
-            index.hash(line)
-            packed.write(line)
-    if kept is None:
-        return
+            packed.write(index.add(_store(row, recordings)))
     with contextlib.suppress(OSError):  # not every disk has hard links: then nothing is kept
         for path, suffix in ((archive, "tar"), (cuts, "jsonl.gz")):
             with path.open("rb") as file:

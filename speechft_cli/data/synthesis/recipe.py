@@ -6,13 +6,8 @@ from dataclasses import dataclass
 
 from speechft_cli.data.utterance import Seconds
 
-#: Kind of utterance → what it has beside text, phonemes and speaker.
-CONTENTS = {
-    "sentences": "endless, of a small grammar",
-    "keywords": "keyword: ten words, _unknown_ and _silence_; query",
-    "digits": "digit: zero to nine; query",
-    "commands": "action, object, location and slots",
-}
+#: Kinds of utterances.
+CONTENTS = ("sentences", "keywords", "digits", "commands")
 
 
 @dataclass(frozen=True)
@@ -26,7 +21,7 @@ class Recipe:
         reverberation: Time in which the room's sound falls by 60 dB [s]; None for speech without a room.
     """
 
-    contents: tuple[str, ...] = tuple(CONTENTS)
+    contents: tuple[str, ...] = CONTENTS
     speakers: int | None = None
     snr: float | None = None
     reverberation: Seconds | None = None
