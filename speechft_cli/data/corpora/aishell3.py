@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from speechft_cli.data.archives import Archive
-from speechft_cli.data.corpora.layout import GENDERS, choose_parts, draw_dev, missing, read_lines, top_folder
+from speechft_cli.data.corpora.layout import choose_parts, draw_dev, gender_label, missing, read_lines, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import Utterance
 
@@ -28,8 +28,8 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     info = root / "spk-info.txt"
     said = [line for line in read_lines(info) if not line.startswith("#")] if info.is_file() else []
     rows = [[cell.strip() for cell in line.split("\t")] for line in said]  # one gender has a blank behind it
-    about = {row[0]: {"gender": GENDERS.get(row[2], ""), "accent": row[3]} for row in rows if len(row) > 3}
-    for split, part in choose_parts(root, there, splits=request.splits, default={"train": ["train"], "test": ["test"]}):
+    about = {row[0]: gender_label(row[2]) | ({"accent": row[3]} if row[3] else {}) for row in rows if len(row) > 3}
+    for split, part in choose_parts(root, there, splits=request.splits):
         lines = read_lines(root / part / "content.txt")
         names = [line.split(maxsplit=1)[0] for line in lines]
         held_out = draw_dev(names, request.seed, share=_DEV_SHARE) if not request.splits and part == "train" else ()
@@ -49,7 +49,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
                     text="".join(characters),
                     phones=" ".join(pinyin) or None,
                     speaker=speaker,
-                    labels={label: value for label, value in about.get(speaker, {}).items() if value},
+                    labels=about.get(speaker, {}),
                 ),
             )
 

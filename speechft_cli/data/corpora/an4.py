@@ -7,8 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speechft_cli.data.archives import Archive
-from speechft_cli.data.corpora.layout import GENDERS, choose_parts, draw_dev, missing, read_lines, top_folder
-from speechft_cli.data.corpora.layout import recordings as list_recordings
+from speechft_cli.data.corpora.layout import (
+    choose_parts,
+    draw_dev,
+    gender_label,
+    missing,
+    read_lines,
+    recordings,
+    top_folder,
+)
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.lexicon import pronounce, read_lexicon
 from speechft_cli.data.utterance import Utterance
@@ -31,10 +38,8 @@ def read(request: CorpusRequest) -> Iterator[Found]:
         raise missing(root, "etc/an4_train.transcription", _PAGE)
     dictionary = root / "etc" / "an4.dic"
     lexicon = read_lexicon(dictionary) if dictionary.is_file() else {}
-    audio = list_recordings(root / "wav", is_deep=True)
-    for split, part in choose_parts(
-        root / "etc", there, splits=request.splits, default={"train": ["train"], "test": ["test"]}
-    ):
+    audio = recordings(root / "wav", is_deep=True)
+    for split, part in choose_parts(root / "etc", there, splits=request.splits):
         lines = read_lines(lists[part])
         entries = [(line, _LINE.match(line)) for line in lines]
         speakers = {_speaker(match[2]) for _, match in entries if match}
@@ -54,7 +59,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
             elif name.lower() not in audio:
                 yield Rejected(name, path, place, "transcript without audio")
             else:
-                labels = {"gender": GENDERS[speaker[0].lower()]} if speaker[:1].lower() in GENDERS else {}
+                labels = gender_label(speaker[:1])
                 phones = pronounce(text, lexicon)
                 yield place, Utterance(name, path, text=text, phones=phones, speaker=speaker, labels=labels)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speechft_cli.data.corpora.layout import GENDERS, missing, read_rows, recordings, split_by_part, top_folder
+from speechft_cli.data.corpora.layout import gender_label, missing, read_rows, recordings, split_by_part, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import Utterance
 
@@ -53,17 +53,11 @@ def read(request: CorpusRequest) -> Iterator[Found]:
         if emotion not in _EMOTIONS:
             yield Rejected(audio.stem, audio, "train", "name without actor and emotion")
         elif actor in split_of:
-            gender = GENDERS.get(genders.get(actor, "").lower())
             labels = {"emotion": _EMOTIONS[emotion], "level": _LEVELS.get(level, level.lower())}
+            labels |= gender_label(genders.get(actor, ""))
             yield (
                 split_of[actor],
-                Utterance(
-                    audio.stem,
-                    audio,
-                    text=_SENTENCES.get(sentence),
-                    speaker=actor,
-                    labels=labels | ({"gender": gender} if gender else {}),
-                ),
+                Utterance(audio.stem, audio, text=_SENTENCES.get(sentence), speaker=actor, labels=labels),
             )
 
 

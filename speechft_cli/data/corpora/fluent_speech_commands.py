@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from speechft_cli.data.corpora.layout import GENDERS, choose_parts, missing, read_rows, top_folder
+from speechft_cli.data.corpora.layout import choose_parts, gender_label, missing, read_rows, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import Utterance
 
@@ -29,7 +29,6 @@ def read(request: CorpusRequest) -> Iterator[Found]:
             if absent := [slot for slot in _SLOTS if not row[slot]]:
                 yield Rejected(audio.stem, audio, split, "row without all slots", ", ".join(absent))
                 continue
-            gender = GENDERS.get(genders.get(row["speakerId"], "").lower())
             yield (
                 split,
                 Utterance(
@@ -37,7 +36,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
                     audio,
                     text=row["transcription"] or None,
                     speaker=row["speakerId"] or None,
-                    labels={slot: row[slot] for slot in _SLOTS} | ({"gender": gender} if gender else {}),
+                    labels={slot: row[slot] for slot in _SLOTS} | gender_label(genders.get(row["speakerId"], "")),
                 ),
             )
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from speechft_cli.data.corpora.layout import (
-    GENDERS,
     choose_parts,
     draw_dev,
     entries,
     folders,
+    gender_label,
     missing,
     read_lines,
     top_folder,
@@ -85,7 +85,7 @@ def _read_session(session: Path, split: str) -> Iterator[Found]:
                     speaker=f"{name[:5]}{gender.upper()}",
                     labels={
                         "emotion": _EMOTIONS[emotion],
-                        "gender": GENDERS.get(gender, "unknown"),
+                        **(gender_label(gender) or {"gender": "unknown"}),
                         "session": name[3:5],
                         "style": "improvised" if "impro" in name else "scripted",
                     },

@@ -15,8 +15,15 @@ from speechft_cli.io.walk import walk
 
 #: What counts as a recording, in either case.
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph", ".opus")
-#: Their short names in lists of speakers.
-GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+#: The split of a corpus whose parts are called as our splits are.
+_SAME_NAMES = {split: [split] for split in SPLITS}
+_GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+
+
+def gender_label(word: str) -> dict[str, str]:
+    """Returns the label for what a list of speakers says of a gender; no label for anything else."""
+    gender = _GENDERS.get(word.lower())
+    return {"gender": gender} if gender else {}
 
 _SHOWN = 5  # names of what lies there
 _LEVELS = 3  # above a `--root` that is too low
@@ -137,7 +144,7 @@ def choose_parts(
     there: Collection[str],
     *,
     splits: Mapping[str, Sequence[str]],
-    default: Mapping[str, Sequence[str]],
+    default: Mapping[str, Sequence[str]] = _SAME_NAMES,
 ) -> list[tuple[str, str]]:
     """Returns (split, part) pairs in the order of the splits.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speechft_cli.data.archives import Archive
-from speechft_cli.data.corpora.layout import GENDERS, choose_parts, folders, read_lines, recordings, top_folder
+from speechft_cli.data.corpora.layout import choose_parts, folders, gender_label, read_lines, recordings, top_folder
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import SPLITS, Utterance
 from speechft_cli.errors import RequestError
@@ -67,7 +67,7 @@ def _read_genders(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     rows = [[cell.strip() for cell in line.split("|")] for line in read_lines(path) if not line.startswith(";")]
-    return {row[0]: GENDERS[row[1].lower()] for row in rows if len(row) > 1 and row[1].lower() in GENDERS}
+    return {row[0]: row[1] for row in rows if len(row) > 1}
 
 
 def _read_chapter(chapter: Path, split: str, genders: dict[str, str]) -> Iterator[Found]:
@@ -80,11 +80,8 @@ def _read_chapter(chapter: Path, split: str, genders: dict[str, str]) -> Iterato
         elif not texts.get(name):
             yield Rejected(audio[name].stem, audio[name], split, "audio without transcript")
         else:
-            labels = {"gender": genders[speaker]} if speaker in genders else {}
-            yield (
-                split,
-                Utterance(audio[name].stem, audio[name], text=texts[name], speaker=speaker, labels=labels),
-            )
+            labels = gender_label(genders.get(speaker, ""))
+            yield split, Utterance(audio[name].stem, audio[name], text=texts[name], speaker=speaker, labels=labels)
 
 
 def _read_transcripts(path: Path) -> dict[str, str]:

@@ -45,12 +45,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     if not _KEYWORDS & {word.name for word in words}:
         raise missing(folder, "yes", _PAGE)
     official = _test_set(folder)
-    wanted = {
-        part: split
-        for split, part in choose_parts(
-            folder, SPLITS, splits=request.splits, default={split: [split] for split in SPLITS}
-        )
-    }
+    wanted = {part: split for split, part in choose_parts(folder, SPLITS, splits=request.splits)}
     listed = _read_lists(folder)
     for word in words:
         for audio in recordings(word).values():

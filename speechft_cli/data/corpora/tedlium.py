@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from speechft_cli.data.archives import Archive
-from speechft_cli.data.corpora.layout import GENDERS, choose_parts, entries, missing, read_lines, recordings, top_folder
+from speechft_cli.data.corpora.layout import (
+    choose_parts,
+    entries,
+    gender_label,
+    missing,
+    read_lines,
+    recordings,
+    top_folder,
+)
 from speechft_cli.data.corpus import Corpus, CorpusRequest, Found, Rejected
 from speechft_cli.data.utterance import SPLITS, Utterance
 
@@ -36,9 +44,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     there = [part for part in SPLITS if (folder / "legacy" / part / "stm").is_dir()]
     if not there:
         raise missing(folder, "legacy/train/stm", _PAGE)
-    for split, part in choose_parts(
-        folder / "legacy", there, splits=request.splits, default={split: [split] for split in SPLITS}
-    ):
+    for split, part in choose_parts(folder / "legacy", there, splits=request.splits):
         yield from _read_part(folder / "legacy" / part, split)
 
 
@@ -92,7 +98,6 @@ def _read_segment(line: str, audio: Path, split: str, *, place: str) -> Found:
         return leave_out("not of 1 to 60 s")
     if not normalise(text):
         return Rejected(name, audio, split, "audio without transcript", place)
-    gender = GENDERS.get(condition.strip("<>").split(",")[-1].lower())
     return split, Utterance(
         name,
         audio,
@@ -101,5 +106,5 @@ def _read_segment(line: str, audio: Path, split: str, *, place: str) -> Found:
         text=text.strip(),
         normalised=normalise(text),
         speaker=speaker,
-        labels={"gender": gender} if gender else {},
+        labels=gender_label(condition.strip("<>").split(",")[-1]),
     )

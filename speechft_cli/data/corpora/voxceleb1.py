@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from speechft_cli.data.corpora.layout import (
-    GENDERS,
     choose_parts,
     find_file,
     folders,
+    gender_label,
     missing,
     read_lines,
     read_rows,
@@ -40,8 +40,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
     split_list = find_file(
         root, _LISTS, f"{_PAGE} (https://www.robots.ox.ac.uk/~vgg/data/voxceleb/meta/iden_split.txt)"
     )
-    default = {split: [split] for split in SPLITS}
-    split_of = {part: split for split, part in choose_parts(root, SPLITS, splits=request.splits, default=default)}
+    split_of = {part: split for split, part in choose_parts(root, SPLITS, splits=request.splits)}
     genders = _read_genders(root / "vox1_meta.csv")
     trials = read_trials(root)
     in_trials = {name.partition("/")[0] for trial in trials for name in trial[1:]}
@@ -63,7 +62,7 @@ def read(request: CorpusRequest) -> Iterator[Found]:
                 utterance_id(name),
                 audio,
                 speaker=speaker,
-                labels=({"gender": genders[speaker]} if speaker in genders else {})
+                labels=gender_label(genders.get(speaker, ""))
                 | ({"trials": compared[name]} if name in compared else {}),
                 task_splits={"asv": asv} if in_trials else {},
             ),
@@ -102,4 +101,4 @@ def _read_genders(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     rows = read_rows(path, delimiter="\t", needs=("VoxCeleb1 ID", "Gender"))
-    return {row["VoxCeleb1 ID"]: GENDERS[row["Gender"].lower()] for row in rows if row["Gender"].lower() in GENDERS}
+    return {row["VoxCeleb1 ID"]: row["Gender"] for row in rows}
