@@ -11,7 +11,7 @@ import itertools
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -112,7 +112,7 @@ class Workers(Generic[T, R]):
         return number, result
 
 
-def in_order(work: Callable[[T], R], tasks: Iterable[T], *, workers: int) -> Iterator[R]:
+def in_order(work: Callable[[T], R], tasks: Iterable[T], *, workers: int) -> Generator[R]:
     """Yields the results of tasks in their order; a single task is not worth a process."""
     tasks = iter(tasks)
     first = list(itertools.islice(tasks, 2))
