@@ -75,7 +75,7 @@ class Boundary(TyperGroup):
             if isinstance(error, OSError):
                 if error.errno not in _OF_A_PATH or error.filename is None:
                     raise
-                # to ask whether something is there is enough; nobody looks out for that wherever a path is given
+                # even asking whether a file is there can raise it, and no caller expects that
                 error = SpeechftError(
                     f"{error.filename}: can't be used: {error.strerror}", "check the path and its permissions"
                 )

@@ -65,7 +65,7 @@ def load_updates(
         for planned in plan():
             try:
                 items = [next(read) for _ in planned.batches]
-            except (EOFError, ConnectionError) as error:  # a reader was killed with a tensor in its hand
+            except (EOFError, ConnectionError) as error:  # a reader was killed while it handed over a tensor
                 time.sleep(_NEWS)  # torch tells of it in a moment, by an error out of wherever this process is then
                 raise _lost(error) from error
             yield planned, tuple(_batch(pieces, each) for pieces, each in zip(planned.batches, items, strict=True))
@@ -124,7 +124,7 @@ class _Waveforms(Dataset[Tensor | SpeechftError]):
 
 
 def _end_to_end(items: list[Tensor | SpeechftError]) -> tuple[Tensor, list[int]] | SpeechftError:
-    """The waveforms as one tensor, with their lengths: each tensor that a worker hands over has a price."""
+    """The waveforms as one tensor, with their lengths: a worker hands over one tensor faster than many."""
     waveforms = []
     for item in items:
         if isinstance(item, SpeechftError):

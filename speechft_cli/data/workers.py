@@ -1,4 +1,4 @@
-"""Processes that do tasks; they end with this one, however it ends, and one that a task kills takes nothing along.
+"""Processes that do tasks; they end with this one, however it ends, and when a task kills one, the others go on.
 
 The pools of the standard library leave their processes behind when the parent is killed, and give up when a child is.
 """
@@ -193,7 +193,7 @@ def _hear(worker: _Worker[T]) -> None:
                 f"worker processes can't be started: {failure}",
                 "ulimit -u says how many processes a user may have; `workers` says how many are wanted",
             ) from failure
-        # without this one would be started after the other, each for the task that is thought to have killed the last
+        # without this check it would look as if the task had killed the process, and another one would be started
         raise SpeechftError(
             "worker processes end while they start",
             'a script that calls speechft must do so below `if __name__ == "__main__":`, as each of them imports it',

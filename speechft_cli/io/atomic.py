@@ -67,7 +67,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Raises a plain OSError for what libraries say in ways of their own when the disk of `folder` is full."""
+    """Turns what libraries raise when the disk of `folder` is full, each in its own way, into a plain OSError."""
     try:
         yield
     except Exception as error:  # torch, libsndfile, numpy, safetensors
@@ -89,7 +89,7 @@ def _number(error: Exception, folder: Path) -> int | None:
 
 
 def put_in_place(finished: Path, path: Path) -> None:
-    """Lets a finished folder on the same disk replace `path`; what a kill in the middle leaves, `recover` ends."""
+    """Lets a finished folder on the same disk replace `path`; after a kill in the middle `recover` ends the work."""
     for file in finished.rglob("*"):
         if file.is_file():
             _sync(file)
@@ -101,7 +101,7 @@ def put_in_place(finished: Path, path: Path) -> None:
 
 
 def recover(path: Path) -> None:
-    """Ends what a kill in the middle of `put_in_place` left: puts the old folder back where there is no new one."""
+    """Cleans up after a kill in the middle of `put_in_place`: where there is no new folder, the old one comes back."""
     for old in sorted(path.parent.glob(f".{path.name}.*{_OLD}")):
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)

@@ -21,11 +21,10 @@ _DIRECT = getattr(os, "O_DIRECT", 0)
 
 
 class DiskFile:
-    """A file that threads of its own hash and write, past the system's cache where the file system lets it.
+    """A file that is hashed and written by threads of its own, without the system's cache where that can be.
 
-    A grid of checkpoints would fill that cache, whose pages take longer to get than the numbers take to compute, and
-    push the models that are being merged out of it. Whoever needs the file to be on the disk still has to sync it: that
-    is only short.
+    A grid of checkpoints would fill the cache and push out the models that are being merged; getting pages of it takes
+    longer than computing the numbers. The caller still has to sync the file, which takes little time.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,7 +48,7 @@ class DiskFile:
         self.size = 0
 
     def __enter__(self) -> DiskFile:
-        """Is the file."""
+        """Returns the file itself."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,7 +75,7 @@ class DiskFile:
         return len(data)
 
     def flush(self) -> None:
-        """What waits in here waits for more of it."""
+        """Does nothing: only whole blocks are written before `finish`."""
 
     def finish(self) -> str:
         """Writes what is left, and returns the SHA-256 of the file as hex.

@@ -104,7 +104,7 @@ class _Progress:
         report(Started(f"asking {urllib.parse.urlsplit(url).hostname} for {name}"))
 
     def begin(self, have: int, length: int) -> None:
-        """Has an answer: `have` bytes are there already, of `length` in all; 0 when the server does not say."""
+        """Tells of an answer: `have` bytes of `length` are there already; a length of 0 is not known."""
         if length != self.total:
             self.total = length
             self._report(Finished())
@@ -112,11 +112,11 @@ class _Progress:
         self.advance(have)
 
     def advance(self, have: int) -> None:
-        """Has so many bytes by now."""
+        """Tells how many bytes are there by now."""
         self._report(Advanced(_megabytes(have)))
 
     def fail(self, trouble: str, seconds: float) -> None:
-        """Has got nothing, and tries again in so many seconds."""
+        """Tells of a try that brought nothing, and when the next one comes."""
         self._report(Note(f"{self._name}: {trouble}; trying again in {seconds:g} s"))
 
 

@@ -17,9 +17,9 @@ from speechft_cli.io.walk import walk
 RECORD = "merge.json"
 #: Name of the model card.
 CARD = "README.md"
-#: What two merges that are the same have in common, besides what they were merged from; and how it was done before a
-#: record said so.
+#: Keys that have the same values in two records of the same merge.
 _SAME = ("family", "method", "parameters", "alpha")
+#: More such keys → the values that stand for their absence in older records.
 _ONCE: dict[str, object] = {"filters": [], "weight_norm": "stored", "statistics": None}
 
 

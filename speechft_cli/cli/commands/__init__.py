@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+#: Name as it is typed → `module:attribute` in this package, and the first sentence of the command's help, for
+#: `speechft --help`. The attribute is a function, which is one command, or an app, which is a group of them.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("init:init", "Ask a few questions and write a commented YAML file."),
     "import-s3prl": ("import_s3prl:import_s3prl", "Turn a config of s3prl into a commented YAML file."),
@@ -19,5 +21,3 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "data": ("data:app", "Look at manifests."),
     "config": ("config:app", "Show, check and describe config files."),
 }
-"""Name as it is typed → `module:attribute` in this package, and the first sentence of the command's help, for
-`speechft --help`. The attribute is a function, which is one command, or an app, which is a group of them."""

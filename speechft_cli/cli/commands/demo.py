@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from speechft_cli.events import Report, Result, Table
 
 _ARROWS = {"higher": "↑", "lower": "↓"}
+#: In the demo's folder: which files the demo wrote there, so that the next one removes these and no others.
 _DIARY = "demo.json"
-"""In the demo's folder: which files the demo wrote there, so that the next one removes these and no others."""
 
 
 def demo(

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 from speechft_cli.io.stderr import TURN
 
+#: How long to wait for the last words [s].
 _PATIENCE = 2.0
-"""How long to wait for the last words [s]."""
 
 
 class ForeignWords:

@@ -1,4 +1,4 @@
-"""Lines that fit: of what there is to say, a narrow screen loses the least important, never the line."""
+"""Lines that fit the screen: a narrow one loses the least important details, never a whole line."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rich.cells import cell_len, set_cell_size
 
 _NARROWEST_BAR = 8
+#: Share of the screen that a long label gets before there is room for further details.
 _LABEL_SHARE = 0.45
-"""Of the screen, that a long label is given before there are further details."""
 _GAP = "  "
 
 

@@ -13,8 +13,8 @@ from speechft_cli.cli.display.tables import draw
 from speechft_cli.cli.display.work import Work, clock
 from speechft_cli.events import Advanced, DeviceMemory, Event, Finished, Note, Started, Table, TrainingStep
 
+#: Off a terminal, work that only counts has a line at most this often [s].
 _LINE_EVERY = 30.0
-"""Off a terminal, work that only counts says so at most this often [s]."""
 _GIB = 2**30
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+#: What is reported as done so soon after the beginning was done by an earlier run [s].
 _AT_ONCE = 0.1
-"""What is done so soon was done before [s]."""
 
 
 class Work:
@@ -14,9 +14,9 @@ class Work:
     def __init__(self, what: str, total: int | None, unit: str) -> None:
         """
         Args:
-            what: Is done.
+            what: Its name.
             total: In `unit`; None when it can't be known.
-            unit: Is counted.
+            unit: What is counted.
         """
         self.what = what
         self.note = ""
@@ -25,12 +25,12 @@ class Work:
         self._unit = unit
         self._done = 0
         self._said_at = time.monotonic()
-        # rate and rest are of what is done from here on: a download may begin in the middle
+        # speed and remaining time are counted from here on: a download may begin in the middle
         self._since = (self._said_at, 0)
         self._latest: tuple[float, int] | None = None
 
     def advance(self, done: int, note: str) -> None:
-        """Has come `done` units far in all."""
+        """Takes how far it is: `done` units in all."""
         now = time.monotonic()
         if self._latest is None and now - self._since[0] < _AT_ONCE:
             self._since = (now, done)
@@ -38,7 +38,7 @@ class Work:
         self._done, self.note = done, note
 
     def step(self, done: int, stage: str, remaining: float) -> None:
-        """Is a training run that has made `done` updates, is in a stage, and knows best how many seconds remain."""
+        """Takes what a training run says of itself: updates made, stage, seconds that remain."""
         self.what = f"{self.what.partition(':')[0]}: {stage}"
         self._remaining = remaining
         self.advance(done, "")

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     evaluate = "evaluate"
 
 
+#: Kind → what somebody wants who chooses it.
 PURPOSES = {
     Kind.experiment: "the whole job: prepare, fine-tune, merge, evaluate",
     Kind.finetune: "fine-tune an encoder on manifests you have",
@@ -22,7 +23,5 @@ PURPOSES = {
     Kind.merge: "merge checkpoints you have",
     Kind.evaluate: "score encoders you have",
 }
-"""Kind → what somebody wants who chooses it."""
-
+#: Kind → answers that need no question.
 FIXED: dict[Kind, dict[str, object]] = {Kind.pretrain: {"encoder.init": None, "finetune.task": "hubert"}}
-"""Kind → what needs no question."""

@@ -1,4 +1,4 @@
-"""One question of the wizard, and how what is typed becomes a value of the file and a value what would be typed."""
+"""One question of the wizard, and how typed text becomes a value of the file, and a value typed text again."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ def staging(folder: Path) -> Iterator[Path]:
         raise not_written(folder, error) from error
     except SpeechftError as error:
         cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno in FULL:  # the file that did not fit is nobody's concern
+        if isinstance(cause, OSError) and cause.errno in FULL:  # the message is about the folder, not about one file
             raise not_written(folder, cause) from error
         raise
     finally:

@@ -51,7 +51,7 @@ def find_duplicates(
 
 
 def _look_closely(group: Iterator[tuple[Looks, bytes]], parse: Callable[[bytes], Entry], twins: dict[int, str]) -> int:
-    """Does it for recordings that look alike; memory grows with their number, not with that of their stretches."""
+    """Does so among recordings that look alike; memory grows with their number, not with that of their stretches."""
     first = next(group)
     if (second := next(group, None)) is None:
         return 0

@@ -15,7 +15,7 @@ from speechft_cli.data.preparing.duplicates import Entry
 from speechft_cli.data.preparing.external_sort import ExternalSort
 from speechft_cli.data.verdicts import Bad, Good, pack, split_of
 
-_PIECE = 1024  # a block of a manifest; other blocks are other bytes
+_PIECE = 1024  # utterances in a block of a manifest; another number would give other bytes
 
 
 class Rejections:

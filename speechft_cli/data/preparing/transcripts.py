@@ -1,4 +1,4 @@
-"""A transcript as every task may expect it, whatever the corpus's hand was."""
+"""Transcripts in one typography, whatever the corpus has."""
 
 from __future__ import annotations
 

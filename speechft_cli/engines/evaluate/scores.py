@@ -27,8 +27,8 @@ class ScoreBook:
         self.path = folder / "scores.jsonl"
         before = read_scores(self.path)
         self._done = _finished(request, before)
-        # other encoders and other tasks on the same data stay; a label never stands for two encoders in one file, and
-        # predictions/ has room for one way to score an encoder on a task
+        # scores of other encoders and of other tasks on the same data stay. Two things may not happen: a label that
+        # stands for two encoders, and a task that is scored in two ways, as predictions/ has one file for each
         asked = {job.task.name: job for job in request.jobs}
         digests = set(request.hashes.values())
         self._kept = [

@@ -74,7 +74,7 @@ def do_work(work: Sequence[Work], request: Request, *, ranks: Ranks, tell: Tell,
         ranks.wait()
         return
     share = Share(ranks.rank, ranks.world)
-    # what only one encoder hears is not worth its memory
+    # with a single encoder no audio is read twice
     shared = request.keeping.memory // 4 if len(work) > 1 else 0
     read, heard = Waveforms(budget=shared), CnnOutputs(budget=shared) if shared else None
     keeping = replace(request.keeping, memory=request.keeping.memory - 2 * shared)

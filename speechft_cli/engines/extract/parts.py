@@ -69,7 +69,7 @@ def write_part(
 
 
 def _inside(name: str) -> str:
-    """Returns an id as a path inside a folder: as it is, where it can be; escaped it is soon too long for a name."""
+    """Returns an id as a path inside a folder; it is escaped only where it must be: that makes it long."""
     path = PurePosixPath(name)
     is_plain = str(path) == name and not path.is_absolute() and ".." not in path.parts
     return name if is_plain else urllib.parse.quote(name, safe=" ")

@@ -145,7 +145,7 @@ def _train(
     finally:
         if ranks.is_first:
             outputs = best_outputs(request, folder) if status == "done" else {}
-            # of two errors the first counts: a full disk takes no status either
+            # the first error is the one to tell: on a full disk the status can't be written either
             with contextlib.suppress(SpeechftError) if status == "failed" else contextlib.nullcontext():
                 write_run(folder, {**record, "status": status, "ended": now(), "steps": state.step, "outputs": outputs})
     return run_result(request, folder)

@@ -54,7 +54,7 @@ def run_on_ranks(run: Callable[[Report], Result], count: int, report: Report) ->
 
 
 def _start(run: Callable[[Report], Result], environment: dict[str, str]) -> tuple[SpawnProcess, Connection]:
-    """Starts a process, to which Ctrl-C means nothing, and returns it and what hears it."""
+    """Starts a process that Ctrl-C does not reach; returns it and the end of a pipe on which it is heard."""
     context = multiprocessing.get_context("spawn")
     ear, mouth = context.Pipe(duplex=False)
     name = f"rank {environment['RANK']}"
@@ -87,7 +87,7 @@ def _listen(
         if interruptible.received is not None and not is_told:
             is_told = True
             for process, _ in living.values():
-                process.terminate()  # whatever the signal was: before a process listens, this one ends it quietly
+                process.terminate()  # whichever signal came: this one ends a process quietly that has no handler yet
         for rank, said in _heard(living):
             if said is None:
                 process, _ = living.pop(rank)
@@ -121,7 +121,7 @@ def _heard(living: Mapping[int, tuple[SpawnProcess, Connection]]) -> Iterator[tu
     for rank, (process, ear) in list(living.items()):
         if ear in ready or not process.is_alive():
             try:
-                # what reads for a process that was killed keeps its end open for seconds
+                # the readers of audio of a process that was killed keep its end of the pipe open for seconds
                 yield rank, ear.recv() if ear.poll() else None
             except EOFError:
                 yield rank, None

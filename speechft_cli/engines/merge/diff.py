@@ -35,7 +35,7 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None, tru
     paths = [one, other] if base is not None else [other]
     models = [read_encoder(path, family, trust=trust, report=report) for path in paths]
     plan = plan_merge(first.arrays, [(str(each.path), each.arrays) for each in models], is_kept=family.is_kept)
-    # without a base, the way from the one to the other is compared with itself
+    # without a base there is one task vector, which is compared with itself
     pair = (models[0].arrays, models[-1].arrays)
     report(Started("comparing", len(plan.merged), "tensors"))
     groups: dict[str, list[Difference]] = {}

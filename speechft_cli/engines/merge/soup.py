@@ -55,7 +55,7 @@ def choose(config: Config, sources: Sources, task: str, report: Report) -> Soup:
     """
     for left in config.merge_dir.glob(f".{FOLDER}-*"):  # by a kill
         shutil.rmtree(left, ignore_errors=True)
-    # gigabytes that nobody asked for: a folder of their own goes away whatever happens, and holds nobody else's files
+    # a folder of its own can be removed whatever happens: it holds gigabytes, and no file of the user's
     with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=config.merge_dir) as scratch:
         tastes, score = _tried(config, sources, task, Path(scratch), report)
     report(_table(sources, tastes, score))

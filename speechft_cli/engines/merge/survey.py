@@ -98,7 +98,7 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
         each_sum.result()  # a damaged file is damaged before its numbers mean anything
     checks.shutdown()
     for number, each in enumerate(models):
-        # what a tuned model's pre-training head holds is nobody's business
+        # a tuned model's pre-training head is not looked at: it is never used
         check_finite(str(each.path), (name for name, look in looks.items() if look.broken[number]))
     distances = [
         {name: looks[name].distances[number] for name in sources.plan.merged} for number in range(len(sources.tuned))

@@ -31,7 +31,7 @@ def memory_needed(sources: Sources, *, is_grid: bool, is_streamed: bool, measure
         measured: Bytes of the tuned models' statistics; none are needed when it is 0.
     """
     models = 1 + len(sources.tuned)
-    # a curve that serves a grid keeps a summed task vector, unless there is but one to compute again
+    # what a grid has in common is a sum of task vectors, which is kept, unless there is only one
     kept = (is_grid and len(sources.tuned) > 1) + (not is_streamed)
     runtime = _RUNTIME + _MEASURING * (measured > 0)
     return runtime + measured + sources.size * (models + kept)
