@@ -5,12 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from speechft_cli.data.workers import in_order
+from tests.scripts import run_script
 
 
 def doubled(number: int) -> tuple[int, int]:
@@ -51,28 +50,20 @@ def test_a_task_that_kills_its_process_is_done_here() -> None:
 
 
 def test_processes_that_can_not_be_started_are_no_scripts_fault(tmp_path: Path) -> None:
-    script = tmp_path / "guarded.py"
-    script.write_text(
+    script = (
         "import multiprocessing\nfrom speechft_cli.data.workers import in_order\n"
         "if __name__ == '__main__':\n"
         "    multiprocessing.set_executable('/nowhere/python')\n"
         "    print(list(in_order(abs, [1, 2], workers=1)))\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, str(script)], env=environment, check=False, capture_output=True, text=True, timeout=100
-    )
+    done = run_script(tmp_path / "guarded.py", script)
     assert done.returncode == 1
     assert "SpeechftError: worker processes can't be started: " in done.stderr.splitlines()[-1]
     assert "Exception in thread" not in done.stderr
 
 
 def test_a_script_that_every_process_would_run_again_is_told_so(tmp_path: Path) -> None:
-    script = tmp_path / "unguarded.py"
-    script.write_text("from speechft_cli.data.workers import in_order\nprint(list(in_order(abs, [1, 2], workers=1)))\n")
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, str(script)], env=environment, check=False, capture_output=True, text=True, timeout=100
-    )
+    script = "from speechft_cli.data.workers import in_order\nprint(list(in_order(abs, [1, 2], workers=1)))\n"
+    done = run_script(tmp_path / "unguarded.py", script)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("SpeechftError: worker processes end while they start")

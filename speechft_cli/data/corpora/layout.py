@@ -25,6 +25,7 @@ def gender_label(word: str) -> dict[str, str]:
     gender = _GENDERS.get(word.lower())
     return {"gender": gender} if gender else {}
 
+
 _SHOWN = 5  # names of what lies there
 _LEVELS = 3  # above a `--root` that is too low
 

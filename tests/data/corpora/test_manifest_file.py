@@ -4,21 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from speechft_cli.data.corpora.manifest_file import MANIFEST_FILE
-from speechft_cli.data.corpus import CorpusRequest
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError
+from tests.data.corpora.reading import read
 
 
 def write_list(folder: Path, *lines: object) -> Path:
     path = folder / "manifest.jsonl"
     path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
     return path
-
-
-def read(root: Path, **splits: list[str]) -> list[tuple[str, Utterance]]:
-    found = list(MANIFEST_FILE.read(CorpusRequest(root, splits=splits)))
-    return [each for each in found if isinstance(each, tuple)]
 
 
 def test_every_field_finds_its_place(tmp_path: Path) -> None:
@@ -42,7 +36,7 @@ def test_every_field_finds_its_place(tmp_path: Path) -> None:
             "snr": 20.5,
         },
     )
-    assert read(tmp_path) == [
+    assert read("manifest", tmp_path) == [
         (
             "dev",
             Utterance(
@@ -63,7 +57,7 @@ def test_every_field_finds_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["audio", "audio_path", "audio_filepath", "path", "file", "file_name", "wav"])
 def test_the_id_comes_from_the_path_and_the_split_is_train(tmp_path: Path, name: str) -> None:
     path = write_list(tmp_path, {name: "x/a.wav"}, {name: "x/a.wav", "start": 1.5})
-    assert [(split, each.id) for split, each in read(path)] == [("train", "x/a"), ("train", "x/a@1.5")]
+    assert [(split, each.id) for split, each in read("manifest", path)] == [("train", "x/a"), ("train", "x/a@1.5")]
 
 
 def test_a_stretch_may_have_its_end_in_place_of_its_duration(tmp_path: Path) -> None:
@@ -73,8 +67,12 @@ def test_a_stretch_may_have_its_end_in_place_of_its_duration(tmp_path: Path) -> 
         {"audio": "talk.wav", "start": "10.1", "end": "12.5"},
         {"audio": "talk.wav", "start": 20, "end": 21.24, "duration": 1.235},
     )
-    assert [(each.start, each.duration) for _, each in read(tmp_path)] == [(0, 2.5), (10.1, 2.4), (20, 1.235)]
-    assert all(not each.labels for _, each in read(tmp_path))
+    assert [(each.start, each.duration) for _, each in read("manifest", tmp_path)] == [
+        (0, 2.5),
+        (10.1, 2.4),
+        (20, 1.235),
+    ]
+    assert all(not each.labels for _, each in read("manifest", tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -89,13 +87,13 @@ def test_a_stretch_may_have_its_end_in_place_of_its_duration(tmp_path: Path) -> 
 def test_an_end_that_can_be_none_is_told(tmp_path: Path, fields: dict[str, object], problem: str) -> None:
     path = write_list(tmp_path, {"audio": "talk.wav"} | fields)
     with pytest.raises(RequestError) as caught:
-        read(tmp_path)
+        read("manifest", tmp_path)
     assert caught.value.message == f"{path}:1: {problem}"
 
 
 def test_other_names_of_a_field_are_labels_once_it_is_there(tmp_path: Path) -> None:
     write_list(tmp_path, {"audio": "a.wav", "text": "Der Lappen", "sentence": "a01"})
-    ((_, utterance),) = read(tmp_path)
+    ((_, utterance),) = read("manifest", tmp_path)
     assert (utterance.text, utterance.labels) == ("Der Lappen", {"sentence": "a01"})
 
 
@@ -103,7 +101,7 @@ def test_a_csv_says_the_same_as_a_jsonl(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(
         'path,transcript,speaker_id,duration,split,keyword\na.wav,"ONE, TWO",s1,0.5,val,\nb.wav,,,,,yes\n'
     )
-    assert read(tmp_path / "list.csv") == [
+    assert read("manifest", tmp_path / "list.csv") == [
         ("dev", Utterance("a", tmp_path / "a.wav", duration=0.5, text="ONE, TWO", speaker="s1")),
         ("train", Utterance("b", tmp_path / "b.wav", labels={"keyword": "yes"})),
     ]
@@ -119,38 +117,38 @@ def test_a_table_may_have_semicolons_or_tabs_and_the_byte_order_mark_of_a_spread
     ]
     text = "".join(separator.join(row) + "\r\n" for row in rows)
     (tmp_path / name).write_text(text, encoding="utf-8-sig", newline="")
-    assert read(tmp_path / name) == [
+    assert read("manifest", tmp_path / name) == [
         ("dev", Utterance("ä b", tmp_path / "ä b.wav", text='EINS, "ZWEI"', speaker="s1", labels={"Note": "gut"})),
     ]
 
 
 def test_row_numbers_of_pandas_and_separators_at_the_ends_of_lines_are_no_labels(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(",path,emotion,,\n0,a.wav,sad,,\n")
-    assert [each.labels for _, each in read(tmp_path / "list.csv")] == [{"emotion": "sad"}]
+    assert [each.labels for _, each in read("manifest", tmp_path / "list.csv")] == [{"emotion": "sad"}]
 
 
 def test_whole_numbers_that_pandas_wrote_as_fractions_are_whole(tmp_path: Path) -> None:
     write_list(tmp_path, {"audio": "a.wav", "speaker": 3.0, "digit": 7.0, "snr": 20.5})
-    ((_, only),) = read(tmp_path)
+    ((_, only),) = read("manifest", tmp_path)
     assert (only.speaker, only.labels) == ("3", {"digit": "7"})
 
 
 def test_what_pandas_writes_by_default_says_how_it_is_to_be_written(tmp_path: Path) -> None:
     path = write_list(tmp_path, '[{"audio": "a.wav"}, {"audio": "b.wav"}]')
     with pytest.raises(RequestError) as caught:
-        read(path)
+        read("manifest", path)
     assert caught.value.message == f"{path}: must have a JSON object a line, is one array of them"
     assert "lines=True" in caught.value.hint
     path = write_list(tmp_path, '{"audio": {"0": "a.wav", "1": "b.wav", "2": "c.wav", "3": "d.wav"}}')
     with pytest.raises(RequestError) as caught:
-        read(path)
+        read("manifest", path)
     assert caught.value.message.endswith("must be text, got {'0': 'a.wav', '1': 'b.wav', '2': 'c.wav")
 
 
 def test_nan_and_a_cut_within_a_letter_are_told_as_what_they_are(tmp_path: Path) -> None:
     path = write_list(tmp_path, {"audio": "a.wav"}, '{"audio": "a.wav", "text": NaN}', '"' + "ä" * 30 + '"')
     with pytest.raises(RequestError) as caught:
-        read(path)
+        read("manifest", path)
     first, second = caught.value.message.splitlines()
     assert first == f"{path}:2: must be JSON, which has null for NaN"
     assert second.startswith(f'{path}:3: must be a JSON object, got "äää')
@@ -160,7 +158,7 @@ def test_a_table_whose_header_names_no_recording_is_told_once(tmp_path: Path) ->
     path = tmp_path / "list.csv"
     path.write_text("Datei;Text\n" + "a.wav;HALLO\n" * 20)
     with pytest.raises(RequestError) as caught:
-        read(path)
+        read("manifest", path)
     assert caught.value.message == (
         f"{path}:1: must have one of the columns audio, audio_path, audio_filepath, path, file, file_name, wav, "
         "has Datei, Text"
@@ -170,17 +168,17 @@ def test_a_table_whose_header_names_no_recording_is_told_once(tmp_path: Path) ->
 def test_a_list_of_another_kind_is_not_read_as_json(tmp_path: Path) -> None:
     (tmp_path / "wav.scp").write_text("u1 a.wav\n")
     with pytest.raises(RequestError, match=r"must be a \.jsonl, \.json, \.csv or \.tsv file"):
-        read(tmp_path / "wav.scp")
+        read("manifest", tmp_path / "wav.scp")
 
 
 def test_splits_choose_values_of_the_split_field(tmp_path: Path) -> None:
     write_list(tmp_path, *({"audio": f"{name}.wav", "split": name} for name in ("s1", "s2", "s3")))
-    assert [(split, each.id) for split, each in read(tmp_path, train=["s1", "s3"])] == [
+    assert [(split, each.id) for split, each in read("manifest", tmp_path, train=["s1", "s3"])] == [
         ("train", "s1"),
         ("train", "s3"),
     ]
     with pytest.raises(RequestError, match="must have the splits s4, has s1, s2, s3"):
-        read(tmp_path, train=["s4"])
+        read("manifest", tmp_path, train=["s4"])
 
 
 def test_all_bad_lines_are_listed_with_file_and_line(tmp_path: Path) -> None:
@@ -197,7 +195,7 @@ def test_all_bad_lines_are_listed_with_file_and_line(tmp_path: Path) -> None:
         {"audio": "a.wav", "duration": float("nan")},
     )
     with pytest.raises(RequestError) as caught:
-        read(tmp_path)
+        read("manifest", tmp_path)
     problems = caught.value.message.splitlines()
     assert [problem.split(": ")[0] for problem in problems] == [f"{path}:{number}" for number in range(2, 10)]
     assert problems[1].endswith("must be a JSON object, got [1]")
@@ -216,7 +214,7 @@ def test_all_bad_lines_are_listed_with_file_and_line(tmp_path: Path) -> None:
 def test_after_ten_bad_lines_the_rest_is_counted(tmp_path: Path) -> None:
     write_list(tmp_path, *["nonsense"] * 25)
     with pytest.raises(RequestError) as caught:
-        read(tmp_path)
+        read("manifest", tmp_path)
     assert len(caught.value.message.splitlines()) == 11
     assert caught.value.message.endswith("… and 15 more lines")
 
@@ -224,7 +222,7 @@ def test_after_ten_bad_lines_the_rest_is_counted(tmp_path: Path) -> None:
 def test_a_csv_row_of_another_width_is_a_bad_line(tmp_path: Path) -> None:
     (tmp_path / "manifest.csv").write_text("path,text\na.wav,HELLO, WORLD\n")
     with pytest.raises(RequestError, match=r"manifest\.csv:2: must have 2 cells like the header, has 3"):
-        read(tmp_path)
+        read("manifest", tmp_path)
 
 
 def test_a_quote_that_is_never_closed_swallows_no_rows(tmp_path: Path) -> None:
@@ -259,10 +257,10 @@ def test_rows_without_content_at_the_end_of_a_spreadsheet_are_left_out(tmp_path:
 
 def test_a_folder_without_list_says_what_was_looked_for(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"hold manifest\.jsonl or manifest\.csv, holds no list"):
-        read(tmp_path)
+        read("manifest", tmp_path)
     (tmp_path / "metadata.csv").touch()
     with pytest.raises(RequestError, match=r"holds metadata\.csv") as caught:
-        read(tmp_path)
+        read("manifest", tmp_path)
     assert caught.value.hint == f"--root {tmp_path / 'metadata.csv'}"
 
 
@@ -270,4 +268,4 @@ def test_a_folder_without_list_says_what_was_looked_for(tmp_path: Path) -> None:
 def test_an_unreadable_list_is_a_wrong_request(tmp_path: Path, content: bytes, problem: str) -> None:
     (tmp_path / "manifest.jsonl").write_bytes(content)
     with pytest.raises(RequestError, match=problem):
-        read(tmp_path)
+        read("manifest", tmp_path)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -25,6 +23,7 @@ from speechft_cli.data.verdicts import Bad, Good, pack, unpack_verdicts
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Event, Note, ignore
+from tests.scripts import run_script
 
 COUNT = 1300  # three tasks
 
@@ -82,10 +81,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(corpus: Path, tmp_pat
         "if __name__ == '__main__':\n"
         "    run(config(Path(sys.argv[1]), Path(sys.argv[2])), report)\n"
     )
-    (tmp_path / "killed.py").write_text(script)
-    command = [sys.executable, str(tmp_path / "killed.py"), str(corpus), str(tmp_path / "out")]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert run_script(tmp_path / "killed.py", script, corpus, tmp_path / "out").returncode == -signal.SIGKILL
     assert sorted(path.name for path in (tmp_path / "out").iterdir() if not path.name.startswith(".")) == []
     assert (tmp_path / "out" / ".prepare" / "journal").stat().st_size > 10_000
     events: list[Event] = []
@@ -107,10 +103,7 @@ def test_what_a_run_leaves_that_is_killed_when_all_is_done_goes_with_the_next_on
         "if __name__ == '__main__':\n"
         "    run(config(Path(sys.argv[1]), Path(sys.argv[2])), report)\n"
     )
-    (tmp_path / "killed.py").write_text(script)
-    command = [sys.executable, str(tmp_path / "killed.py"), str(corpus), str(out)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert run_script(tmp_path / "killed.py", script, corpus, out).returncode == -signal.SIGKILL
     assert (out / "prepare.json").is_file()
     assert (out / ".prepare").is_dir()
     (out / ".staging.killed").mkdir()
@@ -139,10 +132,7 @@ def test_a_killed_generation_goes_on_and_ends_with_the_same_bytes(tmp_path: Path
         "if __name__ == '__main__':\n"
         "    run(synthetic(Path(sys.argv[1])), report)\n"
     )
-    (tmp_path / "killed.py").write_text(script)
-    command = [sys.executable, str(tmp_path / "killed.py"), str(out)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert run_script(tmp_path / "killed.py", script, out).returncode == -signal.SIGKILL
     assert not (out / "audio").exists()
     first = next((out / ".prepare" / "speech").rglob("train-000000-*.flac"))
     spoken = first.stat().st_mtime_ns
@@ -199,12 +189,7 @@ def test_when_the_parent_dies_the_workers_do(tmp_path: Path) -> None:
         "        print(workers._workers[0].process.pid, flush=True)\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    (tmp_path / "dies.py").write_text(script)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "dies.py")], env=environment, check=False, stdout=subprocess.PIPE
-    )
-    worker = int(done.stdout)
+    worker = int(run_script(tmp_path / "dies.py", script).stdout)
     for _ in range(100):
         if not _is_alive(worker):
             return

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +21,7 @@ from speechft_cli.data.manifests.folder import available_splits, manifest_hash, 
 from speechft_cli.engines.prepare import run
 from speechft_cli.errors import SpeechftError
 from speechft_cli.events import ignore
+from tests.scripts import run_script
 
 
 def config(root: Path, out: Path, **settings: object) -> Config:
@@ -120,10 +118,7 @@ def test_a_killed_run_does_not_write_its_finished_archives_again(corpus: Path, t
         "    shards._store = dying\n"
         "    run(config(Path(sys.argv[1]), Path(sys.argv[2]), shards=True, shard_size=2), ignore)\n"
     )
-    (tmp_path / "killed.py").write_text(script)
-    command = [sys.executable, str(tmp_path / "killed.py"), str(corpus), str(out)]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
+    assert run_script(tmp_path / "killed.py", script, corpus, out).returncode == -signal.SIGKILL
     finished = {path.stat().st_ino for path in (out / ".prepare" / "shards").iterdir()}
     assert len(finished) == 2
     run(config(corpus, out, shards=True, shard_size=2), ignore)
