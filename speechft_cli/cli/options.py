@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from speechft_cli.cli.names import complete_label, one_of
+from speechft_cli.cli.names import complete_encoder, complete_label, completer, one_of
 from speechft_cli.errors import RequestError
 
 ConfigFile = Annotated[Path | None, typer.Option("-c", "--config", metavar="FILE", help="The YAML file to read.")]
@@ -37,6 +37,16 @@ Device = Annotated[
         "--device", metavar="NAME", help="auto, cpu, cuda or cuda:N.", autocompletion=one_of("auto", "cpu", "cuda")
     ),
 ]
+
+
+def named(flag: str, group: str, what: str, *, metavar: str = "NAME") -> Any:
+    """Returns an option that takes names of a catalogue, which the shell completes; `what` is its help."""
+    return typer.Option(flag, metavar=metavar, help=what, autocompletion=completer(group))
+
+
+def encoder_path(flag: str, what: str, *, metavar: str = "PATH") -> Any:
+    """Returns an option that takes encoders by path or name; the shell completes the names, `what` is its help."""
+    return typer.Option(flag, metavar=metavar, help=what, autocompletion=complete_encoder)
 
 
 def read_labels(flags: Sequence[str]) -> dict[str, str]:

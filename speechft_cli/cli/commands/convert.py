@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct
-from speechft_cli.cli.names import complete_encoder, completer
-from speechft_cli.cli.options import AsJson
+from speechft_cli.cli.names import complete_encoder
+from speechft_cli.cli.options import AsJson, encoder_path, named
 
 
 def convert(
@@ -20,35 +20,14 @@ def convert(
             metavar="IN", help="Checkpoint, run folder or Hugging Face folder.", autocompletion=complete_encoder
         ),
     ],
-    formats: Annotated[
-        list[str],
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            help="See `speechft list formats`; repeatable.",
-            autocompletion=completer("formats"),
-        ),
-    ],
+    formats: Annotated[list[str], named("--format", "formats", "See `speechft list formats`; repeatable.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
     stem: Annotated[str, typer.Option("--stem", metavar="NAME", help="What the files are called.")] = "encoder",
     base: Annotated[
         Path | None,
-        typer.Option(
-            "--base",
-            metavar="FILE",
-            help="Brings configuration and pre-training head where IN has none.",
-            autocompletion=complete_encoder,
-        ),
+        encoder_path("--base", "Brings configuration and pre-training head where IN has none.", metavar="FILE"),
     ] = None,
-    family: Annotated[
-        str | None,
-        typer.Option(
-            "--family",
-            metavar="NAME",
-            help="Encoder family, where IN doesn't tell.",
-            autocompletion=completer("encoders"),
-        ),
-    ] = None,
+    family: Annotated[str | None, named("--family", "encoders", "Encoder family, where IN doesn't tell.")] = None,
     verify: Annotated[bool, typer.Option("--verify/--no-verify", help="Compare the features before and after.")] = True,
     trust: Annotated[bool, typer.Option("--trust", help="Let IN execute code, if it must, while it is read.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there already.")] = False,

@@ -9,8 +9,20 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
-from speechft_cli.cli.names import GRIDS, complete_encoder, complete_model, completer, one_of
-from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
+from speechft_cli.cli.names import GRIDS, complete_model, one_of
+from speechft_cli.cli.options import (
+    AsJson,
+    ConfigFile,
+    Data,
+    Device,
+    Labels,
+    Out,
+    Seed,
+    Sets,
+    encoder_path,
+    named,
+    read_labels,
+)
 from speechft_cli.errors import RequestError
 
 
@@ -27,21 +39,8 @@ def evaluate(
             autocompletion=complete_model,
         ),
     ] = None,
-    base: Annotated[
-        Path | None,
-        typer.Option(
-            "--base", metavar="PATH", help="Base of a grid that is merged in memory.", autocompletion=complete_encoder
-        ),
-    ] = None,
-    tuned: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--tuned",
-            metavar="PATH",
-            help="Fine-tuned encoder of the grid; repeatable.",
-            autocompletion=complete_encoder,
-        ),
-    ] = None,
+    base: Annotated[Path | None, encoder_path("--base", "Base of a grid that is merged in memory.")] = None,
+    tuned: Annotated[list[Path] | None, encoder_path("--tuned", "Fine-tuned encoder of the grid; repeatable.")] = None,
     alphas: Annotated[
         str | None,
         typer.Option(
@@ -53,28 +52,12 @@ def evaluate(
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(
-            "--method",
-            metavar="NAME",
-            help="Merge method of the grid, see `speechft list methods`; repeatable.",
-            autocompletion=completer("methods"),
-        ),
+        named("--method", "methods", "Merge method of the grid, see `speechft list methods`; repeatable."),
     ] = None,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--task", metavar="NAME", help="See `speechft list tasks`; repeatable.", autocompletion=completer("tasks")
-        ),
-    ] = None,
+    task: Annotated[list[str] | None, named("--task", "tasks", "See `speechft list tasks`; repeatable.")] = None,
     label: Labels = None,
     preset: Annotated[
-        str | None,
-        typer.Option(
-            "--preset",
-            metavar="NAME",
-            help="How probes train; see `speechft list presets`.",
-            autocompletion=completer("presets"),
-        ),
+        str | None, named("--preset", "presets", "How probes train; see `speechft list presets`.")
     ] = None,
     language_model: Annotated[
         Path | None,
@@ -87,25 +70,13 @@ def evaluate(
         typer.Option("--crop-seconds", metavar="S", help="Utterance tasks hear at most the middle S seconds."),
     ] = None,
     target: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--target",
-            metavar="NAME",
-            help="Task that is to gain; repeatable. Default: the fine-tuned one.",
-            autocompletion=completer("tasks"),
-        ),
+        list[str] | None, named("--target", "tasks", "Task that is to gain; repeatable. Default: the fine-tuned one.")
     ] = None,
     drift_only: Annotated[
         bool, typer.Option("--drift-only", help="Measure only how far encoders have moved; needs no labels.")
     ] = False,
     score: Annotated[
-        str | None,
-        typer.Option(
-            "--score",
-            metavar="NAME",
-            help="Constants of the SUPERB score; see `speechft list scores`.",
-            autocompletion=completer("scores"),
-        ),
+        str | None, named("--score", "scores", "Constants of the SUPERB score; see `speechft list scores`.")
     ] = None,
     score_file: Annotated[
         Path | None, typer.Option("--score-file", metavar="FILE", help="YAML file of your own constants instead.")

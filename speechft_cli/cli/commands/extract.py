@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import typer
 
 from speechft_cli.cli.conduct import conduct
-from speechft_cli.cli.names import complete_encoder, complete_model, completer, one_of
-from speechft_cli.cli.options import AsJson, Device
+from speechft_cli.cli.names import complete_model, one_of
+from speechft_cli.cli.options import AsJson, Device, encoder_path, named
 from speechft_cli.errors import RequestError
 
 
@@ -40,8 +40,7 @@ def extract(
         typer.Option("--layers", metavar="LIST", help="As 0,6,-1 or 4:8; 0 is the first layer's input. Default: all."),
     ] = None,
     file_format: Annotated[
-        Literal["safetensors", "npy"],
-        typer.Option("--format", help="A file per ten minutes, or a file per utterance."),
+        Literal["safetensors", "npy"], typer.Option("--format", help="A file per ten minutes, or a file per utterance.")
     ] = "safetensors",
     precision: Annotated[
         Literal["fp32", "fp16", "bf16"], typer.Option("--precision", help="Of what is written.")
@@ -51,24 +50,8 @@ def extract(
         Literal["exact", "stock"],
         typer.Option("--batching", help="Each utterance as if alone, or s3prl's own padding."),
     ] = "exact",
-    family: Annotated[
-        str | None,
-        typer.Option(
-            "--family",
-            metavar="NAME",
-            help="Encoder family; default: what the file says.",
-            autocompletion=completer("encoders"),
-        ),
-    ] = None,
-    base: Annotated[
-        Path | None,
-        typer.Option(
-            "--base",
-            metavar="PATH",
-            help="Lends its configuration to a checkpoint without.",
-            autocompletion=complete_encoder,
-        ),
-    ] = None,
+    family: Annotated[str | None, named("--family", "encoders", "Encoder family; default: what the file says.")] = None,
+    base: Annotated[Path | None, encoder_path("--base", "Lends its configuration to a checkpoint without.")] = None,
     device: Device = None,
     as_json: AsJson = False,
 ) -> None:

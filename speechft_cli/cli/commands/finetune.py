@@ -10,8 +10,19 @@ from typing import Annotated, Literal
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
-from speechft_cli.cli.names import complete_encoder, completer
-from speechft_cli.cli.options import AsJson, ConfigFile, Data, Device, Labels, Out, Seed, Sets, read_labels
+from speechft_cli.cli.options import (
+    AsJson,
+    ConfigFile,
+    Data,
+    Device,
+    Labels,
+    Out,
+    Seed,
+    Sets,
+    encoder_path,
+    named,
+    read_labels,
+)
 
 
 def finetune(
@@ -20,38 +31,16 @@ def finetune(
     sets: Sets = None,
     data: Data = None,
     task: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--task",
-            metavar="NAME",
-            help="See `speechft list tasks`; several share the updates.",
-            autocompletion=completer("tasks"),
-        ),
+        list[str] | None, named("--task", "tasks", "See `speechft list tasks`; several share the updates.")
     ] = None,
     label: Labels = None,
     out: Out = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(
-            "--strategy", metavar="NAME", help="See `speechft list strategies`.", autocompletion=completer("strategies")
-        ),
-    ] = None,
+    strategy: Annotated[str | None, named("--strategy", "strategies", "See `speechft list strategies`.")] = None,
     steps: Annotated[int | None, typer.Option("--steps", metavar="N", help="Optimizer updates in all.")] = None,
     encoder: Annotated[
-        Path | None,
-        typer.Option(
-            "--encoder",
-            metavar="PATH",
-            help="Checkpoint to start from, or a name of `speechft list checkpoints`.",
-            autocompletion=complete_encoder,
-        ),
+        Path | None, encoder_path("--encoder", "Checkpoint to start from, or a name of `speechft list checkpoints`.")
     ] = None,
-    family: Annotated[
-        str | None,
-        typer.Option(
-            "--family", metavar="NAME", help="See `speechft list encoders`.", autocompletion=completer("encoders")
-        ),
-    ] = None,
+    family: Annotated[str | None, named("--family", "encoders", "See `speechft list encoders`.")] = None,
     init: Annotated[
         Literal["random"] | None, typer.Option("--init", help="Start from random weights instead of a checkpoint.")
     ] = None,

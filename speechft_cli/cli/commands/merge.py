@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
-from speechft_cli.cli.names import GRIDS, complete_encoder, complete_filter, completer, one_of
-from speechft_cli.cli.options import AsJson, ConfigFile, Out, Sets
+from speechft_cli.cli.names import GRIDS, complete_filter, one_of
+from speechft_cli.cli.options import AsJson, ConfigFile, Out, Sets, encoder_path, named
 
 
 def merge(
@@ -17,20 +17,9 @@ def merge(
     config: ConfigFile = None,
     sets: Sets = None,
     base: Annotated[
-        Path | None,
-        typer.Option(
-            "--base",
-            metavar="PATH",
-            help="Pre-trained checkpoint, or a name of `speechft list checkpoints`.",
-            autocompletion=complete_encoder,
-        ),
+        Path | None, encoder_path("--base", "Pre-trained checkpoint, or a name of `speechft list checkpoints`.")
     ] = None,
-    tuned: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--tuned", metavar="PATH", help="Fine-tuned checkpoint; repeatable.", autocompletion=complete_encoder
-        ),
-    ] = None,
+    tuned: Annotated[list[Path] | None, encoder_path("--tuned", "Fine-tuned checkpoint; repeatable.")] = None,
     alpha: Annotated[
         list[str] | None,
         typer.Option(
@@ -50,12 +39,7 @@ def merge(
     ] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option(
-            "--method",
-            metavar="NAME",
-            help="See `speechft list methods`; repeatable, each in its own folder.",
-            autocompletion=completer("methods"),
-        ),
+        named("--method", "methods", "See `speechft list methods`; repeatable, each in its own folder."),
     ] = None,
     parameters: Annotated[
         list[str] | None,
@@ -69,11 +53,11 @@ def merge(
     ] = None,
     greedy: Annotated[
         str | None,
-        typer.Option(
+        named(
             "--greedy",
+            "tasks",
+            "Merge only the tuned models that make a greedy soup by this task's score on dev; needs --data.",
             metavar="TASK",
-            help="Merge only the tuned models that make a greedy soup by this task's score on dev; needs --data.",
-            autocompletion=completer("tasks"),
         ),
     ] = None,
     data: Annotated[
@@ -96,13 +80,7 @@ def merge(
         ),
     ] = None,
     formats: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            help="See `speechft list formats`; repeatable.",
-            autocompletion=completer("formats"),
-        ),
+        list[str] | None, named("--format", "formats", "See `speechft list formats`; repeatable.")
     ] = None,
     weight_norm: Annotated[
         str | None,

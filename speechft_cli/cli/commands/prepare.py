@@ -9,7 +9,7 @@ import typer
 
 from speechft_cli.cli.conduct import conduct, read_config
 from speechft_cli.cli.names import completer, one_of
-from speechft_cli.cli.options import AsJson, ConfigFile, Out, Seed, Sets
+from speechft_cli.cli.options import AsJson, ConfigFile, Out, Seed, Sets, named
 from speechft_cli.errors import RequestError
 
 
@@ -75,13 +75,7 @@ def prepare(
         bool | None, typer.Option("--decode", help="Decode every sample, not only headers.", show_default=False)
     ] = None,
     task: Annotated[
-        str | None,
-        typer.Option(
-            "--task",
-            metavar="TASK",
-            help="Reject targets outside the vocabulary of this task.",
-            autocompletion=completer("tasks"),
-        ),
+        str | None, named("--task", "tasks", "Reject targets outside the vocabulary of this task.", metavar="TASK")
     ] = None,
     strict: Annotated[
         bool | None, typer.Option("--strict", help="End with an error when anything is rejected.", show_default=False)
