@@ -91,14 +91,10 @@ def conduct(
                 raise typer.Exit(error.exit_code) from error
             if error.hint or isinstance(error, RequestError):
                 raise
-            raise InterruptedRunError(error.message, _same_command(), exit_code=error.exit_code) from error
+            same_command = shlex.join(["speechft", *sys.argv[1:]])
+            raise InterruptedRunError(error.message, same_command, exit_code=error.exit_code) from error
     if not is_first:
         raise typer.Exit
     if config is not None and then:
         result = replace(result, next_command=shlex.join(["speechft", then, "-c", str(config)]))
     talk.result(result, as_json=as_json)
-
-
-def _same_command() -> str:
-    """The command line as it was typed, to be pasted."""
-    return shlex.join(["speechft", *sys.argv[1:]])

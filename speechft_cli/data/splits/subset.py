@@ -40,7 +40,9 @@ def subset(
     bounds = {split: most.train if split == "train" else most.others for split in rows}
     if not is_closed_set:
         return {split: _few(utterances, members, bounds[split]) for split, members in rows.items()}
-    classes = sorted(_targets(utterances, rows["train"], field), key=_draw)
+    classes = sorted(
+        _targets(utterances, rows["train"], field), key=lambda name: hashlib.sha256(name.encode()).digest()
+    )
     known = set(classes[: max(2, most.train // _PER_CLASS)])
     kept = {}
     for split in ("train", *(each for each in rows if each != "train")):
@@ -57,7 +59,3 @@ def _targets(utterances: Utterances, rows: NDArray[np.int64], field: str) -> set
 
 def _few(utterances: Utterances, rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     return rows[utterances.select(rows).order_by_hash()[:most]]
-
-
-def _draw(name: str) -> bytes:
-    return hashlib.sha256(name.encode()).digest()

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import cast
 
 from speechft_cli.config.schema import Config
-from speechft_cli.errors import RequestError
 from speechft_cli.io.merge_folder import RECORD, read_merge
-from speechft_cli.io.run_folder import read_run
+from speechft_cli.io.records import read_json
 from speechft_cli.probing.candidates import TUNED, Candidate
 
 
@@ -21,7 +20,8 @@ def target_tasks(config: Config, candidates: Sequence[Candidate]) -> tuple[tuple
     """
     if config.evaluate is not None and config.evaluate.target:
         return tuple(config.evaluate.target), "evaluate.target"
-    runs = [*_tuned_files(candidates), *(file for each in candidates for file in _merged_from(each))]
+    runs = [each.path for each in candidates if each.label == TUNED or each.label.startswith(f"{TUNED}-")]
+    runs += [file for each in candidates for file in _merged_from(each)]
     for file in runs:
         for folder in (file, file.parent, file.parent.parent):
             tasks = _tasks(folder)
@@ -31,10 +31,6 @@ def target_tasks(config: Config, candidates: Sequence[Candidate]) -> tuple[tuple
     if config.finetune is not None and config.run_dir.is_dir():
         return tuple(config.finetune.weighted_tasks), "finetune.task"
     return (), "not known: evaluate.target or --target names it"
-
-
-def _tuned_files(candidates: Sequence[Candidate]) -> Iterator[Path]:
-    return (each.path for each in candidates if each.label == TUNED or each.label.startswith(f"{TUNED}-"))
 
 
 def _merged_from(candidate: Candidate) -> Iterator[Path]:
@@ -47,10 +43,5 @@ def _merged_from(candidate: Candidate) -> Iterator[Path]:
 
 
 def _tasks(folder: Path) -> tuple[str, ...]:
-    if not (folder / "run.json").is_file():
-        return ()
-    try:
-        task = read_run(folder).get("task")
-    except RequestError:
-        return ()
+    task = read_json(folder / "run.json").get("task")
     return tuple(map(str, task)) if isinstance(task, list) else (str(task),) if task else ()

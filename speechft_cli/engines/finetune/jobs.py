@@ -89,7 +89,10 @@ def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]
     """Says which speakers of the train split are heard in an evaluation split too, where that is not the task."""
     if all(each.job.task.is_closed_set for each in checked):
         return
-    speakers = {split: _speakers(read_manifest(data, split)) for split in available_splits(data)}
+    speakers = {
+        split: {each for each in read_manifest(data, split).targets("speaker") if each is not None}
+        for split in available_splits(data)
+    }
     heard = {split: speakers["train"] & speakers.get(split, set()) for split in ("dev", "test")}
     common = sorted(set().union(*heard.values()))
     if common:
@@ -98,10 +101,6 @@ def speaker_warnings(data: Path, checked: Sequence[CheckedJob]) -> Iterator[str]
             f"warning: speakers of train are heard in {splits} too ({len(common)}, for example {common[0]}): scores "
             "there say less about speakers never heard"
         )
-
-
-def _speakers(utterances: Utterances) -> set[str]:
-    return {speaker for speaker in utterances.targets("speaker") if speaker is not None}
 
 
 def _task(section: FinetuneSection, name: str) -> Task:

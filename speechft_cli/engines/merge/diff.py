@@ -9,7 +9,6 @@ from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.engines.merge.survey import check_finite
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, Table
 from speechft_cli.io.ahead import in_order
-from speechft_cli.io.arrays import Array
 from speechft_cli.merging.differences import Difference, compare, summed
 from speechft_cli.merging.filters import group_of
 from speechft_cli.merging.plan import plan_merge
@@ -36,11 +35,11 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None, tru
     models = [read_encoder(path, family, trust=trust, report=report) for path in paths]
     plan = plan_merge(first.arrays, [(str(each.path), each.arrays) for each in models], is_kept=family.is_kept)
     # without a base there is one task vector, which is compared with itself
-    pair = (models[0].arrays, models[-1].arrays)
+    start, a, b = first.arrays, models[0].arrays, models[-1].arrays
     report(Started("comparing", len(plan.merged), "tensors"))
     groups: dict[str, list[Difference]] = {}
     unclear = []
-    job = in_order(lambda name: _compare(name, first.arrays, pair), plan.merged)
+    job = in_order(lambda name: compare(start[name], a[name], b[name]), plan.merged)
     for count, (name, difference) in enumerate(zip(plan.merged, job, strict=True), start=1):
         groups.setdefault(group_of(name), []).append(difference)
         if not difference.is_finite:
@@ -53,7 +52,7 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None, tru
     found["all"] = summed([each for members in groups.values() for each in members])
     report(_seen_from(base, found) if base is not None else _one_way(found))
     return Result(
-        f"distance {_total(found['all'], base):.6g}, {len(plan.merged)} tensors compared",
+        f"distance {found['all'].apart if base else found['all'].one:.6g}, {len(plan.merged)} tensors compared",
         f"{one} and {other}",
         data={
             "base": None if base is None else str(base),
@@ -62,14 +61,6 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None, tru
             "groups": {group: _data(each, base) for group, each in found.items()},
         },
     )
-
-
-def _compare(name: str, base: Mapping[str, Array], pair: tuple[Mapping[str, Array], Mapping[str, Array]]) -> Difference:
-    return compare(base[name], pair[0][name], pair[1][name])
-
-
-def _total(difference: Difference, base: Path | None) -> float:
-    return difference.apart if base is not None else difference.one
 
 
 def _seen_from(base: Path, found: Mapping[str, Difference]) -> Table:

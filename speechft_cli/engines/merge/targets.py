@@ -10,7 +10,7 @@ from pathlib import Path
 from speechft_cli import __version__
 from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.schema import Config
-from speechft_cli.config.sections.merge import FilterSection, MergeSection
+from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import FORMATS
 from speechft_cli.engines.merge.measurement import Measurement
 from speechft_cli.engines.merge.sources import Sources
@@ -86,7 +86,7 @@ def targets(
                 "method": variant.method.name,
                 "paper": METHODS.entry(variant.method.name).source,
                 "parameters": variant.method.model_dump(mode="json", by_alias=True),
-                "filters": [_filter(each) for each in section.filters],
+                "filters": [each.model_dump(mode="json", exclude_defaults=True) for each in section.filters],
                 "weight_norm": section.weight_norm,
                 "alpha": float(alpha),
                 "effective_alpha": [float(alpha) * size for size in variant.method.sizes(len(sources.tuned))],
@@ -111,7 +111,3 @@ def _files(section: MergeSection) -> dict[str, str]:
     return {
         name: section.file_name if name == "s3prl" else f"{stem}{FORMATS.get(name).ending}" for name in section.formats
     }
-
-
-def _filter(section: FilterSection) -> dict[str, object]:
-    return section.model_dump(mode="json", exclude_defaults=True)
