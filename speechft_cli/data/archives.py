@@ -14,7 +14,7 @@ from pathlib import Path
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.download import fetch
-from speechft_cli.io.run_folder import locked
+from speechft_cli.io.lock import locked
 
 _WORKSHOP = ".download"  # beside the corpus: what is under way
 _REPORT_EVERY = 500  # files

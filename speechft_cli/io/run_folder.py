@@ -1,75 +1,14 @@
-"""A run folder: who works in it, what was asked, how it went."""
+"""A run folder: what was asked, and how it went."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TextIO
 
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import write_json, write_text
-
-
-@contextlib.contextmanager
-def locked(folder: Path, *, leave_nothing: bool = False, other: str = "--out names another") -> Iterator[None]:
-    """Holds the folder's lock; it goes with the process, however that ends.
-
-    Args:
-        folder: Made when it does not exist.
-        leave_nothing: Remove the lock's file in the end, and the folder when nothing came into it.
-        other: The hint on a folder that can't be written to.
-
-    Raises:
-        RequestError: Another process holds it, or the folder can't be written to.
-    """
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a+")
-    except OSError as error:
-        raise RequestError(
-            f"{folder}: must be a folder that can be written to: {_reason(folder, error)}", other
-        ) from error
-    with file:
-        try:
-            # not flock: processes that read audio would inherit it and outlive a killed parent by seconds
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise RequestError(
-                f"{folder}: is in use by process {file.read().strip() or 'unknown'}",
-                "wait for it to end, or choose another output folder",
-            ) from None
-        if not _is_at(folder / ".lock", file):
-            raise RequestError(f"{folder}: was in use until just now", "try again")
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        try:
-            yield
-        finally:
-            if leave_nothing or (made and [each.name for each in folder.glob("*")] == [".lock"]):
-                (folder / ".lock").unlink(missing_ok=True)
-                with contextlib.suppress(OSError):
-                    for each in made or [folder]:  # those that hold something stay
-                        each.rmdir()
-
-
-def _reason(folder: Path, error: OSError) -> str:
-    in_the_way = next((each for each in (folder, *folder.parents) if each.is_file()), None)
-    return str(error.strerror) if in_the_way is None else f"{in_the_way} is a file"
-
-
-def _is_at(path: Path, file: TextIO) -> bool:
-    """Whether an open file is still the one at `path`: whoever held the lock before may have removed it."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
 
 
 class MetricsLog:
@@ -112,6 +51,27 @@ def read_run(folder: Path) -> dict[str, object]:
     except (json.JSONDecodeError, OSError) as error:
         raise RequestError(f"{path}: can't be read: {error}", "start another run: --out DIR") from error
     return run
+
+
+def recorded_base(folder: Path) -> Mapping[str, object] | None:
+    """Returns what a run says of the encoder that it started from; None where there is no run, or it does not say.
+
+    Raises:
+        RequestError: Its record is broken.
+    """
+    base = read_run(folder).get("base") if (folder / "run.json").is_file() else None
+    return base if isinstance(base, dict) and "path" in base else None
+
+
+def recorded_data(folder: Path) -> Path | None:
+    """Returns the manifests that a run was tuned on; None where they are gone.
+
+    Raises:
+        RequestError: There is no run, or its record is broken.
+    """
+    data = read_run(folder).get("data")
+    path = Path(str(data.get("path"))) if isinstance(data, dict) else None
+    return path if path is not None and path.is_dir() else None
 
 
 def write_run(folder: Path, run: Mapping[str, object]) -> None:

@@ -95,7 +95,7 @@ def test_an_answer_says_what_to_do(mistake: dict[str, Any]) -> None:
 def _held(folder: Path) -> Iterator[None]:
     """Lets another process work in a folder, under its lock."""
     code = (
-        "import sys; from pathlib import Path; from speechft_cli.io.run_folder import locked\n"
+        "import sys; from pathlib import Path; from speechft_cli.io.lock import locked\n"
         "with locked(Path(sys.argv[1]), leave_nothing=True): print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(folder)]

@@ -20,7 +20,7 @@ from speechft_cli.engines.evaluate.grid import grid_candidates
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.hashes import weights_hash
-from speechft_cli.io.run_folder import read_run
+from speechft_cli.io.run_folder import recorded_base
 from speechft_cli.probing.candidates import (
     BASE,
     TUNED,
@@ -60,9 +60,8 @@ def find_candidates(config: Config, section: EvaluateSection, report: Report) ->
         return models
     merge = config.merge
     base = (merge.base if merge else None) or (config.encoder.checkpoint if config.encoder else None)
-    if base is None and (config.run_dir / "run.json").is_file():
-        begun = read_run(config.run_dir).get("base")
-        base = recorded_path(begun) if isinstance(begun, dict) and begun.get("path") else None
+    if base is None and (recorded := recorded_base(config.run_dir)) is not None:
+        base = recorded_path(recorded)
     has_run = (config.run_dir / "best" / "encoder.pt").is_file()
     tuned = list(merge.tuned) if merge and merge.tuned else [config.run_dir] if has_run else []
     found = of_experiment(base=base, tuned=tuned, merged=config.merge_dir)

@@ -14,7 +14,7 @@ from speechft_cli.engines.evaluate.scores import ScoreBook
 from speechft_cli.engines.evaluate.work import Work, do_work
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.events import Note, Report, Result, ignore
-from speechft_cli.io.run_folder import locked
+from speechft_cli.io.lock import locked
 from speechft_cli.probing.candidates import read_candidate
 from speechft_cli.reporting.drift import Drift
 from speechft_cli.training.ranks import joined

@@ -19,7 +19,7 @@ from speechft_cli.engines.extract.sources import read_audio, states
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, ignore
 from speechft_cli.io.atomic import write_json, write_text
-from speechft_cli.io.run_folder import locked
+from speechft_cli.io.lock import locked
 from speechft_cli.probing.encoding import encode_batch, plan_batches, read_ahead
 from speechft_cli.training.ranks import joined
 

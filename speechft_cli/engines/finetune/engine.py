@@ -24,8 +24,9 @@ from speechft_cli.engines.finetune.start import first_state, loop_settings, targ
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
+from speechft_cli.io.lock import locked
 from speechft_cli.io.records import now
-from speechft_cli.io.run_folder import locked, read_run, write_run
+from speechft_cli.io.run_folder import read_run, write_run
 from speechft_cli.io.space import require_space
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job

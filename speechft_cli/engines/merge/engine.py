@@ -25,8 +25,9 @@ from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
 from speechft_cli.io.ahead import in_order
+from speechft_cli.io.lock import locked
 from speechft_cli.io.merge_folder import is_done, read_merge, remove_leftovers
-from speechft_cli.io.run_folder import locked, read_run
+from speechft_cli.io.run_folder import read_run, recorded_data
 from speechft_cli.io.space import require_space, size_text
 
 #: More models than this make no command that anybody would paste.
@@ -241,9 +242,7 @@ def _next_command(config: Config, sources: Sources, wanted: Sequence[Target]) ->
     base = name_of(Path(str(sources.base.path))) or sources.base.path
     models = [part for path in (f"base={base}", *merged) for part in ("--model", str(path))]
     run = next(iter(sources.recorded_bases), None)
-    record = {} if run is None else read_run(run)
-    trained_on = record.get("data")
-    data = str(config.data_dir) if config.data_dir.is_dir() else "MANIFESTS"
-    if isinstance(trained_on, dict) and Path(str(trained_on.get("path"))).is_dir():
-        data = str(trained_on["path"])
-    return shlex.join(["speechft", "evaluate", *models, "--data", data, *suggested_task(record, Path(data))])
+    trained_on = None if run is None else recorded_data(run)
+    data = trained_on or (config.data_dir if config.data_dir.is_dir() else Path("MANIFESTS"))
+    task = suggested_task({} if run is None else read_run(run), data)
+    return shlex.join(["speechft", "evaluate", *models, "--data", str(data), *task])

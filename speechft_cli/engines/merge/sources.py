@@ -18,7 +18,7 @@ from speechft_cli.encoders.local import name_of, named_facts, recorded_path
 from speechft_cli.encoders.names import checkpoints, is_shipped
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Report
-from speechft_cli.io.run_folder import read_run
+from speechft_cli.io.run_folder import recorded_base, recorded_data
 from speechft_cli.merging.plan import MergePlan, plan_merge
 
 
@@ -118,7 +118,7 @@ def read_sources(config: Config, report: Report, *, trust: bool = False) -> Sour
         [(str(each.path), each.arrays) for each in tuned],
         is_kept=lambda name: base.family.is_kept(name) or _is_absent(name, base, tuned),
     )
-    recorded = {path: found for path in paths if (found := _recorded_base(path)) is not None}
+    recorded = {path: found for path in paths if (found := recorded_base(path)) is not None}
     return Sources(base, tuned, plan, recorded)
 
 
@@ -162,10 +162,7 @@ def manifest_folders(config: Config, sources: Sources) -> list[Path]:
 def _own_manifests(tuned: EncoderCheckpoint) -> Path | None:
     """The manifests that a run of ours was fine-tuned on, while they are there."""
     folder = own_run(tuned)
-    data = None if folder is None else read_run(folder).get("data")
-    if isinstance(data, dict) and Path(str(data.get("path"))).is_dir():
-        return Path(str(data["path"]))
-    return None
+    return None if folder is None else recorded_data(folder)
 
 
 def own_run(tuned: EncoderCheckpoint) -> Path | None:
@@ -186,8 +183,7 @@ def _base_path(config: Config, section: MergeSection, family: EncoderFamily) -> 
         return section.base
     if config.encoder is not None and config.encoder.checkpoint is not None:
         return config.encoder.checkpoint
-    recorded = _recorded_base(config.run_dir)
-    if recorded is not None:
+    if (recorded := recorded_base(config.run_dir)) is not None:
         return recorded_path(recorded)
     raise RequestError(
         "merge.base: must name the checkpoint that was fine-tuned; neither is there an encoder.checkpoint, nor a "
@@ -203,7 +199,7 @@ def _refuse_swapped(base: Path, tuned: Sequence[Path], files: Sequence[str]) -> 
         RequestError: It is.
     """
     run = next((each for each in (base, *base.parents[:2]) if (each / "run.json").is_file()), base)
-    recorded = _recorded_base(run)
+    recorded = recorded_base(run)
     if recorded is None or base.parent == run / "base":
         return
     for path, file in zip(tuned, files, strict=True):
@@ -212,12 +208,6 @@ def _refuse_swapped(base: Path, tuned: Sequence[Path], files: Sequence[str]) -> 
                 f"merge.base: must be what the tuned model was fine-tuned from; {base} was fine-tuned from {path}",
                 f"the other way round: --base {path} --tuned {base}",
             )
-
-
-def _recorded_base(folder: Path) -> Mapping[str, object] | None:
-    """What a fine-tuning run of ours says it started from; None when `folder` is no such run."""
-    base = read_run(folder).get("base") if (folder / "run.json").is_file() else None
-    return base if isinstance(base, dict) and "path" in base else None
 
 
 def _file_facts(checkpoint: EncoderCheckpoint) -> dict[str, object]:

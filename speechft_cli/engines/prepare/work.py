@@ -10,7 +10,7 @@ from pathlib import Path
 from speechft_cli.data.manifests.prepared import WORK, left_staging, not_written
 from speechft_cli.engines.prepare.verdict import UnusableCorpusError
 from speechft_cli.errors import RequestError
-from speechft_cli.io.run_folder import locked
+from speechft_cli.io.lock import locked
 
 JOURNAL = "journal"
 _WORTH_KEEPING = 1 << 20  # bytes of the journal: thousands of utterances
