@@ -30,13 +30,11 @@ class Stats:
     """What the utterances of one split add up to.
 
     Attributes:
-        utterances: How many.
         durations: Of each [s].
         hours: "speaker", "language" or the name of a label → its values → hours.
         named: The same names → how many utterances have them.
     """
 
-    utterances: int
     durations: np.ndarray
     hours: Mapping[str, Hours]
     named: Mapping[str, int]
@@ -67,7 +65,7 @@ def stats(folder: Path, *, png: Path | None, report: Report) -> Result:
         with atomic_path(png) as path:
             path.write_bytes(draw_durations({split: each.durations for split, each in splits.items()}))
         report(Note(f"durations: {png}"))
-    total = sum(each.utterances for each in splits.values())
+    total = sum(len(each.durations) for each in splits.values())
     hours = sum(float(each.durations.sum()) for each in splits.values()) / 3600
     return Result(
         summary=f"{total} utterances, {hours:.2f} h in {', '.join(splits)}",
@@ -76,7 +74,7 @@ def stats(folder: Path, *, png: Path | None, report: Report) -> Result:
         data={
             "splits": {
                 split: {
-                    "utterances": each.utterances,
+                    "utterances": len(each.durations),
                     "hours": round(float(each.durations.sum()) / 3600, 6),
                     "seconds": _quantiles(each.durations),
                     "hours_per": {
@@ -104,7 +102,7 @@ def _add_up(utterances: Utterances) -> Stats:
         for name, value in labels.items():
             hours[name][value] += seconds / 3600
             named[name] += 1
-    return Stats(len(utterances), durations, {name: dict(values) for name, values in hours.items()}, named)
+    return Stats(durations, {name: dict(values) for name, values in hours.items()}, named)
 
 
 def _quantiles(durations: np.ndarray) -> dict[str, float]:
@@ -121,7 +119,7 @@ def _splits_table(splits: Mapping[str, Stats]) -> Table:
         rows=tuple(
             (
                 split,
-                str(each.utterances),
+                str(len(each.durations)),
                 f"{each.durations.sum() / 3600:.3f}",
                 str(len(each.hours.get("speaker", {}))),
                 *(f"{each_quantile:.2f}" for each_quantile in _three(each.durations)),

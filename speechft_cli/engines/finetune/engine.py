@@ -12,7 +12,7 @@ import torch
 
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
-from speechft_cli.encoders.formats import converted, read_encoder
+from speechft_cli.encoders.formats import converted
 from speechft_cli.engines.device import choose_device, with_memory
 from speechft_cli.engines.finetune.jobs import left_out_notes, speaker_warnings
 from speechft_cli.engines.finetune.outcome import best_outputs, run_result
@@ -20,7 +20,7 @@ from speechft_cli.engines.finetune.plan import plan_data, plan_table, plan_warni
 from speechft_cli.engines.finetune.ranks import run_on_ranks
 from speechft_cli.engines.finetune.record import Diary, run_record, tracked_run
 from speechft_cli.engines.finetune.request import FinetuneRequest, check_request, require_free
-from speechft_cli.engines.finetune.start import first_state, loop_settings, targeted_jobs
+from speechft_cli.engines.finetune.start import adapt_encoder, first_state, last_state, loop_settings, targeted_jobs
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
@@ -30,14 +30,12 @@ from speechft_cli.io.run_folder import read_run, write_run
 from speechft_cli.io.space import require_space
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
-from speechft_cli.training.kernels import attention_for_any_length, keep_cnn_in_float32
+from speechft_cli.training.kernels import attention_for_any_length
 from speechft_cli.training.loop import train
-from speechft_cli.training.memory import checkpoint_layers, compile_layers
 from speechft_cli.training.ranks import Ranks, is_joining, joined
 from speechft_cli.training.state import (
     TrainingState,
     checkpoint_bytes,
-    restore,
     save_best,
     save_last,
 )
@@ -97,7 +95,7 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
 def _train(
     request: FinetuneRequest, report: Report, folder: Path, ranks: Ranks, device: torch.device, *, resume: bool
 ) -> Result:
-    section, schedule, base = request.section, request.schedule, request.base
+    schedule, base = request.schedule, request.base
     report = with_memory(report, device)
     if ranks.is_first:
         for part in ("best", "last"):
@@ -106,17 +104,8 @@ def _train(
     ranks.wait()
     # a run that was killed before its first checkpoint begins again
     resume = resume and (folder / "last" / "state.pt").is_file()
-    start = base
-    if resume and not request.strategy.starts_from_base:
-        start = read_encoder(folder / "last" / "encoder.pt", base.family)
-    state = first_state(request, start, device)
-    if resume:
-        restore(state, folder / "last")
-    keep_cnn_in_float32(state.encoder)
-    if section.compile:
-        compile_layers(state.encoder)
-    if section.gradient_checkpointing:  # around what is compiled
-        checkpoint_layers(state.encoder)
+    state = last_state(request, folder / "last", device) if resume else first_state(request, base, device)
+    adapt_encoder(state.encoder, request.section)
     record: dict[str, object] = {}
     if ranks.is_first:
         require_space(folder, 2 * checkpoint_bytes(state))

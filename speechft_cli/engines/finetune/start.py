@@ -8,16 +8,20 @@ import torch
 
 from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.finetune.request import FinetuneRequest
 from speechft_cli.engines.finetune.units import UnitsRequest, label_frames, with_units
 from speechft_cli.events import Report
 from speechft_cli.training.freezing import trainable_names
 from speechft_cli.training.job import Job
+from speechft_cli.training.kernels import keep_cnn_in_float32
 from speechft_cli.training.loop import LoopSettings
+from speechft_cli.training.memory import checkpoint_layers, compile_layers
 from speechft_cli.training.precision import Precision
 from speechft_cli.training.ranks import Ranks
-from speechft_cli.training.state import TrainingState, new_state
+from speechft_cli.training.state import TrainingState, new_state, restore
 
 
 def first_state(request: FinetuneRequest, start: EncoderCheckpoint, device: torch.device) -> TrainingState:
@@ -39,6 +43,24 @@ def first_state(request: FinetuneRequest, start: EncoderCheckpoint, device: torc
         precision=Precision.on(request.section.precision, device),
         skip_limit=request.section.skip_limit,
     )
+
+
+def last_state(request: FinetuneRequest, last: Path, device: torch.device) -> TrainingState:
+    """Returns the state that the last checkpoint of a run has kept."""
+    base = request.base
+    start = base if request.strategy.starts_from_base else read_encoder(last / "encoder.pt", base.family)
+    state = first_state(request, start, device)
+    restore(state, last)
+    return state
+
+
+def adapt_encoder(encoder: Encoder, section: FinetuneSection) -> None:
+    """Makes an encoder compute as it is to be trained: what in fp32, what compiled, what again for the gradient."""
+    keep_cnn_in_float32(encoder)
+    if section.compile:
+        compile_layers(encoder)
+    if section.gradient_checkpointing:  # around what is compiled
+        checkpoint_layers(encoder)
 
 
 def targeted_jobs(
