@@ -7,6 +7,7 @@ import hashlib
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -43,57 +44,44 @@ class Fill:
         return True
 
 
+@dataclass
 class Sweep:
     """Inspects a corpus, going on where the journal ends; iterating does the work and gives the verdicts, in order.
 
     Attributes:
+        found: What a corpus reader yields.
+        journal: Where the verdicts go; None with `limits` None.
+        scratch: Folder for nameless files; None for the system's own.
+        limits: What utterances must keep to; None to learn only whether anything changed.
+        hours: Most of each split that is wanted [h]; None for all.
+        workers: How many processes.
+        tell: Told how far it is.
         listing: When all is done, the hash of what the reader found and of the state of all files.
     """
 
-    def __init__(
-        self,
-        found: Iterable[Item],
-        journal: Journal | None,
-        *,
-        scratch: Path | None,
-        limits: Limits | None,
-        hours: float | None,
-        workers: int,
-        tell: Tell,
-    ) -> None:
-        """
-        Args:
-            found: What a corpus reader yields.
-            journal: Where the verdicts go; None with `limits` None.
-            scratch: Folder for nameless files; the system's own by default.
-            limits: What utterances must keep to; None to learn only whether anything changed.
-            hours: Most of each split that is wanted [h]; None for all.
-            workers: How many processes.
-            tell: Told how far it is.
-        """
-        self._found = found
-        self._journal = journal
-        self._scratch = scratch
-        self._limits = limits
-        self._hours = hours
-        self._workers = workers
-        self._tell = tell
-        self.listing = ""
+    found: Iterable[Item]
+    journal: Journal | None
+    scratch: Path | None
+    limits: Limits | None
+    hours: float | None
+    workers: int
+    tell: Tell
+    listing: str = ""
 
     def __iter__(self) -> Iterator[bytes]:
         with contextlib.ExitStack() as stack:
-            backlog = _Backlog(stack.enter_context(tempfile.TemporaryFile(dir=self._scratch)), _chunks(self._found))
+            backlog = _Backlog(stack.enter_context(tempfile.TemporaryFile(dir=self.scratch)), _chunks(self.found))
             while not backlog.is_complete and len(backlog) < 2:
                 backlog.read_on()
-            commit = _Commit(self._journal, backlog, self._limits, Fill(self._hours), self._tell)
+            commit = _Commit(self.journal, backlog, self.limits, Fill(self.hours), self.tell)
             if len(backlog) < 2:  # not worth a process
                 for number in range(len(backlog)):
                     yield commit(number, inspect(commit.task(number)))
             else:
-                pool = stack.enter_context(inspectors(self._workers))
-                yield from _run(backlog, commit, pool, ahead=AHEAD * self._workers)
-        if self._journal is not None:
-            self._journal.cut(len(backlog))
+                pool = stack.enter_context(inspectors(self.workers))
+                yield from _run(backlog, commit, pool, ahead=AHEAD * self.workers)
+        if self.journal is not None:
+            self.journal.cut(len(backlog))
         self.listing = commit.digest.hexdigest()
 
 
@@ -148,45 +136,43 @@ class _Backlog:
             self._end += len(chunk)
 
 
+@dataclass
 class _Commit:
     """Takes results in order."""
 
-    def __init__(
-        self, journal: Journal | None, backlog: _Backlog, limits: Limits | None, fill: Fill, tell: Tell
-    ) -> None:
-        self._journal = journal
-        self._backlog = backlog
-        self._limits = limits
-        self._fill = fill
-        self._tell = tell
-        self._done = 0
-        self.digest = hashlib.sha256()
+    journal: Journal | None
+    backlog: _Backlog
+    limits: Limits | None
+    fill: Fill
+    tell: Tell
+    done: int = 0
+    digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
     def task(self, number: int) -> Task:
         """Returns a task."""
-        known = b"" if self._journal is None else self._journal.state(number)
-        return Task(self._backlog[number], self._limits, frozenset(self._fill.full), known)
+        known = b"" if self.journal is None else self.journal.state(number)
+        return Task(self.backlog[number], self.limits, frozenset(self.fill.full), known)
 
     def __call__(self, number: int, inspected: Inspected) -> bytes:
         """Takes the next result and returns the verdicts."""
         text = inspected.verdicts or b""
-        if self._journal is not None:
-            if inspected.verdicts is None and number >= len(self._journal):
+        if self.journal is not None:
+            if inspected.verdicts is None and number >= len(self.journal):
                 # it was as the journal knew it, but something before it was not, and the journal was cut there
                 inspected = inspect(self.task(number))
                 text = inspected.verdicts or b""
             if inspected.verdicts is not None:
-                self._journal.cut(number)
-                self._journal.append(inspected)
+                self.journal.cut(number)
+                self.journal.append(inspected)
             else:
-                (text,) = self._journal.verdicts(number, number + 1)
-            if self._fill.limit is not None:
+                (text,) = self.journal.verdicts(number, number + 1)
+            if self.fill.limit is not None:
                 for verdict in unpack_verdicts(text):
                     if isinstance(verdict, Good):
-                        self._fill.takes(verdict.split, verdict.row.duration)
+                        self.fill.takes(verdict.split, verdict.row.duration)
         self.digest.update(inspected.state)
-        self._done = min(self._done + _CHUNK, self._backlog.items)
-        self._tell(self._done, self._backlog.items if self._backlog.is_complete else None)
+        self.done = min(self.done + _CHUNK, self.backlog.items)
+        self.tell(self.done, self.backlog.items if self.backlog.is_complete else None)
         return text
 
 

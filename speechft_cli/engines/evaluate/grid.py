@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from speechft_cli.config.alphas import alpha_name
@@ -39,7 +40,7 @@ def grid_candidates(config: Config, report: Report) -> list[Candidate]:
     for number, path in enumerate(tuned, start=1):
         found.append(Candidate(TUNED if len(tuned) == 1 else f"{TUNED}-{number}", path))
     for variant in ways:
-        curve = _Curve(variant, sources, whole_kernels=section.weight_norm == "effective")
+        curve = _Curve(variant, sources, section.weight_norm == "effective")
         way = "".join(f"{part}/" for part in variant.folder.parts)
         found += [
             Candidate(
@@ -54,14 +55,25 @@ def grid_candidates(config: Config, report: Report) -> list[Candidate]:
     return found
 
 
+@dataclass(frozen=True)
 class _Curve:
     """One way from base to tuned through weight space, drawn when it is first needed."""
 
-    def __init__(self, variant: Variant, sources: Sources, *, whole_kernels: bool) -> None:
-        self._variant = variant
-        self._sources = sources
-        self._whole_kernels = whole_kernels
-        self._weights_at: Callable[[float], Mapping[str, Array]] | None = None
+    variant: Variant
+    sources: Sources
+    whole_kernels: bool
+
+    @cached_property
+    def weights_at(self) -> Callable[[float], Mapping[str, Array]]:
+        """Alpha → the weights there."""
+        return draw(
+            self.variant.method,
+            self.sources.base.arrays,
+            [each.arrays for each in self.sources.tuned],
+            self.sources.plan,
+            filters=self.variant.filters,
+            whole_kernels=self.whole_kernels,
+        )
 
     def at(self, alpha: Decimal) -> EncoderCheckpoint:
         """Returns the merged encoder.
@@ -69,24 +81,14 @@ class _Curve:
         Raises:
             SpeechftError: It has a NaN or an infinity.
         """
-        base = self._sources.base
-        if self._weights_at is None:
-            self._weights_at = draw(
-                self._variant.method,
-                base.arrays,
-                [each.arrays for each in self._sources.tuned],
-                self._sources.plan,
-                filters=self._variant.filters,
-                whole_kernels=self._whole_kernels,
-            )
-        weights = self._weights_at(float(alpha))
+        weights = self.weights_at(float(alpha))
         broken = not_finite(weights, weights)
         if broken:
             raise SpeechftError(
                 f"alpha {alpha_name(alpha)}: must be finite, has NaN or Inf in {', '.join(broken[:5])}",
                 "leave this alpha out",
             )
-        return base.with_weights(Tensors(weights))
+        return self.sources.base.with_weights(Tensors(weights))
 
 
 def _path(checkpoint: EncoderCheckpoint) -> Path:
