@@ -13,7 +13,7 @@ import torchaudio.transforms
 from torch import Tensor
 
 from speechft_cli.data.headers import at_frame, decoder_says
-from speechft_cli.data.utterance import Seconds, Utterance
+from speechft_cli.data.utterance import Utterance
 from speechft_cli.errors import RequestError, SpeechftError
 
 #: Every encoder family here was pre-trained at 16 kHz [Hz].
@@ -24,12 +24,8 @@ _CURE = "speechft prepare again lists what is wrong with the corpus"
 _ARCHIVE_CURE = "delete that archive, and the same speechft prepare writes it again"
 
 
-def read_waveform(utterance: Utterance, *, sample_rate: int = SAMPLE_RATE) -> Tensor:
-    """Reads one utterance as mono at `sample_rate`.
-
-    Args:
-        utterance: What to read.
-        sample_rate: Wanted rate [Hz]; other rates are resampled.
+def read_waveform(utterance: Utterance) -> Tensor:
+    """Reads one utterance as mono at 16 kHz: channels are averaged, other rates are resampled.
 
     Returns:
         The waveform (N,), float32 in [-1, 1].
@@ -37,43 +33,23 @@ def read_waveform(utterance: Utterance, *, sample_rate: int = SAMPLE_RATE) -> Te
     Raises:
         SpeechftError: The file can't be read; the message names the utterance and the file.
     """
+    path, where = utterance.audio, f"utterance {utterance.id}: "  # an archive holds many
     try:
-        return read_stretch(
-            utterance.audio,
-            start=utterance.start,
-            duration=utterance.duration,
-            sample_rate=sample_rate,
-            offset=utterance.offset,
-            size=utterance.size,
-        )
-    except SpeechftError as error:  # an archive holds many
-        raise SpeechftError(f"utterance {utterance.id}: {error.message}", error.hint) from error
-
-
-def read_stretch(
-    path: Path, *, start: Seconds, duration: Seconds, sample_rate: int, offset: int = 0, size: int = 0
-) -> Tensor:
-    """Reads `duration` seconds from `start` on as mono at `sample_rate`; channels are averaged.
-
-    With a size the recording is that many bytes from `offset` on of an archive.
-
-    Raises:
-        SpeechftError: The file can't be read; the message names it.
-    """
-    try:
-        with _open(path, offset, size) as audio:
+        with _open(utterance) as audio:
             rate = audio.samplerate
-            with at_frame(audio, round(start * rate)):
-                samples = audio.read(round(duration * rate), dtype="float32", always_2d=True)
+            with at_frame(audio, round(utterance.start * rate)):
+                samples = audio.read(round(utterance.duration * rate), dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError, RuntimeError) as error:
+        problem = f"{path}: can't be read as audio: {decoder_says(error)}"
+        cure = _ARCHIVE_CURE if utterance.size else _CURE
         if not path.is_file():
-            raise SpeechftError(*_gone(path)) from error
-        cure = _ARCHIVE_CURE if size else _CURE
-        raise SpeechftError(f"{path}: can't be read as audio: {decoder_says(error)}", cure) from error
+            problem, cure = _gone(path)
+        raise SpeechftError(where + problem, cure) from error
     if not np.isfinite(samples).all():
-        raise SpeechftError(f"{path}: must have finite samples, has NaN or Inf", "take it out of the corpus or mend it")
+        problem = f"{path}: must have finite samples, has NaN or Inf"
+        raise SpeechftError(where + problem, "take it out of the corpus or mend it")
     waveform = torch.from_numpy(samples).mean(dim=1)  # (N, channels) -> (N,)
-    return resample(waveform, rate, sample_rate)
+    return waveform if rate == SAMPLE_RATE else _resampler(rate)(waveform)
 
 
 def require_audio(utterance: Utterance) -> None:
@@ -93,19 +69,14 @@ def _gone(path: Path) -> tuple[str, str]:
     )
 
 
-def _open(path: Path, offset: int, size: int) -> soundfile.SoundFile:
-    if not size:
-        return soundfile.SoundFile(path)
-    with path.open("rb") as archive:
-        archive.seek(offset)
-        return soundfile.SoundFile(io.BytesIO(archive.read(size)))
-
-
-def resample(waveform: Tensor, rate: int, sample_rate: int) -> Tensor:
-    """Returns a waveform (N,) recorded at `rate` [Hz] as one at `sample_rate` [Hz]."""
-    return waveform if rate == sample_rate else _resampler(rate, sample_rate)(waveform)
+def _open(utterance: Utterance) -> soundfile.SoundFile:
+    if not utterance.size:
+        return soundfile.SoundFile(utterance.audio)
+    with utterance.audio.open("rb") as archive:
+        archive.seek(utterance.offset)
+        return soundfile.SoundFile(io.BytesIO(archive.read(utterance.size)))
 
 
 @functools.cache
-def _resampler(rate: int, sample_rate: int) -> torchaudio.transforms.Resample:
-    return torchaudio.transforms.Resample(rate, sample_rate)  # computing its filter costs more than using it
+def _resampler(rate: int) -> torchaudio.transforms.Resample:
+    return torchaudio.transforms.Resample(rate, SAMPLE_RATE)  # computing its filter costs more than using it

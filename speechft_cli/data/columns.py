@@ -221,7 +221,6 @@ def parse_labels(text: str) -> Mapping[str, str]:
     return value
 
 
-def slices(rows: Sequence[int] | NDArray[np.int64], size: int = _ROWS) -> list[NDArray[np.int64]]:
-    """Cuts row numbers into pieces of at most `size`."""
-    numbers = np.asarray(rows, dtype=np.int64)
-    return [numbers[begin : begin + size] for begin in range(0, len(numbers), size)]
+def slices(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Cuts row numbers into pieces that may be held as objects."""
+    return [rows[begin : begin + _ROWS] for begin in range(0, len(rows), _ROWS)]

@@ -62,7 +62,7 @@ class Header(NamedTuple):
 RecordingFile = int | io.BytesIO
 
 
-def open_recording(path: str, *, offset: int = 0, size: int = 0) -> RecordingFile:
+def open_recording(path: str, *, offset: int, size: int) -> RecordingFile:
     """Opens a recording, or reads it out of an archive when it has a size.
 
     Raises:

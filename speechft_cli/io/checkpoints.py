@@ -19,9 +19,9 @@ from speechft_cli.io.torch_pickle import HARMLESS, ForeignTypesError
 _RECORDINGS = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"NIST_1A")
 
 
-def read_checkpoint(path: Path, *, trust: bool = False) -> dict[str, object]:
+def read_checkpoint(path: Path) -> dict[str, object]:
     """Reads a torch checkpoint onto the CPU, as `read_arrays` does, with tensors."""
-    return {key: with_tensors(value) for key, value in read_arrays(path, trust=trust).items()}
+    return {key: with_tensors(value) for key, value in read_arrays(path).items()}
 
 
 def save_checkpoint(tree: Mapping[str, object], path: Path) -> None:

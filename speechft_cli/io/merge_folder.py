@@ -78,7 +78,7 @@ def identity(record: Mapping[str, object], *, by: str = "weights_sha256") -> dic
     }
 
 
-def find_conflict(folder: Path, record: Mapping[str, object], names: Sequence[str], *, is_read: bool = True) -> str:
+def find_conflict(folder: Path, record: Mapping[str, object], names: Sequence[str], *, is_read: bool) -> str:
     """Says why the merge of `record` may not be written into `folder`; empty when it may.
 
     It may when the folder holds neither a merge nor anything of the names that will be written, or this very merge.

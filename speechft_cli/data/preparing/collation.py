@@ -41,8 +41,8 @@ def collate(
     *,
     scratch: Path,
     hours: float | None,
-    keep_duplicates: bool = False,
-    checks: Iterable[Check] = (),
+    keep_duplicates: bool,
+    checks: Iterable[Check],
     write: WriteManifests,
     rejected: Path,
 ) -> Collation:

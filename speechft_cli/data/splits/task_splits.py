@@ -123,7 +123,7 @@ def together(manifests: Mapping[str, Utterances]) -> tuple[Utterances, NDArray[n
 
 
 def number_classes(
-    targets: Iterable[str | None], normalise: Callable[[str], str], *, is_closed_set: bool = True
+    targets: Iterable[str | None], normalise: Callable[[str], str], *, is_closed_set: bool
 ) -> NDArray[np.int64]:
     """Returns a number for each target, equal ones for equal targets, -1 where nothing is left of it (targets,).
 

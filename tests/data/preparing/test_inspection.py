@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechft_cli.data.audio import read_stretch
+from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.columns import Row
 from speechft_cli.data.headers import parse_wave
 from speechft_cli.data.preparing.inspection import Limits, Task, inspect
@@ -70,7 +70,7 @@ def test_the_decoder_of_mp3_is_not_heard_when_it_starts_in_the_middle(
         audio.read(1)
     assert "error" in capfd.readouterr().err  # else this would test nothing
     assert good(path, DECODE, start=1.75, duration=0.2).duration == 0.2
-    waveform = read_stretch(path, start=1.75, duration=0.2, sample_rate=16_000)
+    waveform = read_waveform(Utterance("u", path, start=1.75, duration=0.2))
     assert np.abs(waveform.numpy() - soundfile.read(path)[0][28_000:31_200]).max() < 1e-3
     os.write(2, b"others are heard\n")
     assert capfd.readouterr().err == "others are heard\n"
