@@ -102,21 +102,6 @@ def test_the_version_is_printed(speechft) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["finetne"], "error: No such command 'finetne'. Did you mean 'finetune'?\n"),
-        (["merge", "--alpah", "1"], "error: --alpah: there is no such option; did you mean --alpha"),
-        (["-v", "-q", "list"], "error: must be given alone, got -v and -q\n"),
-    ],
-)
-def test_a_wrong_request_ends_in_2(speechft, arguments: list[str], message: str) -> None:
-    result = speechft(*arguments)
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert message in result.stderr
-
-
-@pytest.mark.parametrize(
     "typed", ["doctor", "data stats d", "init --defaults", "extract e a --out o", "merge --diff a b"]
 )
 def test_a_folder_that_was_deleted_is_left(speechft, tmp_path: Path, monkeypatch, typed: str) -> None:
@@ -126,37 +111,6 @@ def test_a_folder_that_was_deleted_is_left(speechft, tmp_path: Path, monkeypatch
     result = speechft(*typed.split())
     said = "error: the working directory must be there, but was deleted\nhint: cd somewhere else\n"
     assert (result.exit_code, result.stdout, result.stderr) == (2, "", said)
-
-
-@pytest.mark.parametrize("name", ["prepare", "finetune", "merge", "evaluate"])
-def test_a_missing_file_ends_in_2_with_a_message(speechft, name: str) -> None:
-    result = speechft(name, "-c", "none.yaml")
-    assert result.exit_code == 2
-    assert result.stdout == ""
-    assert result.stderr == ("error: none.yaml: must be a file, but there is none\nhint: speechft init writes one\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["prepare"], "must be given -c FILE, or CORPUS; missing: CORPUS"),
-        (
-            ["finetune", "--data", "d"],
-            "must be given -c FILE, or --data DIR and --encoder PATH (or --init random); "
-            "missing: --encoder PATH (or --init random)",
-        ),
-        (["merge"], "must be given -c FILE, or --base PATH and --tuned PATH; missing: --base PATH, --tuned PATH"),
-        (
-            ["evaluate", "--model", "a"],
-            "must be given -c FILE, or --model PATH, or --base PATH and --tuned PATH and --data DIR; "
-            "missing: --data DIR",
-        ),
-    ],
-)
-def test_flags_alone_must_say_enough(speechft, arguments: list[str], message: str) -> None:
-    result = speechft(*arguments)
-    hint = "hint: speechft init writes a FILE; --help shows the flags\n"
-    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"error: {message}\n{hint}")
 
 
 def test_every_wrong_flag_is_told(speechft) -> None:

@@ -20,13 +20,6 @@ def test_the_result_is_json(speechft, tiny_file: Path) -> None:
     assert (outputs[0]["file"], outputs[0]["feature_difference"]) == ("encoder.safetensors", 0)
 
 
-def test_a_wrong_format_is_refused_with_the_nearest(speechft, tiny_file: Path) -> None:
-    result = speechft("convert", tiny_file, "--format", "huggingface", "--out", "out")
-    assert result.exit_code == 2
-    assert "checkpoint format: must be one of hf, s3prl, safetensors, got 'huggingface'" in result.stderr
-    assert not Path("out").exists()
-
-
 def test_a_family_without_a_home_in_transformers_is_refused(speechft, tmp_path: Path) -> None:
     from speechft_cli.encoders.formats import save_encoder
     from tests.encoders.layouts import tiny

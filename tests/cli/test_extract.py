@@ -27,9 +27,3 @@ def test_extract_writes_features_and_says_where(speechft, tiny_file: Path, manif
     assert result.stdout == "4 utterances, hidden states 0, 3 → features\n"
     again = speechft(*arguments, "--json")
     assert json.loads(again.stdout)["hidden_states"] == [0, 3]
-
-
-def test_bf16_has_no_npy(speechft, tmp_path: Path) -> None:
-    result = speechft("extract", "a.pt", "audio", "--out", "o", "--format", "npy", "--precision", "bf16")
-    assert (result.exit_code, list(tmp_path.iterdir())) == (2, [])
-    assert "which has no bf16" in result.stderr

@@ -43,24 +43,6 @@ def test_labels_must_differ_and_paths_must_be_given(models: list[str]) -> None:
         label_models(models)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["prepare", "synthetik"], "got 'synthetik'; did you mean 'synthetic'?"),
-        (["prepare", "librispeech"], "root"),
-        (["merge", "--base", "a.pt", "--tuned", "b.pt", "--alpha", "1", "--alphas", "0:1:1"], "got both"),
-        (["evaluate", "--model", "a.pt", "--data", "d", "--crop-seconds", "0"], "evaluate.crop_seconds: must be great"),
-    ],
-)
-def test_a_wrong_request_is_refused_before_anything_is_written(
-    speechft, tmp_path: Path, arguments: list[str], message: str
-) -> None:
-    result = speechft(*arguments)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert message in result.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_a_flag_takes_the_place_of_the_key_it_excludes(speechft, tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(
         "encoder: {checkpoint: none.pt}\nmerge: {base: none.pt, tuned: [none.pt], alphas: 0:1:1}\n", encoding="utf-8"

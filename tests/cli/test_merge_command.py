@@ -82,22 +82,10 @@ def test_two_checkpoints_are_compared(speechft, pair: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--parameter", "density"), "--parameter: must be NAME=VALUE, got 'density'"),
-        (("--filter", "attention"), "--filter: must be MATCH=SCALE, got 'attention'"),
         (("--filter", "attention=much"), "--filter: must have numbers, separated by commas, got 'attention=much'"),
-        (("--weights", "1;2"), "--weights: must have numbers, separated by commas, got '1;2'"),
-        (("--method", "tied"), "merge.method: must be one of"),
-        (("--format", "zip"), "merge.formats: must be one of"),
-        (("--weight-norm", "both"), "merge.weight_norm: must be 'stored' or 'effective', got 'both'"),
-        (("--alphas", "0.1,0.1"), "merge.alphas: must name each alpha once, got 0.1 more than once"),
         (("--alpha", "0.1", "--alpha", "0.1"), "merge.alphas: must name each alpha once, got 0.1 more than once"),
-        (("--alpha", "0.1", "--alpha", "0.2", "--alphas", "0,1"), "must have either 'alpha' or 'alphas', got both"),
         (("--method", "ties", "--method", "ties"), "must name each once, got ties more than once"),
         (("--parameter", "wieght=1"), "did you mean 'weight'?"),
-        (
-            ("--data", "data"),
-            "merge.data: is for merge.greedy and for methods that measure (fisher, regmean), which are absent",
-        ),
     ],
 )
 def test_a_wrong_flag_is_named_and_nothing_is_written(

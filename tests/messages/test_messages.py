@@ -80,6 +80,7 @@ def test_a_mistake_is_answered(mistake: dict[str, Any], mistakes: Path, monkeypa
     said = re.sub(r"has \d+ CUDA devices", "has 0 CUDA devices", said)
     assert re.sub(r"must be one of (\S+, ){4,}\S+, got", "must be one of NAMES, got", said) == mistake["says"]
     assert result.exit_code == mistake["code"]
+    assert not result.stdout or "--json" in mistake["run"]
     assert after == before  # nothing is half-written
 
 
