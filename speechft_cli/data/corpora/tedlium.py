@@ -74,7 +74,7 @@ def _read_part(part: Path, split: str) -> Iterator[Found]:
 
 
 def _is_list(path: Path) -> bool:
-    return path.suffix == ".stm" and not path.name.startswith(".")
+    return path.suffix.lower() == ".stm" and not path.name.startswith(".")
 
 
 def _read_segment(line: str, audio: Path, split: str, *, place: str) -> Found:

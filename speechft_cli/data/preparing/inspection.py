@@ -6,9 +6,11 @@ import hashlib
 import io
 import os
 import stat
+import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import orjson
@@ -173,8 +175,16 @@ def _no_recording(state: State, path: str) -> UnreadableError | None:
     if state == _NO_RIGHT:
         return UnreadableError("can't be opened", state)
     if state == "no such file":
-        return UnreadableError(state, "its path has \\, as on Windows; here it takes /" if "\\" in path else "")
+        return UnreadableError(state, _why_missing(path))
     return UnreadableError(*((state, "") if state == "not a regular file" else ("no name of a file", state)))
+
+
+def _why_missing(path: str) -> str:
+    if "\\" in path:
+        return "its path has \\, as on Windows; here it takes /"
+    if any(Path(unicodedata.normalize(form, path)).exists() for form in ("NFC", "NFD") if not path.isascii()):
+        return "it is there with letters composed otherwise, as a Mac does; convmv --nfc (or --nfd) renames it"
+    return ""
 
 
 def _read(file: RecordingFile, length: int) -> tuple[Header, int, int]:

@@ -63,12 +63,12 @@ def test_the_id_comes_from_the_path_and_the_split_is_train(tmp_path: Path, name:
 def test_a_stretch_may_have_its_end_in_place_of_its_duration(tmp_path: Path) -> None:
     write_list(
         tmp_path,
-        {"audio": "talk.wav", "end": 2.5},
+        {"audio": "talk.wav", "start": 0, "end": 0.5},
         {"audio": "talk.wav", "start": "10.1", "end": "12.5"},
         {"audio": "talk.wav", "start": 20, "end": 21.24, "duration": 1.235},
     )
     assert [(each.start, each.duration) for _, each in read("manifest", tmp_path)] == [
-        (0, 2.5),
+        (0, 0.5),
         (10.1, 2.4),
         (20, 1.235),
     ]
@@ -82,13 +82,40 @@ def test_a_stretch_may_have_its_end_in_place_of_its_duration(tmp_path: Path) -> 
         ({"start": 3, "end": "2.5"}, "end: must be after the start, 3 s, got '2.5'"),
         ({"start": 3, "duration": 2, "end": 6}, "end: must be start + duration, 5 s, got 6"),
         ({"end": "late"}, "end: must be a number of seconds above 0, got 'late'"),
+        ({"start": True}, "start: must be a number of seconds, got True"),
+        ({"duration": [2]}, "duration: must be a number of seconds above 0, got [2]"),
     ],
 )
-def test_an_end_that_can_be_none_is_told(tmp_path: Path, fields: dict[str, object], problem: str) -> None:
+def test_a_time_that_can_be_none_is_told(tmp_path: Path, fields: dict[str, object], problem: str) -> None:
     path = write_list(tmp_path, {"audio": "talk.wav"} | fields)
     with pytest.raises(RequestError) as caught:
         read("manifest", tmp_path)
     assert caught.value.message == f"{path}:1: {problem}"
+
+
+def test_null_is_as_good_as_no_field(tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("id", "start", "duration", "end", "text", "phones", "speaker", "language", "split"))
+    write_list(tmp_path, {"audio": "a.wav"}, {"audio": "a.wav"} | nothing)
+    first, second = read("manifest", tmp_path)
+    assert first == second == ("train", Utterance("a", tmp_path / "a.wav"))
+
+
+@pytest.mark.parametrize(
+    ("audio", "name"),
+    [
+        ("a.b.wav", "a.b"),
+        ("v1.0/a", "v1.0/a"),
+        ("./a.wav", "a"),
+        ("x//a.wav", "x/a"),
+        ("x/./a.wav", "x/a"),
+        ("x/.a.wav", "x/.a"),
+        ("../x/a.wav", "../x/a"),
+        ("/x/../a.wav", "/a"),
+    ],
+)
+def test_an_id_is_the_shortest_path_without_the_suffix(tmp_path: Path, audio: str, name: str) -> None:
+    write_list(tmp_path, {"audio": audio})
+    assert [each.id for _, each in read("manifest", tmp_path)] == [name]
 
 
 def test_other_names_of_a_field_are_labels_once_it_is_there(tmp_path: Path) -> None:
@@ -229,13 +256,13 @@ def test_a_quote_that_is_never_closed_swallows_no_rows(tmp_path: Path) -> None:
     path = tmp_path / "list.csv"
     path.write_text('path,text\na.wav,ONE\nb.wav,"TWO\nc.wav,THREE\n')
     with pytest.raises(RequestError, match=r'list\.csv:3: must have a " at both ends of a cell or at none'):
-        read(path)
+        read("manifest", path)
     path.write_text('path,text\na.wav,"ONE\nb.wav,TWO"\n"c.wav"x,THREE\n')
     with pytest.raises(RequestError, match=r"list\.csv:4: must have"):
-        read(path)
+        read("manifest", path)
     path.write_text('path,"text\na.wav,ONE\n')
     with pytest.raises(RequestError, match=r"list\.csv:1: must have a"):
-        read(path)
+        read("manifest", path)
 
 
 def test_between_tabs_a_quote_may_be_a_letter_of_the_text(tmp_path: Path) -> None:
@@ -243,7 +270,7 @@ def test_between_tabs_a_quote_may_be_a_letter_of_the_text(tmp_path: Path) -> Non
     lines = ('"HELLO', 'FOO" BAR', '"HI" SAID "HE"', '"ONE, ""TWO"""', '""', '"')
     path.write_text("path\ttext\n" + "".join(f"{number}.wav\t{line}\n" for number, line in enumerate(lines)))
     expected = ['"HELLO', 'FOO" BAR', '"HI" SAID "HE"', 'ONE, "TWO"', None, '"']
-    assert [each.text for _, each in read(path)] == expected
+    assert [each.text for _, each in read("manifest", path)] == expected
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -252,7 +279,7 @@ def test_rows_without_content_at_the_end_of_a_spreadsheet_are_left_out(tmp_path:
     rows = (("path", "text"), ("a.wav", "ONE\nTWO" if separator != "\t" else "ONE TWO"), ("", ""), ("", ""))
     with path.open("w", newline="") as file:
         csv.writer(file, delimiter=separator).writerows(rows)
-    assert [(" ".join((each.text or "").split())) for _, each in read(path)] == ["ONE TWO"]
+    assert [(" ".join((each.text or "").split())) for _, each in read("manifest", path)] == ["ONE TWO"]
 
 
 def test_a_folder_without_list_says_what_was_looked_for(tmp_path: Path) -> None:

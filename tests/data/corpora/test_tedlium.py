@@ -65,12 +65,12 @@ def test_dos_line_ends_comments_capitals_and_broken_lines(tmp_path: Path) -> Non
     part = tmp_path / "legacy" / "train"
     noise(part / "sph" / "A_Talk.SPH", seconds=3)
     lines = (";; comment", "a_talk 1 a_talk 0 1.5 <o,f0,male> hello", "a_talk 1 a_talk zero 2 <o> x", "a_talk 1")
-    text(part / "stm" / "a_talk.stm", *lines, end="\r\n")
+    text(part / "stm" / "a_talk.STM", *lines, end="\r\n")
     ((_, only),) = read("tedlium", tmp_path)
     assert (only.normalised, only.audio.name, only.labels) == ("HELLO", "A_Talk.SPH", {"gender": "male"})
     assert [(each.id, each.reason) for each in rejected("tedlium", tmp_path)] == [
-        ("a_talk.stm:3", "line without times and text"),
-        ("a_talk.stm:4", "line without times and text"),
+        ("a_talk.STM:3", "line without times and text"),
+        ("a_talk.STM:4", "line without times and text"),
     ]
 
 

@@ -1,6 +1,8 @@
 import os
 import struct
+import unicodedata
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -80,6 +82,19 @@ def test_backslashes_are_told_where_no_file_is_found(tmp_path: Path) -> None:
     verdict = look(tmp_path / "wavs\\a.wav")
     assert isinstance(verdict, Bad)
     assert (verdict.reason, verdict.detail) == ("no such file", "its path has \\, as on Windows; here it takes /")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_name_whose_letters_are_composed_otherwise_is_told(
+    tmp_path: Path, form: Literal["NFC", "NFD"], write_wave: WriteWave
+) -> None:
+    write_wave(tmp_path / unicodedata.normalize(form, "Käse 한국어.wav"))
+    other = unicodedata.normalize("NFD" if form == "NFC" else "NFC", "Käse 한국어.wav")
+    verdict = look(tmp_path / other)
+    assert isinstance(verdict, Bad)
+    assert verdict.reason == "no such file"
+    assert "letters composed otherwise" in verdict.detail
+    assert reason(tmp_path / "Kœse.wav") == "no such file"
 
 
 @pytest.mark.parametrize("name", ["a.wav", "a.flac"])
