@@ -49,6 +49,13 @@ def test_extending_ends_and_the_edge_is_flagged() -> None:
     assert (swept.learning_rate, swept.is_edge) == (1e-1, True)
 
 
+def test_no_rate_beyond_one_is_tried() -> None:
+    laboratory = Laboratory(ACCURACY, 10.0)
+    (swept,) = sweep_learning_rates(ACCURACY, laboratory, encoders=1, learning_rates=[2.5e-1, 5e-1], extensions=5)
+    assert [rates for _, rates in laboratory.asked[1:]] == [[1.0]]
+    assert (swept.learning_rate, swept.is_edge) == (1.0, True)
+
+
 def test_only_encoders_at_an_edge_are_trained_further_each_on_its_side() -> None:
     laboratory = Laboratory(ACCURACY, 1.0, 1e-2, 1e-4)
     swept = sweep_learning_rates(ACCURACY, laboratory, encoders=3, learning_rates=[1e-1, 1e-2, 1e-3], extensions=1)

@@ -38,6 +38,12 @@ def test_documents_of_equal_score_are_found_together() -> None:
     assert maximum_term_weighted_value(scores, is_relevant) == pytest.approx(1 - 12.49 / 99)
 
 
+def test_equal_scores_below_the_best_are_found_together_too() -> None:
+    # the best document is found, half of those that are right; of the next two only one is right, which costs 12.49 / 2
+    scores, is_relevant = np.array([[3.0, 2.0, 2.0, 1.0]]), np.array([[True, True, False, False]])
+    assert maximum_term_weighted_value(scores, is_relevant) == pytest.approx(0.5)
+
+
 def test_every_threshold_was_tried() -> None:
     random = np.random.default_rng(0)
     is_relevant = random.random((4, 300)) < 0.05
