@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.errors import RequestError
-from speechft_cli.tasks.base import Task
+from speechft_cli.tasks.base import ChecksReferences, Task
 
 
 def unscored(task: Task, utterances: Utterances, where: str) -> str:
@@ -18,6 +18,8 @@ def unscored(task: Task, utterances: Utterances, where: str) -> str:
     Raises:
         RequestError: No score can come of the split.
     """
+    if not isinstance(task, ChecksReferences):
+        return ""
     references = [task.normalise(target or "") for target in utterances.targets(task.needs)]
     try:
         return task.check_references(references)

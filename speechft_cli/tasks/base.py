@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -150,6 +150,15 @@ class Task(Protocol):
         """Returns the predicted target of each utterance."""
         ...
 
+    def score(self, predictions: Sequence[str], references: Sequence[str]) -> Mapping[str, float]:
+        """Returns metric name → value over a whole split."""
+        ...
+
+
+@runtime_checkable
+class ChecksReferences(Protocol):
+    """A task that can't score whatever references come: trials need pairs of both kinds."""
+
     def check_references(self, references: Sequence[str]) -> str:
         """Looks at the references of a whole split before anything is trained.
 
@@ -159,8 +168,4 @@ class Task(Protocol):
         Raises:
             RequestError: No score can come of them, whatever is predicted.
         """
-        ...
-
-    def score(self, predictions: Sequence[str], references: Sequence[str]) -> Mapping[str, float]:
-        """Returns metric name → value over a whole split."""
         ...

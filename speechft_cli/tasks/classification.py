@@ -101,11 +101,6 @@ class Classification:
         ]
         return [FIELD_SEPARATOR.join(values) for values in zip(*slots, strict=True)]
 
-    def check_references(self, references: Sequence[str]) -> str:
-        """Returns "": any references can be scored."""
-        del references
-        return ""
-
     def score(self, predictions: Sequence[str], references: Sequence[str]) -> Mapping[str, float]:
         """Returns the accuracy [%]; an utterance counts when every slot is right."""
         return {self.metrics[0].name: accuracy(predictions, references)}

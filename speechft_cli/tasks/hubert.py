@@ -83,11 +83,6 @@ class MaskedPrediction:
             for path, count in zip(best, frame_counts.tolist(), strict=True)
         ]
 
-    def check_references(self, references: Sequence[str]) -> str:
-        """Returns "": any references can be scored."""
-        del references
-        return ""
-
     def score(self, predictions: Sequence[str], references: Sequence[str]) -> Mapping[str, float]:
         """Returns unit_acc [%], over the frames of all utterances together."""
         pairs = [

@@ -114,11 +114,6 @@ class SpeakerDiarization:
             for own, count in zip(active, frame_counts.tolist(), strict=True)
         ]
 
-    def check_references(self, references: Sequence[str]) -> str:
-        """Returns "": any references can be scored."""
-        del references
-        return ""
-
     def score(self, predictions: Sequence[str], references: Sequence[str]) -> Mapping[str, float]:
         """Returns the diarization error rate [%], without a collar."""
         return {
