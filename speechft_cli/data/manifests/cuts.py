@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
 from speechft_cli.data.columns import Row
 from speechft_cli.data.utterances import labels_text
+
+_SLACK = 0.05  # by which a supervision may reach beyond its cut: durations are rounded [s]
+_TRIM = "in lhotse CutSet.trim_to_supervisions() makes such cuts"
+_SAVE = "in lhotse CutSet.save_audios(FOLDER) writes such recordings"
 
 
 def cut_line(row: Row) -> bytes:
@@ -72,10 +76,14 @@ def parse_cut(line: bytes) -> Row:
     """Returns the utterance of a line; without audio when it lies in an archive and the line does not say where.
 
     Raises:
-        ValueError: It is not JSON, or no cut of one recording with one supervision.
+        ValueError: It is not JSON, or no stretch of one recording, as that lies there, with one supervision.
     """
     cut = orjson.loads(line)
     try:
+        if "tracks" in cut:
+            raise ValueError(f"must be a cut of one recording, is one of several, or padded; {_SAVE}")
+        if (count := len(cut["supervisions"])) != 1:
+            raise ValueError(f"must have one supervision, has {count}; {_TRIM}")
         (supervision,) = cut["supervisions"]
         recording = cut["recording"]
         (source,) = recording["sources"]
@@ -83,6 +91,8 @@ def parse_cut(line: bytes) -> Row:
         custom = supervision.get("custom") or {}
         if source["type"] not in ("file", "shar"):
             raise ValueError(f"audio must be of type file or shar, is {source['type']!r}")
+        _require_plain(cut, recording, source)
+        _require_whole(cut, supervision)
         row = Row(
             float(cut["start"]),
             float(cut["duration"]),
@@ -100,6 +110,23 @@ def parse_cut(line: bytes) -> Row:
     if not row.id or row.duration <= 0 or row.sample_rate <= 0:
         raise ValueError("must have an id, a duration and a sampling rate")
     return row
+
+
+def _require_plain(cut: Mapping[str, Any], recording: Mapping[str, Any], source: Mapping[str, Any]) -> None:
+    """Makes sure that what is heard is what lies in the recording: lhotse changes it when it is read."""
+    if changes := [each["name"] for each in recording.get("transforms") or () if each["name"] != "Resample"]:
+        raise ValueError(f"must have its recording as it is, has {', '.join(changes)}; {_SAVE}")
+    channels, own = source["channels"], cut.get("channel", 0)
+    if source["type"] == "file" and len(channels) > 1 and own != channels:
+        raise ValueError(f"must have all channels of its recording, has {own} of {channels}; {_SAVE}")
+
+
+def _require_whole(cut: Mapping[str, Any], supervision: Mapping[str, Any]) -> None:
+    """Makes sure that a transcript is of nothing that the cut leaves out."""
+    begin, length = float(supervision["start"]), float(supervision["duration"])
+    is_cut = begin < -_SLACK or begin + length > float(cut["duration"]) + _SLACK
+    if is_cut and (supervision.get("text") or (supervision.get("custom") or {}).get("phones")):
+        raise ValueError(f"must hold all that its transcript is of, holds {cut['duration']:g} s of {length:g} s")
 
 
 def _text(fields: Mapping[str, object], name: str) -> str | None:

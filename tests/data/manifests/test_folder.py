@@ -1,11 +1,13 @@
 import gzip
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from lhotse import CutSet, Recording, SupervisionSegment
+from lhotse import CutSet, MonoCut, Recording, SupervisionSegment
+from lhotse.utils import fastcopy
 
 from speechft_cli.data.manifests.folder import (
     available_splits,
@@ -78,6 +80,57 @@ def test_cuts_that_lhotse_wrote_are_read(tmp_path: Path, write_wave: WriteWave) 
     CutSet.from_cuts([cut]).to_file(tmp_path / "cuts-train.jsonl")
     (read,) = read_manifest(tmp_path, "train")
     assert (read.audio, read.duration, read.text, read.speaker) == (tmp_path / "a.wav", 2.0, "YES", "x")
+
+
+def lhotse_cuts(path: Path) -> CutSet:
+    recording = Recording.from_file(path, recording_id="r")
+    said = {"recording_id": "r", "text": "HELLO WORLD", "speaker": "ann"}
+    halves = [SupervisionSegment(id=f"s{number}", start=number * 0.5, duration=0.5, **said) for number in range(2)]
+    return CutSet.from_cuts([MonoCut("c", 0.0, 1.0, 0, supervisions=halves, recording=recording)])
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda cuts: cuts, "must have one supervision, has 2; in lhotse CutSet.trim_to_supervisions()"),
+        (lambda cuts: cuts.drop_supervisions(), "must have one supervision, has 0"),
+        (
+            lambda cuts: cuts.trim_to_supervisions().pad(2),
+            "must be a cut of one recording, is one of several, or padded",
+        ),
+        (
+            lambda cuts: cuts.trim_to_supervisions().perturb_speed(1.1),
+            "must have its recording as it is, has Speed; in lhotse CutSet.save_audios(FOLDER)",
+        ),
+        (
+            lambda cuts: cuts.trim_to_supervisions().truncate(0.3, "start"),
+            "must hold all that its transcript is of, holds 0.3 s of 0.5 s",
+        ),
+    ],
+)
+def test_cuts_whose_transcript_is_not_of_their_audio_are_told(
+    tmp_path: Path, write_wave: WriteWave, change: Callable[[CutSet], CutSet], problem: str
+) -> None:
+    change(lhotse_cuts(write_wave(tmp_path / "a.wav", seconds=1.0))).to_file(tmp_path / "cuts-train.jsonl.gz")
+    with pytest.raises(RequestError, match=re.escape(problem)):
+        list(read_manifest(tmp_path, "train"))
+
+
+def test_one_channel_of_several_is_told_and_all_of_them_are_read(tmp_path: Path, write_wave: WriteWave) -> None:
+    cuts = lhotse_cuts(write_wave(tmp_path / "a.wav", seconds=1.0, channels=2)).trim_to_supervisions()
+    cuts.to_file(tmp_path / "cuts-train.jsonl.gz")
+    with pytest.raises(RequestError, match=r"must have all channels of its recording, has 0 of \[0, 1\]"):
+        list(read_manifest(tmp_path, "train"))
+
+
+def test_windows_of_a_speaker_and_other_rates_are_read(tmp_path: Path, write_wave: WriteWave) -> None:
+    cuts = lhotse_cuts(write_wave(tmp_path / "a.wav", seconds=1.0)).trim_to_supervisions().resample(8000)
+    windows = cuts.map_supervisions(lambda each: fastcopy(each, text=None)).cut_into_windows(0.25)
+    windows.to_file(tmp_path / "cuts-train.jsonl.gz")
+    found = list(read_manifest(tmp_path, "train"))
+    assert sorted((each.start, each.duration, each.speaker) for each in found) == [
+        (start, 0.25, "ann") for start in (0.0, 0.25, 0.5, 0.75)
+    ]
 
 
 def test_a_part_of_a_manifest_is_a_manifest(tmp_path: Path) -> None:
