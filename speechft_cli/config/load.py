@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -14,7 +13,7 @@ from speechft_cli.config.dotted import put
 from speechft_cli.config.reference import from_reference, is_reference
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.base import ENCODER_NAME, kinds_of, section_of
-from speechft_cli.config.source import Origin, YamlLoader, read_yaml
+from speechft_cli.config.source import Origin, read_set, read_yaml
 from speechft_cli.encoders.names import names_encoder
 from speechft_cli.errors import ConfigError
 from speechft_cli.registry import nearest_name, unknown_name
@@ -67,16 +66,12 @@ def load_config(
         origins = {key: Origin("file", path, line) for key, line in lines.items()}
         anchor_paths(tree, Config, path.resolve().parent)
     for text in sets:
-        key, separator, value = text.partition("=")
-        if not separator or not key:
-            problems.append(f"--set: must be KEY=VALUE, got {text!r}; for example --set finetune.steps=1000")
-            continue
         try:
-            parsed = yaml.load(value, YamlLoader)
-        except yaml.YAMLError:
-            problems.append(f"--set {key}: must be a YAML value such as 3, [1, 2] or 'a text', got {value!r}")
-            continue
-        _put(tree, origins, key, parsed, Origin("--set"))
+            key, value = read_set(text)
+        except ValueError as error:
+            problems.append(str(error))
+        else:
+            _put(tree, origins, key, value, Origin("--set"))
     for key, given in (flags or {}).items():
         if given is not None:
             _put(tree, origins, key, given, Origin("flag"))

@@ -47,6 +47,21 @@ for _tag, _pattern, _first in (
     YamlLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
 
 
+def read_set(text: str) -> tuple[str, object]:
+    """Reads `a.b=value` as a dotted key and a YAML value.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise ValueError(f"--set: must be KEY=VALUE, got {text!r}; for example --set finetune.steps=1000")
+    try:
+        return key, yaml.load(value, YamlLoader)
+    except yaml.YAMLError:
+        raise ValueError(f"--set {key}: must be a YAML value such as 3, [1, 2] or 'a text', got {value!r}") from None
+
+
 def read_yaml(path: Path) -> tuple[dict[str, object], dict[str, int]]:
     """Reads a YAML file that holds a mapping.
 

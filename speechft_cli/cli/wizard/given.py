@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from speechft_cli.cli.names import unknown_names
 from speechft_cli.cli.wizard.kinds import Kind
 from speechft_cli.cli.wizard.questions import QUESTIONS
 from speechft_cli.cli.yaml_text import as_answers
 from speechft_cli.config.load import anchor_paths, load_config
 from speechft_cli.config.schema import Config
-from speechft_cli.config.source import YamlLoader, read_yaml
+from speechft_cli.config.source import read_set, read_yaml
 from speechft_cli.errors import RequestError
 
 
@@ -51,14 +49,11 @@ def read_given(path: Path | None, sets: Sequence[str]) -> Given:
         answers |= as_answers(tree)
         places |= {key: f"{path}:{lines.get(key, 1)}" for key in answers}
     for text in sets:
-        key, separator, value = text.partition("=")
         try:
-            answers[key] = yaml.load(value, YamlLoader)
-        except yaml.YAMLError:
-            raise RequestError(f"--set {key}: must be a YAML value, got {value!r}") from None
-        if not separator or not key:
-            raise RequestError(f"--set: must be KEY=VALUE, got {text!r}")
-        places[key] = "--set"
+            key, value = read_set(text)
+        except ValueError as error:
+            raise RequestError(str(error)) from None
+        answers[key], places[key] = value, "--set"
     return Given(answers, places)
 
 
