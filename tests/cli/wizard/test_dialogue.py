@@ -73,6 +73,11 @@ class Terminal:
         self.child.expect_exact(prompt)
         self.child.send(f"{keys}\r")
 
+    def enter(self, *prompts: str) -> None:
+        """Takes the answer that is proposed to some questions."""
+        for prompt in prompts:
+            self.answer(prompt)
+
     def back_to(self, why: str) -> None:
         """Presses Esc and waits for the reason of the question before, which is said once each time it is asked."""
         self.child.send(ESCAPE)
@@ -127,8 +132,7 @@ def test_arrow_keys_choose_and_typed_answers_are_checked_like_the_file(
     wizard.answer("Optimizer updates", f"{ERASE_LINE}many")
     wizard.child.expect_exact("must be a whole number")
     wizard.child.send(f"{ERASE_LINE}20\r")
-    wizard.answer("Audio per batch")
-    wizard.answer("Seed")
+    wizard.enter("Audio per batch", "Seed")
     wizard.answer("Write mine.yaml?", "y")
     assert wizard.end() == 0
     config = load_config(tmp_path / "mine.yaml").config
@@ -166,10 +170,7 @@ def test_escape_goes_back_to_the_question_before(terminal: list[Terminal], tmp_p
     wizard.answer("Folder of the manifests", f"{ERASE_LINE}elsewhere")
     wizard.answer("Where the encoder starts")
     wizard.answer("Checkpoint to start from", f"{ERASE_LINE}mine.pt")
-    wizard.answer("Optimizer updates")
-    wizard.answer("Audio per batch")
-    wizard.answer("Seed")
-    wizard.answer("Write speechft.yaml?")
+    wizard.enter("Optimizer updates", "Audio per batch", "Seed", "Write speechft.yaml?")
     assert wizard.end() == 0
     config = load_config(tmp_path / "speechft.yaml").config
     assert config.finetune is not None
@@ -199,15 +200,11 @@ def test_the_whole_experiment_is_asked_in_a_narrow_window(terminal: list[Termina
     wizard.child.send(f"{ERASE_LINE}all\r")
     wizard.answer("Where the encoder starts", DOWN)
     wizard.answer("Encoder family", DOWN)
-    wizard.answer("Size of the random")
-    wizard.answer("Fine-tuning task")
-    wizard.answer("Optimizer updates")
-    wizard.answer("Audio per batch")
+    wizard.enter("Size of the random", "Fine-tuning task", "Optimizer updates", "Audio per batch")
     wizard.answer("Merge method", DOWN + UP)
     wizard.answer("Alphas", f"{ERASE_LINE}0:1:0.5")
     wizard.answer("Tasks to score on", " ")  # asr in addition
-    wizard.answer("Seed")
-    wizard.answer("Write speechft.yaml?")
+    wizard.enter("Seed", "Write speechft.yaml?")
     assert wizard.end() == 0
     config = load_config(tmp_path / "speechft.yaml").config
     assert config.prepare is not None
@@ -222,8 +219,7 @@ def test_the_whole_experiment_is_asked_in_a_narrow_window(terminal: list[Termina
 def test_pre_training_goes_on_without_labels(terminal: list[Terminal], tmp_path: Path, tiny_file: Path) -> None:
     wizard = _open(terminal)
     wizard.answer("What do you want to do?", DOWN * 2)
-    wizard.answer("Name of the experiment")
-    wizard.answer("Folder of the manifests")
+    wizard.enter("Name of the experiment", "Folder of the manifests")
     wizard.answer("Checkpoint to start from", f"{ERASE_LINE}{tiny_file}")
     wizard.child.expect_exact("holds a hubert")
     wizard.answer("Encoder family")
@@ -232,11 +228,7 @@ def test_pre_training_goes_on_without_labels(terminal: list[Terminal], tmp_path:
     wizard.answer("Number of clusters", f"{ERASE_LINE}1")
     wizard.child.expect_exact("must be greater than or equal to 2")
     wizard.child.send(f"{ERASE_LINE}50\r")
-    wizard.answer("Optimizer updates")
-    wizard.answer("Audio per batch")
-    wizard.answer("Alphas")
-    wizard.answer("Seed")
-    wizard.answer("Write speechft.yaml?")
+    wizard.enter("Optimizer updates", "Audio per batch", "Alphas", "Seed", "Write speechft.yaml?")
     assert wizard.end() == 0
     config = load_config(tmp_path / "speechft.yaml").config
     assert config.finetune is not None
@@ -262,8 +254,7 @@ def test_the_shipped_encoder_is_proposed_and_looked_at(terminal: list[Terminal],
 
 def test_evaluation_is_asked_and_abandoned(terminal: list[Terminal], tmp_path: Path) -> None:
     wizard = _open(terminal, "--kind", "evaluate")
-    wizard.answer("Name of the experiment")
-    wizard.answer("Folder of the manifests")
+    wizard.enter("Name of the experiment", "Folder of the manifests")
     wizard.answer("Encoders to score", f"{ERASE_LINE}=x.pt")
     wizard.child.expect_exact("must be PATH or LABEL=PATH")
     wizard.child.send(f"{ERASE_LINE}a=x.pt\r")
@@ -308,12 +299,9 @@ def test_an_older_file_is_carried_over(speechft, tmp_path: Path) -> None:
 def test_enter_takes_what_an_older_file_says(terminal: list[Terminal], tmp_path: Path) -> None:
     old = _write(tmp_path / "c.yaml", "name: before\nfinetune: {data: mine, steps: 7}\nencoder: {init: random}\n")
     wizard = _open(terminal, "--from", str(old))
-    wizard.answer("Name of the experiment")
-    wizard.answer("Folder of the manifests")
-    wizard.answer("Where the encoder starts")
+    wizard.enter("Name of the experiment", "Folder of the manifests", "Where the encoder starts")
     wizard.answer("Optimizer updates", "0")  # after the 7
-    wizard.answer("Seed")
-    wizard.answer("Write speechft.yaml?")
+    wizard.enter("Seed", "Write speechft.yaml?")
     assert wizard.end() == 0
     config = load_config(tmp_path / "speechft.yaml").config
     assert config.finetune is not None
