@@ -18,12 +18,12 @@ from speechft_cli.cli.commands import COMMANDS
 from speechft_cli.cli.usage import UsageError, as_request_error, is_help
 from speechft_cli.errors import RequestError, SpeechftError
 
-#: Errors that say something of a path that was given, and nothing of us.
+#: Errors that come from a path that was given, not from a fault of ours.
 _OF_A_PATH = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 class Boundary(TyperGroup):
-    """The command group; what a command raises ends here, but for our own bugs, which keep their traceback."""
+    """The command group; here errors of commands become messages. Only our own bugs keep their traceback."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -34,7 +34,7 @@ class Boundary(TyperGroup):
     def resolve_command(  # type: ignore[override]  # typer hides the class
         self, ctx: typer.Context, args: list[str]
     ) -> tuple[Any, Any, list[str]]:
-        """Imports the command that was typed: whoever runs one does not wait for the others."""
+        """Imports the command that was typed, and no other: imports take time."""
         for each in args:
             _require_text(each)
         name, command, rest = super().resolve_command(ctx, args)

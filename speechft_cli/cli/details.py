@@ -58,7 +58,7 @@ class Details:
 
 
 def details(group: str, name: str) -> Details:
-    """Imports what `name` stands for and reads what it says of itself.
+    """Imports what has this name in a catalogue, and reads its description.
 
     Raises:
         RequestError: The catalogue has no such name; the message gives the nearest one.

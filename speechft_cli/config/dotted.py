@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 
 def put(tree: dict[str, object], key: str, value: object) -> None:
-    """Sets the value of a dotted key, in place; whatever is no mapping on the way there is replaced by one."""
+    """Sets the value of a dotted key, in place; other values on the way there are replaced by mappings."""
     *sections, leaf = key.split(".")
     for section in sections:
         inner = tree.get(section)

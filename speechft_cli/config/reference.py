@@ -47,7 +47,7 @@ def _base(tree: Mapping[str, object]) -> dict[str, object]:
     name = tree.get("base_model_name")
     family = _FAMILIES.get(str(name), name)
     if not family or family not in ENCODERS:
-        return {}  # somebody else's problem to report
+        return {}  # validation reports it
     assert isinstance(family, str)
     return {
         "base_model_name": family,

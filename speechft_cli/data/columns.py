@@ -191,7 +191,7 @@ def _encode_texts(texts: Sequence[str | None]) -> tuple[bytes, Sequence[int]]:
 
 
 def read_columns(path: Path) -> Columns | None:
-    """Maps a file that `ColumnsBuilder.write` wrote into memory; None when it is none of ours, or damaged."""
+    """Maps a file of `ColumnsBuilder.write` into memory; None when it is another kind of file, or damaged."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEADER_SIZE)

@@ -12,7 +12,7 @@ from speechft_cli.errors import InterruptedRunError
 
 
 class _Terminated(BaseException):
-    """SIGTERM or SIGHUP arrived; no Exception, so that nobody takes it for an error of theirs."""
+    """SIGTERM or SIGHUP arrived; not an Exception, so that no `except Exception` takes it for an error."""
 
     def __init__(self, number: int) -> None:
         super().__init__()

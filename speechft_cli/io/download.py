@@ -85,7 +85,7 @@ def linked_sha256(url: str) -> str:
     except urllib.error.HTTPError as error:  # how urllib tells of a redirect that is not followed
         headers = error.headers
     except (OSError, http.client.HTTPException):
-        return ""  # whoever fetches the file says what is wrong
+        return ""  # fetching the file will say what is wrong
     found = _SHA256.fullmatch(headers.get("X-Linked-Etag") or "")
     return found[1] if found else ""
 

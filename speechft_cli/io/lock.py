@@ -63,7 +63,7 @@ def _reason(folder: Path, error: OSError) -> str:
 
 
 def _is_at(path: Path, file: TextIO) -> bool:
-    """Whether an open file is still the one at `path`: whoever held the lock before may have removed it."""
+    """Whether an open file is still the one at `path`: the process that held the lock before may have removed it."""
     try:
         return os.path.samestat(path.stat(), os.fstat(file.fileno()))
     except FileNotFoundError:

@@ -9,7 +9,7 @@ from multiprocessing.process import BaseProcess
 
 
 def end_with_parent() -> None:
-    """Lets this process end when the one that started it ends, however that ends and whatever this one is at."""
+    """Lets this process end when the one that started it ends, in whichever way and at whatever work."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_after, args=(parent,), daemon=True).start()

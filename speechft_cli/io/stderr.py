@@ -7,7 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 
-#: Held by whoever replaces the descriptor, so that everybody puts back what really was there.
+#: Held while the descriptor is replaced, so that what is put back is what was there.
 TURN = threading.Lock()
 
 

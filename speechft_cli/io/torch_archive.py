@@ -42,7 +42,7 @@ def read_archive(path: Path) -> object:
     """
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         entries = {info.filename: info for info in archive.infolist()}
-        # a private mapping: whoever changes a tensor changes neither the file nor anybody else's copy
+        # a private mapping: changing a tensor changes neither the file nor another process's copy
         content = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), np.uint8)
 
     def entry(name: str) -> Bytes:

@@ -1,4 +1,4 @@
-"""One module per command; COMMANDS says where each lies, and it is imported when somebody asks for it."""
+"""One module per command; COMMANDS says where each lies. A module is imported when its command is run."""
 
 from __future__ import annotations
 

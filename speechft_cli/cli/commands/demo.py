@@ -137,7 +137,7 @@ def _remove(out: Path, names: list[str]) -> None:
     home = out.resolve()
     for name in names:
         path = home / name
-        if path.resolve().parent.is_relative_to(home):  # a diary somebody edited reaches no further
+        if path.resolve().parent.is_relative_to(home):  # an edited diary can't name files elsewhere
             path.unlink(missing_ok=True)
     folders = sorted({parent for name in names for parent in (home / name).parents if parent.is_relative_to(home)})
     for folder in reversed(folders):

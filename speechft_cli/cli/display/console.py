@@ -59,7 +59,7 @@ class Talk:
 
     @cached_property
     def is_live(self) -> bool:
-        """Whether messages may be redrawn in place: only on a terminal somebody looks at.
+        """Whether messages may be redrawn in place: only on a terminal that a person looks at.
 
         A cell of a notebook that begins with `!` has a terminal, which knows neither up nor down.
         """
@@ -95,7 +95,7 @@ class Talk:
             self.results.print(result)
 
     def document(self, value: Mapping[str, object]) -> None:
-        """Prints the one JSON document of a command, in ASCII: whatever the encoding of stdout is, it is JSON."""
+        """Prints the one JSON document of a command, in ASCII, which is JSON in every encoding of stdout."""
         self.print(json.dumps(_numbers(value), indent=2, allow_nan=False, default=str))
 
     def result(self, result: Result, *, as_json: bool) -> None:
@@ -117,7 +117,7 @@ class Talk:
             self.above("".join(self.paint(text, style) for text, style in parts))
             return
         has_style = _is_terminal(sys.stderr)
-        # whether somebody still listens (`| head`, a terminal that was closed) is no reason to stop a run
+        # a run goes on when its messages can't be written (`| head`, a terminal that was closed)
         with contextlib.suppress(OSError):
             sys.stderr.write("".join(self.paint(text, style) if has_style else text for text, style in parts) + "\n")
             sys.stderr.flush()

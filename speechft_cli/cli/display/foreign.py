@@ -60,7 +60,7 @@ class ForeignWords:
                 lines, rest = [*lines, rest], b""
             for line in lines:
                 # of a bar that is drawn over itself, the last state
-                with suppress(OSError):  # nobody is left to hear it
+                with suppress(OSError):  # the terminal was closed
                     self._say(line.rstrip(b"\r").split(b"\r")[-1].decode(errors="replace"))
             if is_over:
                 self._is_over.set()

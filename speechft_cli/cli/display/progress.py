@@ -49,7 +49,7 @@ class Progress:
         if self._foreign is not None:
             self._foreign.close()
             self._talk.above, self._talk.terminal = None, 2
-            os.close(self._foreign.terminal)  # now that nobody speaks there any more
+            os.close(self._foreign.terminal)  # nothing is written there any more
 
     def __call__(self, event: Event) -> None:
         """Shows one event."""

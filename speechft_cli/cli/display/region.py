@@ -1,4 +1,4 @@
-"""A few lines at the bottom of a terminal that are redrawn in place; whatever else is said scrolls away above them."""
+"""A few lines at the bottom of a terminal that are redrawn in place; other messages scroll away above them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _CLEAR = "\r\x1b[J"
 
 
 def size_of(terminal: int) -> os.terminal_size:
-    """Returns columns and lines of a terminal; those that nobody has told their size, as of `docker exec -t`, say 0."""
+    """Returns columns and lines of a terminal; 80 × 24 where it says 0, as that of `docker exec -t` may."""
     try:
         columns, lines = os.get_terminal_size(terminal)
-    except OSError:  # it was closed, and nobody sees what is drawn
+    except OSError:  # it was closed
         columns = lines = 0
     return os.terminal_size((columns or 80, lines or 24))
 

@@ -15,7 +15,7 @@ class Kind(StrEnum):
     evaluate = "evaluate"
 
 
-#: Kind → what somebody wants who chooses it.
+#: Kind → what it is for, as the wizard says it.
 PURPOSES = {
     Kind.experiment: "the whole job: prepare, fine-tune, merge, evaluate",
     Kind.finetune: "fine-tune an encoder on manifests you have",

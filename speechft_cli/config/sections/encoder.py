@@ -35,7 +35,7 @@ class EncoderSection(Section):
 
     @model_validator(mode="after")
     def _known_size(self) -> EncoderSection:
-        # an unknown family is somebody else's problem to report
+        # an unknown family is reported elsewhere, with the known ones
         family = self.family or DEFAULT_FAMILY
         sizes = ENCODERS.get(family).sizes if family in ENCODERS else {self.size: {}}
         if self.size not in sizes:

@@ -79,7 +79,7 @@ def staging(folder: Path) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for left in left_staging(folder):  # whoever is here holds the folder's lock
+        for left in left_staging(folder):  # the caller holds the folder's lock
             shutil.rmtree(left, ignore_errors=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".staging.", dir=folder))
     except OSError as error:
@@ -149,5 +149,5 @@ def publish(
 
 
 def _state(path: Path) -> str:
-    """Names a file by its content, an archive of audio by its length: nobody waits for a terabyte to be hashed."""
+    """Names a file by its content, an archive of audio by its length: hashing a terabyte takes too long."""
     return f"{path.stat().st_size} bytes" if path.suffix == ".tar" else file_hash(path)

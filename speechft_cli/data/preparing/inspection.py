@@ -155,7 +155,7 @@ class _LastRecording:
             self.state = _state(row.audio)
             raise _no_recording(self.state, row.audio) or UnreadableError("can't be opened", str(error)) from error
         try:
-            # of what is open, not of what the name stands for by now; and in half the time
+            # of the file that is open: another one may have the name by now; it takes half the time, too
             found = os.fstat(descriptor)
             self.state = _state_of(found)
             if (problem := _no_recording(self.state, row.audio)) is not None:

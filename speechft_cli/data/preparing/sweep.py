@@ -92,7 +92,7 @@ def _run(backlog: _Backlog, commit: _Commit, pool: Workers[Task, Inspected], *, 
         while pool.is_idle and begun < min(len(backlog), committed + ahead):
             pool.begin(begun, commit.task(begun))
             begun += 1
-        # while there is something else to do, nobody waits
+        # results are only waited for when there is nothing else to do
         done |= dict(pool.results(is_waiting=committed not in done and backlog.is_complete))
         if committed in done:
             yield commit(committed, done.pop(committed))

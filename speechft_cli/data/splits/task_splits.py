@@ -26,7 +26,7 @@ RULES: Mapping[Rule, str] = {
 
 #: A class needs one utterance for each of train, dev and test.
 _LEAST_PER_CLASS = len(SPLITS)
-#: In place of a split's place: the utterance says nothing of the task.
+#: In place of a split's number: the utterance has no split of its own for the task.
 _UNSAID = -2
 
 

@@ -72,7 +72,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Line:
-    """What is said by whom; nothing by nobody is silence."""
+    """What is said, and by whom; without text and voice it is silence."""
 
     kind: str
     text: str | None

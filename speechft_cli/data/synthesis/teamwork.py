@@ -15,7 +15,7 @@ from speechft_cli.errors import SpeechftError
 
 
 def speak(plan: Plan, split: str, *, workers: int) -> Generator[tuple[Utterance, Seconds]]:
-    """Yields utterances and their lengths [s], endlessly; whoever closes it has recordings in excess on the disk."""
+    """Yields utterances and their lengths [s] without end; when it is closed, more recordings lie on the disk."""
     if workers == 1:
         for number in itertools.count():
             yield from obtain_chunk(plan, split, number)

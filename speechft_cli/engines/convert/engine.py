@@ -168,7 +168,7 @@ def _clear(out: Path) -> None:
         except (ProcessLookupError, ValueError, IndexError):
             shutil.rmtree(left, ignore_errors=True)
         except PermissionError:
-            pass  # it lives, and is somebody else's
+            pass  # a living process of another user
 
 
 def _table(outputs: Sequence[Mapping[str, object]], out: Path) -> Table:

@@ -57,7 +57,7 @@ def stats(folder: Path, *, png: Path | None, report: Report) -> Result:
     for name in sorted({name for each in splits.values() for name in each.hours}):
         values = {value for each in splits.values() for value in each.hours.get(name, {})}
         count = sum(each.named.get(name, 0) for each in splits.values())
-        if len(values) > max(_NAMED, count / 2):  # times of phonemes, or whatever else is each utterance's own
+        if len(values) > max(_NAMED, count / 2):  # such as times of phonemes, which each utterance has its own of
             report(Note(f"{name}: {len(values)} values in {count} utterances, without a table"))
         else:
             report(_hours_table(name, splits))

@@ -102,7 +102,7 @@ def measure_drift(job: DriftJob, path: Path, report: Report) -> list[Drift]:
                 report(Note(f"{candidate.label}: is no encoder like the base, so its drift can't be measured"))
                 continue
             known[key] = _measure(candidate, checkpoint, job, ends, source, report)
-            # whoever is interrupted here keeps what the file had
+            # after an interruption the file still has all that it had before
             write_drift(path, [*lines, *_labelled(known[key], candidate), *before])
         lines += _labelled(known[key], candidate)
     write_drift(path, lines)

@@ -149,7 +149,7 @@ def _scores(
     swept = None if is_folded else outcomes[0].swept
     return [
         Score(
-            label="",  # whoever asks gives it one
+            label="",  # `scores` gives it one
             weights_hash=weights_hash,
             configuration=configuration,
             alpha=None,

@@ -73,7 +73,7 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         for warning in (*plan_warnings(request), *speaker_warnings(request.data, request.checked)):
             report(Note(warning, important=True))
         device = torch.device("cpu") if dry_run else choose_device(request.section.device)
-        # whoever calls this goes on with the random numbers that were next
+        # the caller's random numbers go on where they were
         stack.enter_context(torch.random.fork_rng(devices=[device] if device.type == "cuda" else []))
         if dry_run:
             state = first_state(request, request.base, device)

@@ -238,7 +238,7 @@ def _next_command(config: Config, sources: Sources, wanted: Sequence[Target]) ->
     ]
     is_clear = len({path.name for path in merged}) == len(merged) <= _MODELS_SUGGESTED
     if not is_clear and encoder_in(config.merge_dir) is None:
-        merged = [config.merge_dir]  # which stands for all in it, as long as no single merge lies there too
+        merged = [config.merge_dir]  # `evaluate` takes all merges in it, unless a single one lies in the folder itself
     base = name_of(Path(str(sources.base.path))) or sources.base.path
     models = [part for path in (f"base={base}", *merged) for part in ("--model", str(path))]
     run = next(iter(sources.recorded_bases), None)

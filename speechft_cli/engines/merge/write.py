@@ -171,7 +171,7 @@ class Writer:
     def _curve(self, name: str, target: Target) -> Curve:
         variant = target.variant
         if not self._is_grid[variant]:
-            return self._curve_of[variant](name)  # nobody will ask again, so it takes no memory
+            return self._curve_of[variant](name)  # it is drawn once only, so it need not be kept
         known = self._curves.setdefault(variant, {})
         if name not in known:
             known[name] = self._curve_of[variant](name)

@@ -96,7 +96,7 @@ def left_out(result: Collation) -> list[str]:
 
 
 def prepared_result(record: Mapping[str, object], out: Path, section: PrepareSection, *, is_skipped: bool) -> Result:
-    """Returns the result that prepare.json of a finished folder stands for."""
+    """Returns the result that a finished folder's prepare.json describes."""
     splits = record["splits"]
     assert isinstance(splits, Mapping)
     sizes = ", ".join(f"{split} {fact['utterances']} ({fact['hours']:.2f} h)" for split, fact in splits.items())
@@ -128,7 +128,7 @@ def _task(section: PrepareSection, out: Path) -> list[str]:
     if section.task is not None:
         return [] if section.task == "asr" else ["--task", section.task]
     if corpus_name(section) == "folder":
-        # the classes of a folder are nobody's words or speakers by themselves; keyword spotting takes any classes
+        # what the classes of a folder mean is not known; keyword spotting takes any classes
         return ["--task", "ks", "--label", "ks=label"]
     if "train" not in available_splits(out):
         return []

@@ -35,7 +35,7 @@ def work_folder(out: Path) -> Iterator[Path]:
 
 
 def _is_worth_keeping(work: Path) -> bool:
-    """Whether so much is checked that nobody should wait for it again when the request or a recording is mended."""
+    """Whether so much has been checked that it should be kept while the request or a recording is mended."""
     journal = work / JOURNAL
     return journal.is_file() and journal.stat().st_size > _WORTH_KEEPING
 
