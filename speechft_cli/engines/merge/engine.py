@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
-from typing import cast
 
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import FORMATS
-from speechft_cli.encoders.formats import encoder_in
-from speechft_cli.encoders.local import name_of
-from speechft_cli.engines.merge.measurement import Measurement, measurement
+from speechft_cli.engines.merge.measurement import measurement
+from speechft_cli.engines.merge.outcome import next_command, outcome, outcome_table, result_data
+from speechft_cli.engines.merge.plan import plan
 from speechft_cli.engines.merge.sources import Sources, read_sources, tuned_paths
 from speechft_cli.engines.merge.statistics import measure
-from speechft_cli.engines.merge.suggestion import suggested_task
 from speechft_cli.engines.merge.survey import survey
-from speechft_cli.engines.merge.tables import described, memory_needed, outcome_table, plan_keys, tell_plan
 from speechft_cli.engines.merge.targets import Target, targets
 from speechft_cli.engines.merge.variants import Variant, unused_filters, variants
 from speechft_cli.engines.merge.write import Writer
@@ -26,12 +21,9 @@ from speechft_cli.errors import ConfigError, RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
 from speechft_cli.io.ahead import in_order
 from speechft_cli.io.lock import locked
-from speechft_cli.io.merge_folder import is_done, read_merge, remove_leftovers
-from speechft_cli.io.run_folder import read_run, recorded_data
-from speechft_cli.io.space import require_space, size_text
+from speechft_cli.io.merge_folder import is_done, remove_leftovers
+from speechft_cli.io.space import require_space
 
-#: More models than this make no command that anybody would paste.
-_MODELS_SUGGESTED = 6
 _STOPPED = "interrupted; the alphas that are finished stay, and the same command goes on from there"
 
 
@@ -64,11 +56,11 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
     _check(section, sources, ways)
     asked = measurement(config, sources, ways)
     if plan_only:
-        return _plan(config, section, sources, ways, asked, report)
+        return plan(config, sources, ways, asked, report)
     # what stands in the way is said before gigabytes are read
     wanted = targets(config, ways, sources, None, asked)
-    new = [target for target in wanted if not target.has_record]
-    require_space(config.merge_dir, _size(section, sources) * len(new))
+    size = sources.size * len(section.formats)  # of each merged model on the disk
+    require_space(config.merge_dir, size * sum(not target.has_record for target in wanted))
     known = survey(sources, report, allow_unrelated=section.allow_unrelated)
     for doubt in sources.other_bases(known.hashes[0]):
         report(Note(doubt, important=True))
@@ -78,7 +70,7 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
             from speechft_cli.engines.merge.soup import choose, scratch_size  # which needs torch
 
             count = len(ways) * len(section.chosen_alphas)
-            require_space(config.merge_dir, scratch_size(sources) + _size(section, sources) * count)
+            require_space(config.merge_dir, scratch_size(sources) + size * count)
             soup = choose(config, sources, section.greedy, report)
             sources, known, facts = soup.sources, known.of(soup.kept), {**facts, "soup": soup.record}
             ways = variants(section, len(sources.tuned), seed=config.seed, can_measure=True)
@@ -89,21 +81,20 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
         missing = [target for target in wanted if target not in there]
         methods = {target.variant.method.name for target in missing}
         asked = {name: each for name, each in asked.items() if name in methods}
-        size = sum(each.size(sources) for each in asked.values())
-        require_space(config.merge_dir, size + _size(section, sources) * len(missing))
+        require_space(config.merge_dir, sum(each.size(sources) for each in asked.values()) + size * len(missing))
         measured = {
             name: measure(config, sources, each, known.hashes[1:], known.moved, report) for name, each in asked.items()
         }
         is_whole = section.weight_norm == "effective"
         writer = Writer(sources, known, missing, whole_kernels=is_whole, measured=measured)
         _write(writer, wanted, there, facts, report)
-    outputs = [{**_outcome(target), "status": "skipped" if target in there else "written"} for target in wanted]
+    outputs = [{**outcome(target), "status": "skipped" if target in there else "written"} for target in wanted]
     report(outcome_table(outputs))
     return Result(
         f"merged encoders written: {len(missing)}, there already: {len(there)}",
         str(config.merge_dir),
-        _next_command(config, sources, wanted),
-        _data(section, sources, ways, outputs),
+        next_command(config, sources, wanted),
+        result_data(section, sources, ways, outputs),
     )
 
 
@@ -149,100 +140,3 @@ def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> 
         hints["speechft merge --plan -v shows the tensors' names"] = None
     if problems or unused:
         raise ConfigError(problems + unused, "; ".join(hints))
-
-
-def _plan(
-    config: Config,
-    section: MergeSection,
-    sources: Sources,
-    ways: Sequence[Variant],
-    asked: Mapping[str, Measurement],
-    report: Report,
-) -> Result:
-    for doubt in sources.other_bases(None):
-        report(Note(doubt, important=True))
-    wanted = targets(config, ways, sources, None, asked)
-    missing = [target for target in wanted if not target.has_record]
-    size = _size(section, sources)
-    measured = sum(each.size(sources) for each in asked.values())
-    require_space(config.merge_dir, measured + size * len(missing))
-    for name, each in asked.items():
-        folders = " and ".join(dict.fromkeys(map(str, each.data)))
-        speech = f"at most {each.record['utterances']} utterances of {each.record['split']} in {folders}"
-        room = f"at most {size_text(each.size(sources))} on disk"
-        text = f"{name} measures {each.statistic.summary} of every tuned model, on {speech}: {room}"
-        report(Note(text, important=True))
-    if section.greedy is not None:
-        text = f"the greedy soup by {section.greedy} may leave out tuned models; what follows is for all of them"
-        report(Note(text, important=True))
-    alpha = float(section.chosen_alphas[-1])
-    for way in ways:
-        effective = ", ".join(f"{alpha * each:g}" for each in way.method.sizes(len(sources.tuned)))
-        report(
-            Note(
-                f"{way.method.name} at alpha {alpha:g} adds this much of each tuned model: {effective}", important=True
-            )
-        )
-        tell_plan(way, sources, alpha, report, is_named=len(ways) > 1)
-    is_streamed = section.formats == ["s3prl"]
-    memory = memory_needed(sources, is_grid=section.is_grid, is_streamed=is_streamed, measured=measured)
-    outputs = [
-        {
-            **described(target),
-            "status": "write" if target in missing else "skip",
-            "effective_alpha": target.record["effective_alpha"],
-        }
-        for target in wanted
-    ]
-    data = _data(section, sources, ways, outputs)
-    keys = [{"variant": way.folder.as_posix(), "keys": plan_keys(way, sources, alpha)} for way in ways]
-    return Result(
-        f"merged encoders to write: {len(missing)} of {size_text(size)} each, with {size_text(memory)} of memory at "
-        "most; nothing was written",
-        str(config.merge_dir),
-        "the same command without --plan",
-        {**data, "bytes": size, "memory_bytes": memory, "plan": keys},
-    )
-
-
-def _size(section: MergeSection, sources: Sources) -> int:
-    return sources.size * len(section.formats)
-
-
-def _outcome(target: Target) -> dict[str, object]:
-    output = cast("Mapping[str, object]", read_merge(target.folder)["output"])
-    return {**described(target), **output}
-
-
-def _data(
-    section: MergeSection, sources: Sources, ways: Sequence[Variant], outputs: Sequence[Mapping[str, object]]
-) -> dict[str, object]:
-    return {
-        "method": section.methods,
-        "parameters": [way.method.model_dump(mode="json", by_alias=True) for way in ways],
-        "family": sources.base.family.name,
-        "base": sources.files[0],
-        "tuned": sources.files[1:],
-        "merged": len(sources.plan.merged),
-        "kept": dict(sources.plan.kept),
-        "bytes": sources.size,
-        "outputs": list(outputs),
-    }
-
-
-def _next_command(config: Config, sources: Sources, wanted: Sequence[Target]) -> str:
-    # a folder stands for the encoder in it, and gives the model its label
-    merged = [
-        target.folder if encoder_in(target.folder) else target.folder / next(iter(target.files.values()))
-        for target in wanted
-    ]
-    is_clear = len({path.name for path in merged}) == len(merged) <= _MODELS_SUGGESTED
-    if not is_clear and encoder_in(config.merge_dir) is None:
-        merged = [config.merge_dir]  # `evaluate` takes all merges in it, unless a single one lies in the folder itself
-    base = name_of(Path(str(sources.base.path))) or sources.base.path
-    models = [part for path in (f"base={base}", *merged) for part in ("--model", str(path))]
-    run = next(iter(sources.recorded_bases), None)
-    trained_on = None if run is None else recorded_data(run)
-    data = trained_on or (config.data_dir if config.data_dir.is_dir() else Path("MANIFESTS"))
-    task = suggested_task({} if run is None else read_run(run), data)
-    return shlex.join(["speechft", "evaluate", *models, "--data", str(data), *task])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from speechft_cli.data.utterance import Utterance
-from speechft_cli.engines.merge.suggestion import suggested_task
+from speechft_cli.engines.merge.outcome import suggested_task
 from tests.manifest_files import write_manifest
 
 CLASSES = {"task": "ks", "labels": {"ks": "label"}}
