@@ -126,3 +126,8 @@ class FinetuneSection(Section):
     def weighted_tasks(self) -> dict[str, float]:
         """Task → its share of the updates, relative to the others."""
         return self.tasks or {self.task: 1.0}
+
+    @property
+    def encoder_rate(self) -> float:
+        """Peak learning rate of the encoder."""
+        return self.encoder_learning_rate or self.learning_rate

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from torch import nn
 
@@ -74,7 +74,7 @@ def plan_warnings(request: FinetuneRequest) -> Iterator[str]:
             f"warning: the encoder is frozen in all of the {schedule.end} updates and will stay the base; lower "
             "finetune.frozen_share"
         )
-    rate = request.section.encoder_learning_rate or request.section.learning_rate
+    rate = request.section.encoder_rate
     if rate > _DESTRUCTIVE_RATE and not request.strategy.starts_from_base and request.base.path is not None:
         yield (
             f"warning: an encoder learning rate of {rate:g} is known to destroy pre-trained encoders; 1e-4 and below "
@@ -106,10 +106,10 @@ def _data_rows(request: FinetuneRequest, checked: CheckedJob, ranks: int) -> lis
 
 def _stage_rows(request: FinetuneRequest, state: TrainingState) -> Iterator[tuple[str, str]]:
     section, schedule = request.section, request.schedule
-    heads = _size(state.heads)
-    encoder = sum(parameter.numel() for parameter in parameters_of(state.encoder, state.attached.trained))
+    heads = _count(state.heads.parameters())
+    encoder = _count(parameters_of(state.encoder, state.attached.trained))
     name = "head" if len(request.checked) == 1 else "heads"
-    peaks = (section.learning_rate, section.encoder_learning_rate or section.learning_rate)
+    peaks = (section.learning_rate, section.encoder_rate)
     for stage, first, end in schedule.stages():
         size = heads if stage == "frozen" else heads + encoder
         who = name if stage == "frozen" else f"{name} and encoder"
@@ -129,12 +129,8 @@ def _activations(request: FinetuneRequest, state: TrainingState) -> Iterator[str
         batch = source.plan(0, 0).largest(source.durations)
         seconds = float(source.durations[batch].max())
         sizes = []
-        for stage, is_there in (
-            ("frozen", schedule.frozen_steps > 0),
-            ("trained", schedule.frozen_steps < schedule.end),
-        ):
-            if not is_there:
-                continue
+        stages = ["frozen"] * (schedule.frozen_steps > 0) + ["trained"] * (schedule.frozen_steps < schedule.end)
+        for stage in stages:
             if stage == "frozen":
                 freeze(state.encoder, with_dropout=with_dropout)
             else:
@@ -153,11 +149,12 @@ def _activations(request: FinetuneRequest, state: TrainingState) -> Iterator[str
         yield f"{name}about {', '.join(sizes)}, for {len(batch)} utterances of up to {seconds:.1f} s{less}"
 
 
-def _size(module: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
+def _count(parameters: Iterable[nn.Parameter]) -> int:
+    return sum(each.numel() for each in parameters)
 
 
 def _memory(state: TrainingState) -> int:
     """Bytes without activations: weights, of what trains gradients and two moments, what the strategy keeps."""
-    trained = _size(state.heads) + sum(each.numel() for each in parameters_of(state.encoder, state.attached.trained))
-    return 4 * (_size(state.heads) + _size(state.encoder) + 3 * trained) + state.attached.held_bytes
+    heads, encoder = _count(state.heads.parameters()), _count(state.encoder.parameters())
+    trained = heads + _count(parameters_of(state.encoder, state.attached.trained))
+    return 4 * (heads + encoder + 3 * trained) + state.attached.held_bytes

@@ -82,7 +82,7 @@ def loop_settings(section: FinetuneSection, seed: int) -> LoopSettings:
     """Returns what the section says of the training loop."""
     return LoopSettings(
         learning_rate=section.learning_rate,
-        encoder_learning_rate=section.encoder_learning_rate or section.learning_rate,
+        encoder_learning_rate=section.encoder_rate,
         gradient_clip=section.gradient_clip,
         frozen_dropout=section.frozen_dropout,
         batch_seconds=section.batch_seconds,
