@@ -45,56 +45,58 @@ class Boundary(TyperGroup):
         try:
             return super().parse_args(ctx, args)
         except UsageError as error:
-            if is_help(error):
+            if (message := _message(error)) is None:
                 raise
-            from speechft_cli.cli.display.console import talk_of
-
-            talk_of(ctx).error(as_request_error(error))
-            raise typer.Exit(2) from error
+            raise _told(ctx, message) from error
 
     def invoke(self, ctx: typer.Context) -> object:  # type: ignore[override]  # typer hides the class it declares
         """Runs the command and turns its errors into a message on stderr and an exit code."""
         try:
             return super().invoke(ctx)
-        except (SpeechftError, KeyboardInterrupt, UsageError, OSError, RuntimeError, ImportError) as error:
+        except KeyboardInterrupt as error:
             from speechft_cli.cli.display.console import talk_of
 
-            if isinstance(error, BlockingIOError) or str(error) == "can't start new thread":
-                error = SpeechftError(
-                    f"processes and threads: no more can be started: {error}",
-                    "ulimit -u says how many a user may have; fewer workers need fewer",
-                )
-            library = _not_imported(error)
-            if library:
-                said = (str(error).strip() or type(error).__name__).splitlines()[0]
-                error = SpeechftError(
-                    f"{library}: can't be imported: {said}", "speechft doctor says what is wrong, and how to mend it"
-                )
-            if isinstance(error, RuntimeError | ImportError):
-                raise
-            if isinstance(error, OSError):
-                if error.errno not in _OF_A_PATH or error.filename is None:
-                    raise
-                # even asking whether a file is there can raise it, and no caller expects that
-                error = SpeechftError(
-                    f"{error.filename}: can't be used: {error.strerror}", "check the path and its permissions"
-                )
-            if isinstance(error, UsageError):
-                if is_help(error):
-                    raise
-                error = as_request_error(error)
-
-            talk = talk_of(ctx)
-            if isinstance(error, SpeechftError):
-                talk.error(error)
-                raise typer.Exit(error.exit_code) from error
-            talk.line("interrupted")
+            talk_of(ctx).line("interrupted")
             raise typer.Exit(130) from error
+        except (SpeechftError, UsageError, OSError, RuntimeError, ImportError) as error:
+            if (message := _message(error)) is None:
+                raise
+            raise _told(ctx, message) from error
 
 
-def _not_imported(error: BaseException) -> str:
+def _told(ctx: typer.Context, message: SpeechftError) -> typer.Exit:
+    """Says a message on stderr, and returns the exit that it ends in."""
+    from speechft_cli.cli.display.console import talk_of
+
+    talk_of(ctx).error(message)
+    return typer.Exit(message.exit_code)
+
+
+def _message(error: Exception) -> SpeechftError | None:
+    """Returns an error as a message; None for a bug of ours, and for what Typer answers itself."""
+    if isinstance(error, SpeechftError):
+        return error
+    if isinstance(error, UsageError):
+        return None if is_help(error) else as_request_error(error)
+    if isinstance(error, BlockingIOError) or str(error) == "can't start new thread":
+        return SpeechftError(
+            f"processes and threads: no more can be started: {error}",
+            "ulimit -u says how many a user may have; fewer workers need fewer",
+        )
+    if library := _not_imported(error):
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return SpeechftError(
+            f"{library}: can't be imported: {said}", "speechft doctor says what is wrong, and how to mend it"
+        )
+    if isinstance(error, OSError) and error.errno in _OF_A_PATH and error.filename is not None:
+        # even asking whether a file is there can raise it, and no caller expects that
+        return SpeechftError(f"{error.filename}: can't be used: {error.strerror}", "check the path and its permissions")
+    return None
+
+
+def _not_imported(error: Exception) -> str:
     """Returns the library whose import raised an error; "" for all other errors, and for modules of ours."""
-    step = error.__traceback__ if isinstance(error, OSError | RuntimeError | ImportError) else None
+    step = error.__traceback__
     while step is not None:
         module = str(step.tb_frame.f_globals.get("__name__"))
         if step.tb_frame.f_code.co_name == "<module>" and not module.startswith("speechft_cli"):
