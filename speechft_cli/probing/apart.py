@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.errors import RequestError
@@ -28,10 +27,13 @@ def require_apart(task: str, splits: Mapping[str, Sequence[Utterance]]) -> None:
             place = (each.start, each.start + each.duration, split, each.id)
             by_recording.setdefault(str(each.audio), []).append(place)
     for recording, places in by_recording.items():
-        for (_, end, split, name), (start, _, other_split, other_name) in pairwise(sorted(places)):
-            if split != other_split and start < end - _TOLERANCE:
-                raise RequestError(
-                    f"task {task}: must have each stretch of audio in one split, but {recording} at {start:g} s is in "
-                    f"{split} ({name}) and in {other_split} ({other_name})",
-                    "take it out of one of the manifests: what is trained on or chosen by can't be a test",
-                )
+        furthest: dict[str, tuple[Seconds, str]] = {}  # split → end and name of what reaches furthest so far
+        for start, end, split, name in sorted(places):
+            for other_split, (other_end, other_name) in furthest.items():
+                if split != other_split and start < other_end - _TOLERANCE:
+                    raise RequestError(
+                        f"task {task}: must have each stretch of audio in one split, but {recording} at {start:g} s is "
+                        f"in {other_split} ({other_name}) and in {split} ({name})",
+                        "take it out of one of the manifests: what is trained on or chosen by can't be a test",
+                    )
+            furthest[split] = max(furthest.get(split, (end, name)), (end, name))
