@@ -89,3 +89,35 @@ def test_a_release_without_the_legacy_split_says_where_to_get_it(tmp_path: Path)
     with pytest.raises(RequestError, match="must hold legacy, has data") as caught:
         read("tedlium", tmp_path)
     assert "openslr.org/51" in caught.value.hint
+
+
+def test_talks_come_by_name_and_their_segments_in_time_so_that_the_first_hours_are_the_same_everywhere(
+    tmp_path: Path,
+) -> None:
+    part = tmp_path / "legacy" / "train"
+    for talk in ("Zoe", "ada", "Bob", "Eve"):
+        noise(part / "sph" / f"{talk}.sph", seconds=0.1)
+        text(part / "stm" / f"{talk}.stm", *(f"{talk} 1 {talk} {at} {at + 2} <o,f0,male> hello" for at in (3, 10, 1)))
+    (part / "stm" / "._ada.stm").write_bytes(b"\x00\x05\x16\x07Mac OS X")
+    assert [(each.speaker, each.start) for _, each in read("tedlium", tmp_path)] == [
+        (talk, at) for talk in ("ada", "Bob", "Eve", "Zoe") for at in (3, 10, 1)
+    ]
+
+
+def test_limits_belong_to_what_is_kept_and_marks_may_be_in_capitals_or_missing(tmp_path: Path) -> None:
+    part = tmp_path / "legacy" / "train"
+    noise(part / "sph" / "a.sph", seconds=0.1)
+    said = ("1 2 <o> kept", "1 61 <o> kept too", "1 1.99 <o> short", "1 61.01 <o> long", "1 3 <o> the <UNK>", "1 3 <o>")
+    text(part / "stm" / "a.stm", *(f"a 1 a {each}" for each in said))
+    assert [each.text for _, each in read("tedlium", tmp_path)] == ["kept", "kept too"]
+    assert [each.reason for each in rejected("tedlium", tmp_path)] == [
+        *["not of 1 to 60 s"] * 2,
+        "transcript with <unk>",
+        "audio without transcript",
+    ]
+
+
+def test_an_empty_legacy_split_is_told(tmp_path: Path) -> None:
+    (tmp_path / "legacy" / "training").mkdir(parents=True)
+    with pytest.raises(RequestError, match=r"legacy: must hold train/stm, has training"):
+        read("tedlium", tmp_path)
