@@ -78,3 +78,9 @@ def test_a_missing_list_of_tags_is_named(tmp_path: Path) -> None:
     (tmp_path / "SNIPS" / "all.iob.snips.txt").unlink()
     with pytest.raises(RequestError, match=r"must hold all\.iob\.snips\.txt"):
         read("snips", tmp_path)
+
+
+def test_tags_without_recordings_say_where_these_belong(tmp_path: Path) -> None:
+    text(tmp_path / "SNIPS" / "all.iob.snips.txt", "Ivy-snips-train-0 BOS play EOS\tO O PlayMusic")
+    with pytest.raises(RequestError, match=r"SNIPS: must hold train, has all\.iob\.snips\.txt"):
+        read("snips", tmp_path)

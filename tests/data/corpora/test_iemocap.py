@@ -1,3 +1,4 @@
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -56,3 +57,10 @@ def test_a_session_that_is_not_there_is_named(tmp_path: Path) -> None:
     iemocap(tmp_path)
     with pytest.raises(RequestError, match="must hold the parts Session6, has Session1"):
         read("iemocap", tmp_path, test=["Session6"])
+
+
+def test_a_session_that_was_unpacked_without_its_labels_is_named(tmp_path: Path) -> None:
+    iemocap(tmp_path)
+    shutil.rmtree(tmp_path / "IEMOCAP_full_release/Session4/dialog/EmoEvaluation")
+    with pytest.raises(RequestError, match=r"Session4/dialog: must hold EmoEvaluation, has transcriptions"):
+        read("iemocap", tmp_path)

@@ -57,6 +57,15 @@ def test_archives_may_be_unpacked_into_folders_of_their_names(tmp_path: Path) ->
     assert all(each.audio.is_file() for _, each in found)
 
 
+def test_parts_that_nobody_wants_stay_out_and_a_folder_without_recordings_is_told(tmp_path: Path) -> None:
+    voxceleb1(tmp_path)
+    assert {split for split, _ in read("voxceleb1", tmp_path, train=["train"])} == {"train"}
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RequestError, match="empty: must hold dev/wav, has nothing") as caught:
+        read("voxceleb1", tmp_path / "empty")
+    assert caught.value.hint == f"{tmp_path} holds it: --root {tmp_path}"
+
+
 def test_a_missing_list_is_named_with_its_page_and_its_place(tmp_path: Path) -> None:
     voxceleb1(tmp_path)
     (tmp_path / "iden_split.txt").unlink()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,6 +37,20 @@ def test_a_subset_has_at_most_so_many_and_is_always_the_same() -> None:
     gone = {members[-1].id for members in splits.values()}
     again = keep(shorter, Most(30, 7), is_closed_set=False)
     assert {each.id for each in few["train"]} - gone <= {each.id for each in again["train"]}
+
+
+def test_an_open_set_keeps_what_train_has_never_met() -> None:
+    splits = corpus(10, 1) | {"test": [replace(each, speaker="stranger") for each in corpus(10, 1)["test"]]}
+    few = keep(splits, Most(5, 7), is_closed_set=False)
+    assert [each.speaker for each in few["test"]] == ["stranger"] * 7
+    assert len(few["dev"]) == 7
+
+
+def test_the_classes_that_are_kept_are_the_same_in_every_process() -> None:
+    # the first ten of 100 by the SHA-256 of their names
+    names = sorted((f"s{name}" for name in range(100)), key=lambda name: hashlib.sha256(name.encode()).digest())
+    few = keep(corpus(100, 8), Most(50, 20), is_closed_set=True)
+    assert {each.speaker for each in few["train"]} == set(names[:10])
 
 
 def test_classes_of_a_closed_set_are_dropped_before_they_are_too_thin() -> None:

@@ -51,12 +51,13 @@ def test_assigned_splits_win_and_reach_over_all_manifests() -> None:
     manifests = {
         "train": [utterance("a", "x", task_splits={"sid": "test"}), utterance("b", "x", task_splits={"sid": "train"})],
         "dev": [utterance("c", "x", task_splits={"sid": "dev"}), utterance("d", "y", task_splits={"sid": "test"})],
-        "test": [utterance("e", "x")],
+        "test": [utterance("e", "x"), utterance("f")],
     }
     splits = speakers(manifests)
     assert splits.rule == "assigned"
+    assert splits.from_train == 1  # an encoder that was fine-tuned on these manifests has heard it
     assert [ids(splits, split) for split in ("train", "dev", "test")] == [["b"], ["c"], ["a"]]
-    assert splits.left_out == {"no split for sid": 1, "speaker never in train": 1}
+    assert splits.left_out == {"no speaker": 1, "no split for sid": 1, "speaker never in train": 1}
 
 
 def test_assigned_splits_of_an_open_set_task_may_have_classes_that_train_lacks() -> None:
