@@ -50,6 +50,21 @@ def test_each_class_is_scored_alone_and_the_worst_change_comes_first() -> None:
     assert {"ann", "bob", "cy", "base", "tuned"} <= set(texts(draw_groups(found).svg))
 
 
+def test_of_three_encoders_the_last_is_held_against_the_first() -> None:
+    base = of(("ann", ("bob",)), ("bob", ("bob",)))
+    found = by_class(base=base, tuned=base, best=of(("ann", ("ann",)), ("bob", ("bob",))))
+    assert found is not None
+    assert [each.name for each in found.groups] == ["bob", "ann"]  # nothing has changed for the second encoder
+    assert [row[-1] for row in breakdown_table(found).rows] == ["+0.00", "+100.00"]
+
+
+def test_a_group_that_one_encoder_has_no_predictions_for_is_left_out() -> None:
+    base = of(*((name, (name,)) for name in ("ann", "bob", "cy")))
+    found = by_class(base=base, tuned=base[:2])
+    assert found is not None
+    assert [each.name for each in found.groups] == ["ann", "bob"]
+
+
 def test_of_many_groups_both_ends_are_shown() -> None:
     names = [f"speaker {index:02}" for index in range(50)]
     base = of(*((name, (name,)) for name in names))
@@ -57,6 +72,7 @@ def test_of_many_groups_both_ends_are_shown() -> None:
     assert found is not None
     assert [each.name for each in shown(found.groups)] == [*names[:10], *names[-10:]]
     assert breakdown_table(found).title.endswith("30 in between left out")
+    assert [len(shown(found.groups[:count])) for count in (19, 20, 21)] == [19, 20, 20]
 
 
 def test_fewer_errors_are_better_where_the_metric_says_so() -> None:

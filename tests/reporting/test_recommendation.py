@@ -136,6 +136,17 @@ def test_a_gain_within_the_noise_of_the_seeds_is_called_so(seeds: tuple[float, .
     assert (noise < 1e-9) == (not is_said)
 
 
+def test_two_seeds_are_paired_too() -> None:
+    several = {"seeds": (1, 2), "split": "dev"}
+    scores = [
+        score(value=50.0, values=(40.0, 60.0), **several),
+        score(label="a", alpha="0.5", value=52.0, values=(42.0, 62.0), **several),
+    ]
+    found = recommend(scores, base="base", target=["sid"])
+    assert found is not None
+    assert next(each.noise for each in found.options if each.label == "a") == pytest.approx(0.0, abs=1e-9)
+
+
 def test_a_task_where_the_base_scores_nothing_has_no_say() -> None:
     scores = [*three("base", None, 0.0, 20.0, 50.0), *three("a", "0.25", 50.0, 15.0, 40.0)]
     found = recommend(scores, base="base", target=["asr"])

@@ -35,6 +35,11 @@ def test_each_layer_has_its_distance_after_everything_outside_the_layers() -> No
     ]
 
 
+def test_a_distance_is_relative_to_the_bases_weights() -> None:
+    assert WeightDrift(1.0, 5.0).relative == 0.2
+    assert math.isnan(WeightDrift(1.0, 0.0).relative)
+
+
 def test_a_layer_for_every_hidden_state(tiny: EncoderCheckpoint) -> None:
     drift = weight_drift(tiny.weights, tiny.weights, is_kept=tiny.family.is_kept)
     layers = {name.split(".")[2] for name in tiny.weights if name.startswith("encoder.layers.")}
@@ -46,4 +51,5 @@ def test_encoders_of_other_shapes_are_not_comparable() -> None:
     base = {"w": torch.zeros(2)}
     assert is_comparable(base, {"w": torch.ones(2)})
     assert not is_comparable(base, {"w": torch.zeros(3)})
+    assert not is_comparable({**base, "v": base["w"]}, {**base, "v": torch.zeros(3)})
     assert not is_comparable(base, {"v": torch.zeros(2)})
