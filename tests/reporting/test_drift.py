@@ -70,12 +70,32 @@ def test_the_suggestion_is_the_knee_of_the_drift_curve() -> None:
     assert found is not None
     assert (found.label, found.alpha, found.share) == ("alpha-0.5", Decimal("0.5"), pytest.approx(0.3))
     assert "the weights have gone 50% of the way to the tuned encoder, the features 30%" in found.reason
+    assert "LLFC at least 0.990, variance at least 0.98 of the mixture's" in found.reason
+
+
+def test_neither_the_ends_nor_what_lies_beyond_is_suggested() -> None:
+    # at 0.5 the features have gone 70 %: further than the weights, other than at all the alphas that are left out
+    ends = [merged("0", 1.0), merged("0.5", 0.65), merged("1", 0.5), merged("1.5", 0.9)]
+    found = suggest([line(cka=0.5), *ends], tuned="tuned")
+    assert found is not None
+    assert found.label == "alpha-0.5"
+
+
+def test_of_knees_equally_far_ahead_the_smaller_alpha_is_suggested() -> None:
+    # shares 1/8 at 0.25 and 3/8 at 0.5
+    found = suggest([line(cka=0.5), merged("0.25", 0.9375), merged("0.5", 0.8125)], tuned="tuned")
+    assert found is not None
+    assert found.label == "alpha-0.25"
 
 
 def test_features_that_are_no_mixture_are_warned_of() -> None:
     found = suggest([*GRID[:-1], merged("0.5", 0.85, llfc=0.8)], tuned="tuned")
     assert found is not None
     assert "LLFC down to 0.800 in layer 0" in found.reason
+    layers = [merged("0.5", 0.85), merged("0.5", 0.85, layer=1, llfc=0.95, variance=0.7)]
+    found = suggest([line(cka=0.5), *layers], tuned="tuned")
+    assert found is not None
+    assert "LLFC down to 0.950 in layer 1, variance down to 0.70 in layer 1" in found.reason
 
 
 def test_alpha_1_stands_for_the_tuned_encoder() -> None:

@@ -31,6 +31,11 @@ def test_segments_are_read() -> None:
             read_segments(wrong)
 
 
+def test_silence_taken_for_silence_is_no_error() -> None:
+    assert diarization_errors([], []) == (0.0, 0.0, 0.0, 0.0)
+    assert np.isnan(rate("", ""))
+
+
 def test_names_do_not_matter() -> None:
     assert rate("x 2 4;y 0 3", "a 0 3;b 2 4") == 0.0
 
