@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
@@ -85,7 +86,8 @@ def run(config: Config, report: Report) -> Result:
     found = _found(corpus, wanted, gaps)
     if corpus.needs_root:
         report(Started(f"reading {corpus_name(section)}", None, "checked"))
-        first = list(itertools.islice(found, 1))  # a wrong request says so before anything is written
+        with _download_named(corpus):
+            first = list(itertools.islice(found, 1))  # a wrong request says so before anything is written
         found = itertools.chain(first, found)
     with work_folder(out) as work:
         made = 0
@@ -99,6 +101,17 @@ def run(config: Config, report: Report) -> Result:
     if gaps.without:
         report(Note(str(gaps), important=True))
     return result
+
+
+@contextlib.contextmanager
+def _download_named(corpus: Corpus) -> Iterator[None]:
+    """Lets a reader's hint to the corpus's page name the shorter way, too, where there is one."""
+    try:
+        yield
+    except RequestError as error:
+        if corpus.archives and error.hint.startswith(corpus.page):
+            raise RequestError(error.message, f"--download fetches it, or {error.hint}") from error
+        raise
 
 
 def _prepare(
