@@ -36,6 +36,10 @@ def test_differences_are_left_out_where_they_do_not_fit() -> None:
     assert narrow.best == {(0, 1), (2, 1), (1, 2)}
 
 
+def test_the_better_of_two_encoders_is_the_best() -> None:
+    assert score_table(scores()[:4], title="", split="test", base=None).best == {(0, 1), (1, 2)}
+
+
 def test_a_single_encoder_is_not_the_best_of_anything() -> None:
     table = score_table(scores(), title="", split="dev", base="base")
     assert table.rows == (("base", "1.00"),)
@@ -65,7 +69,8 @@ def test_folds_stand_beside_each_other_with_their_mean() -> None:
 
     folds = (fold("01", 60.0, 70.0), fold("02", 50.0, 40.0))
     others = {"task": "er", "title": "ER acc", "value": 55.0, "folds": folds}
-    (table,) = fold_tables([score(), score(**others), score(split="dev", **others)], split="test")
+    on_dev = {"value": 99.0, "folds": (fold("01", 99.0), fold("02", 99.0))}
+    (table,) = fold_tables([score(), score(**others), score(split="dev", **others | on_dev)], split="test")
     assert table == Table(
         "er by fold, ER acc % ↑", ("encoder", "fold 01", "fold 02", "mean"), (("base", "65.00", "45.00", "55.00"),)
     )

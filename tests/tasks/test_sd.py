@@ -36,6 +36,11 @@ def test_silence_taken_for_silence_is_no_error() -> None:
     assert np.isnan(rate("", ""))
 
 
+def test_there_are_as_many_places_as_a_recording_has_speakers_at_most() -> None:
+    targets = ["a 0 1\t2", "a 0 1;b 0 1;a 1 2\t2", "c 0 2\t2"]
+    assert SD.vocabulary(targets).symbols == ("speaker1", "speaker2")
+
+
 def test_names_do_not_matter() -> None:
     assert rate("x 2 4;y 0 3", "a 0 3;b 2 4") == 0.0
 

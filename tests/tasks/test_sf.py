@@ -24,6 +24,7 @@ def test_tags_of_words_become_marks_around_slots(tags: str) -> None:
         ("a b\tB-x B-x", "B-x A E-x B-x B E-x"),  # a new beginning is a new slot
         ("a b\tx y", "B-x A E-x B-y B E-y"),
         ("seven 7 up\tO x O", "SEVEN UP"),  # nothing is left of the slot's words
+        ("one two 7 up\tO O x O", "ONE TWO UP"),
         ("twenty-one\tx", "B-x TWENTY ONE E-x"),
         ("a b\tO", ""),  # a tag is missing
         (MARKED, MARKED),
@@ -40,6 +41,13 @@ def test_a_marked_text_survives_encoding_and_decoding(target: str) -> None:
     logits = one_hot(torch.tensor([path]), len(vocabulary)).float()
 
     assert SF.predict(logits, torch.tensor([len(path)]), vocabulary) == [target]
+
+
+def test_a_mark_clings_to_its_slots_words_and_classes_are_in_order() -> None:
+    vocabulary = SF.vocabulary([MARKED])
+    assert vocabulary.symbols[-4:] == ("B-artist", "B-service", "E-artist", "E-service")
+    spelt = [vocabulary.symbols[index] for index in SF.encode("PLAY B-artist LED ZEP E-artist NOW", vocabulary)]
+    assert spelt == [*"PLAY|", "B-artist", *"LED|ZEP", "E-artist", *"|NOW"]
 
 
 def test_only_a_closed_slot_with_something_in_it_is_a_slot() -> None:
