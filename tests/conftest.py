@@ -102,3 +102,22 @@ def manifests(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_config(**flags: object) -> Config:
     """A config from dotted keys, with `.` written as `__`."""
     return load_config(None, flags={key.replace("__", "."): value for key, value in flags.items()}).config
+
+
+def config_for(manifests: Path, out: Path, **flags: object) -> Config:
+    """A config of a short run of a tiny encoder, with dotted keys as `make_config` takes them."""
+    settings: dict[str, object] = {
+        "encoder__init": "random",
+        "encoder__size": "tiny",
+        "finetune__data": manifests,
+        "finetune__out": out,
+        "finetune__task": "pr",  # its head is one layer; asr's has 40 million weights, which every run would save
+        "finetune__steps": 6,
+        "finetune__batch_seconds": 4.0,
+        "finetune__evaluate_every": 3,
+        "finetune__log_every": 1,
+        "finetune__learning_rate": 1e-3,
+        "finetune__workers": 0,
+        "finetune__device": "cpu",
+    }
+    return make_config(**{**settings, **flags})

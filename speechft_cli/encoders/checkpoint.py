@@ -85,15 +85,18 @@ class EncoderCheckpoint:
         """Returns the same encoder with other weights and no file."""
         return replace(self, weights=weights, path=None, format="", filled=frozenset())
 
-    def require_complete(self) -> None:
+    def require_complete(self, so: str = "it can't be built alone") -> None:
         """Makes sure that the configuration is there.
+
+        Args:
+            so: What follows for the user where it isn't.
 
         Raises:
             RequestError: It isn't.
         """
         if not self.is_complete:
             raise RequestError(
-                f"{self.path}: has weights but no configuration, so it can't be built alone",
+                f"{self.path}: has weights but no configuration, so {so}",
                 "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
             )
 

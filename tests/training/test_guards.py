@@ -28,7 +28,7 @@ from speechft_cli.training.state import TrainingState, checkpoint_bytes, new_sta
 from speechft_cli.training.strategies import STRATEGIES
 from speechft_cli.training.strategies.base import StrategySettings
 from speechft_cli.training.update import make_update
-from tests.engines.finetune.test_engine import config_for
+from tests.conftest import config_for
 
 
 def sid_job(seconds: float) -> Job:

@@ -18,7 +18,7 @@ from speechft_cli.io.run_folder import read_run
 from speechft_cli.training.freezing import parameters_of, trainable_names
 from speechft_cli.training.strategies import STRATEGIES
 from speechft_cli.training.strategies.base import Attached, StrategySettings
-from tests.engines.finetune.test_engine import config_for
+from tests.conftest import config_for
 
 
 def attached(name: str, tiny: EncoderCheckpoint, **settings: object) -> tuple[Encoder, Attached]:

@@ -155,11 +155,7 @@ def _units_encoder(section: FinetuneSection, base: EncoderCheckpoint, report: Re
         return None
     named = section.units.encoder
     encoder = base if named is None else read_encoder(named, base.family, report=report)
-    if not encoder.is_complete:
-        raise RequestError(
-            f"{section.units.encoder}: has weights but no configuration, so it can't be run",
-            "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
-        )
+    encoder.require_complete("it can't be run")
     # hidden state 0 is what goes into layer 0
     last = 1 + max(layer for name in encoder.weights if (layer := layer_of(name)) is not None)
     if section.units.layer > last:
@@ -180,11 +176,7 @@ def _base(config: Config, resume_from: Path | None, report: Report) -> EncoderCh
     if encoder.checkpoint is None:
         return random_checkpoint(family or ENCODERS.get(DEFAULT_FAMILY), encoder.size, seed=config.seed)
     base = read_encoder(encoder.checkpoint, family, report=report)
-    if not base.is_complete:
-        raise RequestError(
-            f"{encoder.checkpoint}: has weights but no configuration, so it can't be a base",
-            "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
-        )
+    base.require_complete("it can't be a base")
     if resume_from is not None:
         require_same_base(encoder.checkpoint, base, resume_from)
     return base

@@ -16,7 +16,6 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from speechft_cli.config.dump import config_yaml
-from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.finetune import FinetuneSection
 from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.encoders.base import EncoderFamily
@@ -27,26 +26,8 @@ from speechft_cli.engines.finetune.request import check_request
 from speechft_cli.errors import InterruptedRunError, RequestError, SpeechftError
 from speechft_cli.events import Event, Note, Started, Table, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run, write_run
-from tests.conftest import make_config
+from tests.conftest import config_for, make_config
 from tests.manifest_files import write_manifest
-
-
-def config_for(manifests: Path, out: Path, **flags: object) -> Config:
-    settings: dict[str, object] = {
-        "encoder__init": "random",
-        "encoder__size": "tiny",
-        "finetune__data": manifests,
-        "finetune__out": out,
-        "finetune__task": "pr",  # its head is one layer; asr's has 40 million weights, which every run would save
-        "finetune__steps": 6,
-        "finetune__batch_seconds": 4.0,
-        "finetune__evaluate_every": 3,
-        "finetune__log_every": 1,
-        "finetune__learning_rate": 1e-3,
-        "finetune__workers": 0,
-        "finetune__device": "cpu",
-    }
-    return make_config(**{**settings, **flags})
 
 
 def test_a_run_leaves_everything_the_next_stage_needs(manifests: Path, tmp_path: Path, hubert: EncoderFamily) -> None:

@@ -23,7 +23,7 @@ from speechft_cli.engines.finetune.units import UnitsRequest, label_frames
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Event, Started, Table, ignore
 from speechft_cli.training.ranks import Ranks
-from tests.engines.finetune.test_engine import config_for
+from tests.conftest import config_for
 from tests.training.test_ranks import on_two_ranks
 
 

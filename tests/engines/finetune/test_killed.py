@@ -19,7 +19,8 @@ import torch
 from speechft_cli.config.schema import Config
 from speechft_cli.engines import finetune
 from speechft_cli.events import Event, TrainingStep, ignore
-from tests.engines.finetune.test_engine import config_for, flat
+from tests.conftest import config_for
+from tests.engines.finetune.test_engine import flat
 
 STEPS = 6
 

@@ -26,7 +26,7 @@ from speechft_cli.engines.finetune.ranks import _free_port
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Event, TrainingStep, ignore
 from speechft_cli.io.run_folder import read_metrics, read_run
-from tests.engines.finetune.test_engine import config_for
+from tests.conftest import config_for
 
 
 def test_two_ranks_are_one_with_twice_the_batches(
