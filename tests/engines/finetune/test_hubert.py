@@ -119,6 +119,7 @@ def test_ranks_share_the_labelling(manifests: Path, tmp_path: Path, tiny: Encode
 
     def label(folder: Path, ranks: Ranks, heard: list[Event]) -> None:
         units_engine._SHARD = 5  # 16 utterances: four shards
+        torch.set_num_threads(1)  # else each reading thread finds that torch's pool did not survive the fork
         label_frames(checked.job, request, folder, device=torch.device("cpu"), ranks=ranks, report=heard.append)
 
     def work(ranks: Ranks) -> object:
