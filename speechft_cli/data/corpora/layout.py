@@ -18,16 +18,14 @@ SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph", ".opus")
 #: The split of a corpus whose parts are called as our splits are.
 _SAME_NAMES = {split: [split] for split in SPLITS}
 _GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male"}
+_SHOWN = 5  # names of what lies there
+_LEVELS = 3  # above a `--root` that is too low
 
 
 def gender_label(word: str) -> dict[str, str]:
     """Returns the label for what a list of speakers says of a gender; no label for anything else."""
     gender = _GENDERS.get(word.lower())
     return {"gender": gender} if gender else {}
-
-
-_SHOWN = 5  # names of what lies there
-_LEVELS = 3  # above a `--root` that is too low
 
 
 def top_folder(root: Path, *names: str) -> Path:

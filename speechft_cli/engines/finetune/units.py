@@ -31,8 +31,8 @@ from speechft_cli.training.job import Job
 from speechft_cli.training.ranks import Ranks
 from speechft_cli.training.units import Units
 
-#: Utterances → the frames (T, D) of each.
-Features = Callable[[Iterable[Utterance]], Iterator[Tensor]]
+#: Utterances → the frames (T, D) of each, features of an encoder or MFCCs.
+FramesOf = Callable[[Iterable[Utterance]], Iterator[Tensor]]
 
 _CENTRES = "centres.npy"
 #: Utterances labelled between two files: what a kill can cost.
@@ -158,7 +158,7 @@ def _join(shards: Sequence[Path], place: Path, units: int) -> NDArray[np.int64]:
     return occurrences
 
 
-def _features(request: UnitsRequest, device: torch.device) -> Features:
+def _features(request: UnitsRequest, device: torch.device) -> FramesOf:
     if request.encoder is None or request.section.layer is None:
         return partial(in_order, lambda each: mfcc(read_waveform(each)), workers=READERS)
     layer, encoder = request.section.layer, build_encoder(request.encoder, device=device)
@@ -171,7 +171,7 @@ def _features(request: UnitsRequest, device: torch.device) -> Features:
     return features
 
 
-def _fit_centres(job: Job, place: Path, request: UnitsRequest, features: Features, report: Report) -> None:
+def _fit_centres(job: Job, place: Path, request: UnitsRequest, features: FramesOf, report: Report) -> None:
     """Writes the clusters' centres (C, D), unless they are there."""
     if (place / _CENTRES).is_file():
         return
@@ -189,7 +189,7 @@ def _fit_centres(job: Job, place: Path, request: UnitsRequest, features: Feature
 
 
 def _fit_frames(
-    utterances: Utterances, request: UnitsRequest, features: Features, report: Report
+    utterances: Utterances, request: UnitsRequest, features: FramesOf, report: Report
 ) -> NDArray[np.float32]:
     """The frames (F, D) that clusters are fitted to: of random utterances, all frames or as many as fit."""
     random = np.random.default_rng((request.seed, 4))
