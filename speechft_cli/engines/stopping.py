@@ -20,11 +20,12 @@ class _Terminated(BaseException):
 
 
 @contextlib.contextmanager
-def stoppable(message: str) -> Iterator[None]:
+def stoppable(message: str, hint: str = "") -> Iterator[None]:
     """Inside the block SIGINT, SIGTERM and SIGHUP raise, and leave it as InterruptedRunError.
 
     Args:
         message: What became of the work.
+        hint: How it goes on, unless the same command does.
 
     Raises:
         InterruptedRunError: One of them arrived; with exit code 130, 143 or 129.
@@ -36,9 +37,9 @@ def stoppable(message: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        raise InterruptedRunError(message) from None
+        raise InterruptedRunError(message, hint) from None
     except _Terminated as signalled:
-        raise InterruptedRunError(message, exit_code=128 + signalled.number) from None
+        raise InterruptedRunError(message, hint, exit_code=128 + signalled.number) from None
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

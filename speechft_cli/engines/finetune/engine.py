@@ -21,6 +21,7 @@ from speechft_cli.engines.finetune.ranks import run_on_ranks
 from speechft_cli.engines.finetune.record import Diary, run_record, tracked_run
 from speechft_cli.engines.finetune.request import FinetuneRequest, check_request, require_free
 from speechft_cli.engines.finetune.start import adapt_encoder, first_state, last_state, loop_settings, targeted_jobs
+from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, TrainingStep, ignore
 from speechft_cli.io.atomic import recover, remove_unfinished, write_text
@@ -39,6 +40,10 @@ from speechft_cli.training.state import (
     save_best,
     save_last,
 )
+
+_GO_ON = "the same command with --resume goes on from there"
+#: Before the first update, or by a second Ctrl-C while the first one's update or save was awaited.
+_STOPPED = "interrupted; what came after the last checkpoint is not saved"
 
 
 def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool = False) -> Result:
@@ -116,22 +121,25 @@ def _train(
         record = run_record(request, folder, ranks, device)
         write_run(folder, {**record, "status": "running"})
     report(plan_table(request, state, ranks=ranks.world))
-    jobs = targeted_jobs(request, folder, device, ranks, report)
     status = "failed"
     try:
-        with attention_for_any_length(), Interruptible() as interruptible:
-            _loop(request, state, jobs, folder, ranks, report, interruptible)
+        with stoppable(_STOPPED, hint=_GO_ON):
+            jobs = targeted_jobs(request, folder, device, ranks, report)
+            with attention_for_any_length(), Interruptible() as interruptible:
+                _loop(request, state, jobs, folder, ranks, report, interruptible)
         if state.step < schedule.end or state.is_due:
-            status = "interrupted"
             raise InterruptedRunError(
                 f"interrupted at step {state.step} of {schedule.end}; the state is saved in {folder / 'last'}",
-                "the same command with --resume goes on from there",
+                _GO_ON,
                 exit_code=128 + (interruptible.received or signal.SIGTERM),  # another rank's
             )
         metric = request.checked[0].job.task.metrics[0]
         if not (folder / "best" / "encoder.pt").is_file():
             raise SpeechftError(f"{folder}: {metric.title} on dev was never a number, so there is no best checkpoint")
         status = "done"
+    except InterruptedRunError:
+        status = "interrupted"
+        raise
     finally:
         if ranks.is_first:
             outputs = best_outputs(request, folder) if status == "done" else {}

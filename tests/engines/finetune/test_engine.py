@@ -90,6 +90,28 @@ def test_an_interrupted_run_resumes_to_the_same_bits(
     assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_a_run_at_once_and_says_how_it_goes_on(
+    manifests: Path, whole: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    config = config_for(manifests, tmp_path / "stopped", finetune__workers=1)
+
+    def stop_twice(event: Event) -> None:
+        if isinstance(event, TrainingStep) and event.step == 4:
+            for _ in range(2):
+                os.kill(os.getpid(), number)
+
+    with pytest.raises(InterruptedRunError, match="after the last checkpoint is not saved") as caught:
+        finetune.run(config, stop_twice)
+    assert caught.value.exit_code == 128 + number
+    assert "--resume" in caught.value.hint
+    run = read_run(tmp_path / "stopped")
+    assert (run["status"], run["steps"]) == ("interrupted", 4)
+
+    finetune.run(config, ignore, resume=True)
+    assert flat(torch.load(tmp_path / "stopped/last/encoder.pt")) == flat(torch.load(whole / "last/encoder.pt"))
+
+
 def test_a_run_that_is_stopped_in_evaluations_scores_what_one_that_never_was_does(
     manifests: Path, whole: Path, tmp_path: Path
 ) -> None:

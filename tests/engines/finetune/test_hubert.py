@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,9 @@ from speechft_cli.engines import finetune
 from speechft_cli.engines.finetune import units as units_engine
 from speechft_cli.engines.finetune.jobs import check_jobs
 from speechft_cli.engines.finetune.units import UnitsRequest, label_frames
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import InterruptedRunError, RequestError
 from speechft_cli.events import Event, Started, Table, ignore
+from speechft_cli.io.run_folder import read_run
 from speechft_cli.training.ranks import Ranks
 from tests.conftest import config_for
 from tests.training.test_ranks import on_two_ranks
@@ -111,6 +114,26 @@ def test_units_are_made_once_and_a_killed_labelling_goes_on(
     assert set(np.load(units / "units.npy")[: ends[4]].tolist()) == {7}
     assert (units / "units.npy").read_bytes()[-2 * int(ends[-1] - ends[4]) :] == before[-2 * int(ends[-1] - ends[4]) :]
     assert (units / "centres.npy").stat().st_mtime_ns == centres
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_frames_are_labelled_is_told_and_the_run_goes_on(
+    manifests: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    config = hubert_config(manifests, tmp_path / "run", finetune__steps=1)
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Started) and event.what == "labelling frames":
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(InterruptedRunError) as caught:
+        finetune.run(config, stop)
+    assert caught.value.exit_code == 128 + number
+    assert "--resume" in caught.value.hint
+    assert read_run(tmp_path / "run")["status"] == "interrupted"
+
+    finetune.run(config, ignore, resume=True)
+    assert read_run(tmp_path / "run")["status"] == "done"
 
 
 def test_ranks_share_the_labelling(manifests: Path, tmp_path: Path, tiny: EncoderCheckpoint) -> None:
