@@ -82,7 +82,7 @@ def obtain(archives: Collection[Archive], root: Path, *, parts: Collection[str],
             report(Note(f"{home / archive.gives}: is there already"))
             continue
         workshop = home / _WORKSHOP
-        with locked(workshop, leave_nothing=True, other="--root names another"):
+        with locked(workshop, report, leave_nothing=True, other="--root names another"):
             fetch(
                 archive.url,
                 workshop / archive.name,

@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -56,7 +56,6 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     try:
         with disk_errors(unfinished):
             yield unfinished
-        unfinished.chmod(0o755)  # mkdtemp's 0700 is for secrets
         put_in_place(unfinished, path)
     except OSError as error:
         raise cannot_write(path, error) from error
@@ -129,8 +128,10 @@ def write_json(path: Path, value: Mapping[str, object]) -> None:
 def _folder_beside(path: Path) -> Path:
     """Makes an empty hidden folder on the same disk as `path`, so that a rename is all that is left to do."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        # not mkdtemp: what becomes a folder of the user's has the rights that the user gives to folders
+        folder = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+        folder.mkdir(parents=True)
+        return folder
     except OSError as error:
         raise cannot_write(path, error) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -10,14 +11,22 @@ from pathlib import Path
 from typing import TextIO
 
 from speechft_cli.errors import RequestError
+from speechft_cli.events import Note, Report
+
+#: What the system says of a lock that somebody else holds.
+_HELD = (errno.EACCES, errno.EAGAIN)
 
 
 @contextlib.contextmanager
-def locked(folder: Path, *, leave_nothing: bool = False, other: str = "--out names another") -> Iterator[None]:
+def locked(
+    folder: Path, report: Report, *, leave_nothing: bool = False, other: str = "--out names another"
+) -> Iterator[None]:
     """Holds the folder's lock; it goes with the process, however that ends.
 
     Args:
         folder: Made when it does not exist.
+        report: Told where the file system has no locks, as Lustre's without `flock` and some of NFS and FUSE: then
+            nothing keeps another process out.
         leave_nothing: Remove the lock's file in the end, and the folder when nothing came into it.
         other: The hint on a folder that can't be written to.
 
@@ -36,12 +45,19 @@ def locked(folder: Path, *, leave_nothing: bool = False, other: str = "--out nam
         try:
             # not flock: processes that read audio would inherit it and outlive a killed parent by seconds
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            raise RequestError(
-                f"{folder}: is in use by process {file.read().strip() or 'unknown'}",
-                "wait for it to end, or choose another output folder",
-            ) from None
+        except OSError as error:
+            if error.errno in _HELD:
+                file.seek(0)
+                raise RequestError(
+                    f"{folder}: is in use by process {file.read().strip() or 'unknown'}",
+                    "wait for it to end, or choose another output folder",
+                ) from None
+            report(
+                Note(
+                    f"{folder}: can't be locked ({error.strerror}); make sure that nothing else writes there",
+                    important=True,
+                )
+            )
         if not _is_at(folder / ".lock", file):
             raise RequestError(f"{folder}: was in use until just now", "try again")
         file.truncate(0)

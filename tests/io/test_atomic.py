@@ -54,8 +54,18 @@ def test_a_folder_appears_whole_at_the_end_of_the_block(tmp_path: Path) -> None:
         assert not path.exists()
     assert (path / "one").read_text() == "1"
     assert (path / "sub" / "two").read_text() == "2"
-    assert path.stat().st_mode & 0o777 == 0o755
     assert names(tmp_path) == ["alpha-0.5"]
+
+
+@pytest.mark.parametrize(("umask", "rights"), [(0o022, 0o755), (0o002, 0o775), (0o077, 0o700)])
+def test_a_folder_has_the_rights_that_its_owner_gives_to_folders(tmp_path: Path, umask: int, rights: int) -> None:
+    before = os.umask(umask)
+    try:
+        with atomic_folder(tmp_path / "alpha-0.5") as unfinished:
+            (unfinished / "one").write_text("1")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "alpha-0.5").stat().st_mode & 0o777 == rights
 
 
 def test_a_folder_replaces_the_one_before(tmp_path: Path) -> None:

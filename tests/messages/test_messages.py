@@ -97,7 +97,7 @@ def _held(folder: Path) -> Iterator[None]:
     """Lets another process work in a folder, under its lock."""
     code = (
         "import sys; from pathlib import Path; from speechft_cli.io.lock import locked\n"
-        "with locked(Path(sys.argv[1]), leave_nothing=True): print('held', flush=True); sys.stdin.read()"
+        "with locked(Path(sys.argv[1]), print, leave_nothing=True): print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:

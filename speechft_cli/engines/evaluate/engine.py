@@ -47,7 +47,7 @@ def run(config: Config, report: Report) -> Result:
             book = ScoreBook(request, folder)
             do_work(_to_do(request, book), request, ranks=ranks, tell=book.add, report=report)
             return Result(f"rank {ranks.rank} of {ranks.world}: encoded its share", str(folder))
-        with locked(folder):
+        with locked(folder, report):
             book = ScoreBook(request, folder)
             lacking = sum(book.lacks(digest, job) for _, digest, job in request.pairs)
             if lacking < len(request.pairs):

@@ -48,7 +48,7 @@ def run(request: ExtractRequest, report: Report) -> Result:
             check_folder(request.out, key)
         parts = parts_of(plan_batches(utterances, request.batching))
         mine = [(number, part) for number, part in enumerate(parts) if number % ranks.world == ranks.rank]
-        with locked(request.out, leave_nothing=True) if ranks.is_first else contextlib.nullcontext():
+        with locked(request.out, report, leave_nothing=True) if ranks.is_first else contextlib.nullcontext():
             report(Started("extracting", sum(len(batch) for _, part in mine for batch in part), "utterances"))
             done, reused = 0, 0
             for number, part in mine:

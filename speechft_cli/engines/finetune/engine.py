@@ -91,7 +91,7 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
             )
         with ranks.agreed():
             if ranks.is_first:
-                stack.enter_context(locked(folder))
+                stack.enter_context(locked(folder, report))
         if resume and read_run(folder)["status"] == "done":
             return run_result(request, folder)
         return _train(request, report, folder, ranks, device, resume=resume)

@@ -65,7 +65,7 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
     for doubt in sources.other_bases(known.hashes[0]):
         report(Note(doubt, important=True))
     facts: dict[str, object] = {"license": section.license or sources.license}
-    with locked(config.merge_dir, leave_nothing=True):
+    with locked(config.merge_dir, report, leave_nothing=True):
         if section.greedy is not None:
             from speechft_cli.engines.merge.soup import choose, scratch_size  # which needs torch
 

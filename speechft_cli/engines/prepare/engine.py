@@ -89,7 +89,7 @@ def run(config: Config, report: Report) -> Result:
         with _download_named(corpus):
             first = list(itertools.islice(found, 1))  # a wrong request says so before anything is written
         found = itertools.chain(first, found)
-    with work_folder(out) as work:
+    with work_folder(out, report) as work:
         made = 0
         if not corpus.needs_root:
             generated = _generate(section.corpus, found, out, report)

@@ -10,6 +10,7 @@ from pathlib import Path
 from speechft_cli.data.manifests.prepared import WORK, left_staging, not_written
 from speechft_cli.engines.prepare.verdict import UnusableCorpusError
 from speechft_cli.errors import RequestError
+from speechft_cli.events import Report, ignore
 from speechft_cli.io.lock import locked
 
 JOURNAL = "journal"
@@ -17,11 +18,11 @@ _WORTH_KEEPING = 1 << 20  # bytes of the journal: thousands of utterances
 
 
 @contextlib.contextmanager
-def work_folder(out: Path) -> Iterator[Path]:
+def work_folder(out: Path, report: Report) -> Iterator[Path]:
     """Gives a folder that survives an interruption and nothing else, under the lock of the manifest folder."""
     was_there = out.exists()
     work = out / WORK
-    with locked(out):
+    with locked(out, report):
         try:
             work.mkdir(exist_ok=True)
             yield work
@@ -43,6 +44,6 @@ def _is_worth_keeping(work: Path) -> bool:
 def tidy(out: Path) -> None:
     """Removes what a run has left that was killed when all was done; who only reads the manifests may leave it."""
     if (out / WORK).exists() or any(left_staging(out)):
-        with contextlib.suppress(RequestError), locked(out):
+        with contextlib.suppress(RequestError), locked(out, ignore):
             for left in (out / WORK, *left_staging(out)):
                 shutil.rmtree(left, ignore_errors=True)
