@@ -44,6 +44,25 @@ def test_a_probe_that_diverged_has_no_rate() -> None:
     assert np.isnan(ASV.score(predictions, ["x\ta\t", "x\tb\t", "y\tc\t"])["eer"])
 
 
+def test_speakers_are_told_apart_by_vectors_that_all_point_nearly_the_same_way() -> None:
+    # as those of a probe that has hardly learnt: in float32 their cosines differ by less than rounding does
+    random = np.random.default_rng(0)
+    speakers = random.standard_normal((10, 1, EMBEDDING)) + 0.1 * random.standard_normal((10, 4, EMBEDDING))
+    logits = torch.from_numpy(random.random(EMBEDDING) + 1e-5 * speakers.reshape(40, EMBEDDING)).float()
+    targets = [f"s{place // 4}\t{place}\t" for place in range(40)]
+
+    predictions = ASV.predict(logits, torch.ones(40), ASV.vocabulary(targets))
+
+    assert ASV.score(predictions, targets)["eer"] == 0.0
+
+
+def test_a_vector_of_zeros_is_like_no_other() -> None:
+    logits = torch.zeros(3, EMBEDDING)
+    logits[:2, 0] = 2.0
+    predictions = ASV.predict(logits, torch.ones(3), ASV.vocabulary(["x\t\t"]))
+    assert ASV.score(predictions, ["x\ta\t", "x\tb\t", "y\tc\t"])["eer"] == 0.0
+
+
 def test_trials_are_those_the_utterances_name() -> None:
     trials, absent = listed_trials(["1:b 0:c", "", "0:b 1:z"], {"a": 0, "b": 1, "c": 2})
 
