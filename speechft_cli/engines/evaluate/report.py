@@ -14,6 +14,7 @@ from speechft_cli import __version__
 from speechft_cli.config.alphas import alpha_name
 from speechft_cli.data.splits.task_splits import RULES
 from speechft_cli.engines.evaluate.request import Request
+from speechft_cli.engines.evaluate.scores import predictions_path
 from speechft_cli.events import Report, Result, Table
 from speechft_cli.io.atomic import atomic_folder, write_text
 from speechft_cli.probing.candidates import BASE, TUNED
@@ -144,10 +145,10 @@ def _breakdowns(request: Request, recommendation: Recommendation | None, folder:
             for part in job.per_fold()
             for each, target in zip(part.splits.splits["test"], part.targets("test"), strict=True)
         }
-        files = {label: f"{task.name}-{request.hashes[label][:16]}.jsonl" for label in labels if label}
+        paths = {label: predictions_path(folder, task.name, request.hashes[label]) for label in labels if label}
         found.append(
             break_down(
-                {label: read_predictions(folder / "predictions" / file) for label, file in files.items()},
+                {label: read_predictions(path) for label, path in paths.items()},
                 groups,
                 task=task.name,
                 kind="class" if task.is_pooled else "speaker",

@@ -56,10 +56,11 @@ class ScoreBook:
         Raises:
             SpeechftError: It can't be written.
         """
+        self.write()  # without the pair: whenever a kill comes, no older score of it stands beside the new predictions
+        path = predictions_path(self._folder, job.task.name, weights_hash)
+        write_text(path, "".join(_prediction_lines(job, outcomes)))
         configuration, seed = self._request.configurations[weights_hash], self._request.seed
         self._done[weights_hash, job.task.name] = _scores(weights_hash, configuration, job, outcomes, seed=seed)
-        name = f"{job.task.name}-{weights_hash[:16]}.jsonl"
-        write_text(self._folder / "predictions" / name, "".join(_prediction_lines(job, outcomes)))
         self.write()
         return self._standing(weights_hash, job)
 
@@ -98,6 +99,11 @@ class ScoreBook:
                 f"best {best.label} {metric.format(best.value)}",
             )
         )
+
+
+def predictions_path(folder: Path, task: str, weights_hash: str) -> Path:
+    """Returns where an evaluation keeps what the probes of an encoder predict on a task's test split."""
+    return folder / "predictions" / f"{task}-{weights_hash[:16]}.jsonl"
 
 
 def settings_of(job: ProbeJob) -> dict[str, object]:

@@ -471,6 +471,18 @@ def test_predictions_for_every_test_utterance_are_kept(experiment: Path, tiny_fi
     assert [score.values for score in scores if score.split == "test"] == [tuple(hits)]
 
 
+def test_an_older_score_never_stands_beside_newer_predictions(
+    evaluated_alone: Evaluated, tiny_file: Path, tmp_path: Path
+) -> None:
+    out = evaluated_alone.copied(tmp_path / "again")
+    shutil.rmtree(out / "predictions")
+    (out / "predictions").touch()  # nothing can be written into it, as on a full disk: the last moment before it could
+    changed = {"evaluate__models": {"mine": tiny_file}, "evaluate__out": out, "evaluate__steps": {**STEPS, "pr": 7}}
+    with pytest.raises(SpeechftError, match="predictions"):
+        evaluate.run(config(evaluated_alone.folder, **changed), ignore)
+    assert {score.task for score in read_scores(out / "scores.jsonl")} == {"sid"}
+
+
 def test_what_is_encoded_is_used_by_all_tasks_and_by_later_runs(experiment: Path, tiny_file: Path) -> None:
     only = {"evaluate__models": {"mine": tiny_file}, "evaluate__tasks": ["sid"]}
     evaluate.run(config(experiment, **only), ignore)
