@@ -76,9 +76,9 @@ def folds_for_task(
         left_out = dict(missing)
         if is_closed_set:
             chosen, unknown = without_unknown_classes(chosen, classes)
-            left_out |= counted(f"{field} never in train", unknown)
+            left_out |= counted(f"{field_in_words(field)} never in train", unknown)
         rows = rows_of(chosen)
-        if most is not None and all(map(len, rows.values())):
+        if most is not None:
             before = sum(map(len, rows.values()))
             rows = subset(everything, rows, most, field=field, is_closed_set=is_closed_set)
             left_out |= counted("beyond the preset's subset", before - sum(map(len, rows.values())))

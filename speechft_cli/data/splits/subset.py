@@ -27,8 +27,8 @@ def subset(
 ) -> dict[str, NDArray[np.int64]]:
     """Returns at most so many utterances of each split, chosen by a hash of their ids.
 
-    Of a closed set only so many classes are kept that each can have several training utterances; dev and test keep
-    no class that train has lost.
+    Of a closed set only so many classes are kept that each can have several training utterances, those first that are
+    in all splits; dev and test keep no class that train has lost.
 
     Args:
         utterances: All there are.
@@ -40,10 +40,13 @@ def subset(
     bounds = {split: most.train if split == "train" else most.others for split in rows}
     if not is_closed_set:
         return {split: _few(utterances, members, bounds[split]) for split, members in rows.items()}
-    classes = sorted(
-        _targets(utterances, rows["train"], field), key=lambda name: hashlib.sha256(name.encode()).digest()
-    )
-    known = set(classes[: max(2, most.train // _PER_CLASS)])
+    there = {split: _targets(utterances, members, field) for split, members in rows.items()}
+
+    def rank(name: str) -> tuple[int, bytes]:
+        # first those that all splits have: of a few speakers in dev and a thousand in train dev would lose all
+        return -sum(name in each for each in there.values()), hashlib.sha256(name.encode()).digest()
+
+    known = set(sorted(there["train"], key=rank)[: max(2, most.train // _PER_CLASS)])
     kept = {}
     for split in ("train", *(each for each in rows if each != "train")):
         is_known = [each in known for each in utterances.select(rows[split]).targets(field)]

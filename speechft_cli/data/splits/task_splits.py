@@ -107,11 +107,11 @@ def split_for_task(
             targets = everything.select(members).targets(field)
             rows[split] = members[np.array([is_of(split, normalise(each or "")) for each in targets], dtype=bool)]
         left_out |= counted("not what that split needs", before - sum(map(len, rows.values())))
-    _check_not_empty(everything, rows, task=task, field=field)
     if most is not None:
         before = sum(map(len, rows.values()))
         rows = subset(everything, rows, most, field=field, is_closed_set=is_closed_set)
         left_out |= counted("beyond the preset's subset", before - sum(map(len, rows.values())))
+    _check_not_empty(everything, rows, task=task, field=field)
     return TaskSplits(rule, sorted_splits(everything, rows), left_out, int((own[rows["test"]] == 0).sum()))
 
 

@@ -71,6 +71,7 @@ def test_a_subset_is_taken_of_each_fold() -> None:
         assert {split: len(members) for split, members in splits.splits.items()} == {"train": 10, "dev": 3, "test": 3}
 
 
-def test_a_closed_set_that_no_fold_can_close_is_refused_by_name() -> None:
+@pytest.mark.parametrize("most", [None, Most(10, 3)])
+def test_a_closed_set_that_no_fold_can_close_is_refused_by_name(most: Most | None) -> None:
     with pytest.raises(RequestError, match=r"task sid: .* every fold by session, fold 01 has .* 0 in test"):
-        divide(task="sid", field="speaker", is_closed_set=True)
+        divide(task="sid", field="speaker", is_closed_set=True, most=most)

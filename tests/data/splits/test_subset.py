@@ -4,10 +4,13 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from speechft_cli.data.splits.subset import Most, subset
 from speechft_cli.data.splits.task_splits import rows_of, split_for_task, together
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import Utterances
+from speechft_cli.errors import RequestError
 
 
 def keep(splits: dict[str, list[Utterance]], most: Most, *, is_closed_set: bool) -> dict[str, list[Utterance]]:
@@ -70,6 +73,29 @@ def test_dev_and_test_lose_the_classes_that_train_happens_to_lose() -> None:
     train = {each.speaker for each in few["train"]}
     assert 1 < len(train) < 10  # of the rare ones some are not drawn
     assert {each.speaker for each in few["dev"]} == {each.speaker for each in few["test"]} == train
+
+
+def test_the_few_classes_that_dev_and_test_have_are_among_those_that_are_kept() -> None:
+    splits = corpus(100, 8)
+    names = sorted(
+        {each.speaker or "" for each in splits["train"]}, key=lambda name: hashlib.sha256(name.encode()).digest()
+    )
+    # the last by their hash: ten others come before them
+    splits["dev"] = [each for each in splits["dev"] if each.speaker in names[-2:]]
+    splits["test"] = [each for each in splits["test"] if each.speaker in names[-3:]]
+    few = keep(splits, Most(50, 20), is_closed_set=True)
+
+    assert {each.speaker for each in few["train"]} == {*names[-3:], *names[:7]}
+    assert {split: len(few[split]) for split in ("dev", "test")} == {"dev": 4, "test": 6}
+
+
+def test_a_split_that_the_subset_leaves_nothing_of_is_refused() -> None:
+    splits = corpus(2, 1)
+    splits["train"] += [replace(splits["train"][0], id=f"more-{take}") for take in range(200)]
+    splits["dev"] = [each for each in splits["dev"] if each.speaker == "s1"]
+    manifests = {split: Utterances.of(members) for split, members in splits.items()}
+    with pytest.raises(RequestError, match="train, dev and test, has 2 in train, 0 in dev, 2 in test"):
+        split_for_task(manifests, task="sid", field="speaker", is_closed_set=True, most=Most(2, 9))
 
 
 def test_a_small_corpus_stays_whole() -> None:
