@@ -29,6 +29,18 @@ def _several(value: object) -> object:
 Weight = Annotated[tuple[float, ...], BeforeValidator(_several), Field(min_length=1)]
 
 
+def weight_of_each(weight: Weight, count: int) -> tuple[float, ...]:
+    """Returns one number for each of `count` tuned models."""
+    return weight * count if len(weight) == 1 else weight
+
+
+def wrong_weights(weight: Weight, count: int) -> list[str]:
+    """Says that there are not as many weights as `count` tuned models need."""
+    if len(weight) in (1, count):
+        return []
+    return [f"weight: must be one number, or one per tuned model ({count}), got {len(weight)}"]
+
+
 @dataclass(frozen=True)
 class Spot:
     """Where in the encoder a tensor sits, and what a method found out about the whole model.
@@ -114,13 +126,14 @@ class WeightedMethod(MergeMethod):
     """How much of each task vector is added at alpha 1: one number for all tuned models, or one for each. A negative
     one takes the task away."""
 
+    def weights(self, count: int) -> tuple[float, ...]:
+        """Returns the weight of each of `count` tuned models."""
+        return weight_of_each(self.weight, count)
+
     def sizes(self, count: int) -> tuple[float, ...]:
         """Returns the weight of each tuned model."""
-        return self.weight * count if len(self.weight) == 1 else self.weight
+        return self.weights(count)
 
     def problems(self, count: int) -> list[str]:
         """Says what stands against merging `count` tuned models so."""
-        found = super().problems(count)
-        if len(self.weight) not in (1, count):
-            found.append(f"weight: must be one number, or one per tuned model ({count}), got {len(self.weight)}")
-        return found
+        return wrong_weights(self.weight, count)

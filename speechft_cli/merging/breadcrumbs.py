@@ -31,7 +31,7 @@ class Breadcrumbs(WeightedMethod):
 
     def sizes(self, count: int) -> tuple[float, ...]:
         """Returns what alpha 1 adds of each task vector, where nothing is dropped."""
-        return tuple(self.lambda_ * weight for weight in super().sizes(count))
+        return tuple(self.lambda_ * weight for weight in self.weights(count))
 
     def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · sum of what is left of the task vectors."""
@@ -45,4 +45,4 @@ class Breadcrumbs(WeightedMethod):
             # numbers that tie with the largest or the smallest that is kept are kept, too
             largest, smallest = kth_largest(size, dropped + 1), kth_largest(size, dropped + kept)
             vectors.append(vector * ((size <= largest) & (size >= smallest)) if kept else np.zeros_like(vector))
-        return line(base, weighted_sum(vectors, super().sizes(len(tuned))), self.lambda_)
+        return line(base, weighted_sum(vectors, self.weights(len(tuned))), self.lambda_)

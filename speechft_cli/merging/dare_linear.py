@@ -37,20 +37,20 @@ class DareLinear(WeightedMethod):
 
     def sizes(self, count: int) -> tuple[float, ...]:
         """Returns what alpha 1 adds of each task vector, in expectation."""
-        weights = super().sizes(count)
+        weights = self.weights(count)
         share = self.lambda_ * (1.0 if self.rescale else self.density) / divisor(weights, normalize=self.normalize)
         return tuple(share * weight for weight in weights)
 
     def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · sum of the thinned task vectors."""
-        weights = super().sizes(len(tuned))
+        weights = self.weights(len(tuned))
         step = weighted_sum(self.thin(base, tuned, spot), weights)
         return line(base, step, self.lambda_ / divisor(weights, normalize=self.normalize))
 
     def problems(self, count: int) -> list[str]:
         """Says what stands against merging `count` tuned models so."""
         found = super().problems(count)
-        if not found and self.normalize and sum(super().sizes(count)) == 0:
+        if not found and self.normalize and sum(self.weights(count)) == 0:
             found.append("weight: must not sum to 0 when normalize is true")
         return found
 

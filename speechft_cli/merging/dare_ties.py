@@ -22,6 +22,5 @@ class DareTies(DareLinear):
 
     def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · merged task vector."""
-        weights = self.weight * len(tuned) if len(self.weight) == 1 else self.weight
-        step = merge_agreeing(self.thin(base, tuned, spot), weights, normalize=self.normalize)
+        step = merge_agreeing(self.thin(base, tuned, spot), self.weights(len(tuned)), normalize=self.normalize)
         return line(base, step, self.lambda_)

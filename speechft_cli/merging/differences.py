@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from speechft_cli.io.arrays import Array
-from speechft_cli.merging.inner import inner
+from speechft_cli.merging.inner import inner, length, precision_of
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,15 @@ class Difference:
 
 
 def compare(base: Array, one: Array, other: Array) -> Difference:
-    """Compares one tensor of two models, computed in fp32, or fp64 where one is fp64."""
-    precision: type[np.floating] = np.float64 if np.float64 in (base.dtype, one.dtype, other.dtype) else np.float32
+    """Compares one tensor of two models."""
+    precision = precision_of((base, one, other))
     start = base.astype(precision, copy=False)
     a, b = one.astype(precision, copy=False) - start, other.astype(precision, copy=False) - start
     products = np.sign(a) * np.sign(b)
     return Difference(
-        base=math.sqrt(inner(start, start)),
-        one=math.sqrt(inner(a, a)),
-        other=math.sqrt(inner(b, b)),
+        base=length(start),
+        one=length(a),
+        other=length(b),
         product=inner(a, b),
         numbers=base.size,
         moved=int(np.count_nonzero(a)),

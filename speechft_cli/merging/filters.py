@@ -126,8 +126,8 @@ def group_of(name: str) -> str:
 
 def at_depth(values: Sequence[float], depth: float) -> float:
     """Returns the value at `depth` of a gradient, interpolated between its points; one value is the same everywhere."""
-    place = depth * (len(values) - 1)
-    before = min(int(place), max(len(values) - 2, 0))
     if len(values) == 1:
         return values[0]
+    place = depth * (len(values) - 1)
+    before = min(int(place), len(values) - 2)
     return values[before] + (values[before + 1] - values[before]) * (place - before)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -14,6 +14,11 @@ _BLOCK = 1 << 15
 #: Numbers dealt with at once, in whole blocks: few enough for a core's own cache, and so many that other threads of
 #: Python are not waited for too often.
 _SPAN = 1 << 18
+
+
+def precision_of(arrays: Iterable[Array]) -> type[np.floating]:
+    """Returns what several arrays are computed in together: fp32, or fp64 where one of them is fp64."""
+    return np.float64 if any(array.dtype == np.float64 for array in arrays) else np.float32
 
 
 def inner(one: Array, other: Array) -> float:
@@ -45,8 +50,8 @@ def _total(numbers: Array) -> float:
 
 
 def _spans(one: Array, other: Array) -> Iterator[tuple[Array, Array]]:
-    """Runs through two arrays in fp32, or fp64 where one is fp64."""
-    precision = np.result_type(np.float32, *(each.dtype for each in (one, other) if each.dtype == np.float64))
+    """Runs through two arrays span by span, in the precision that they are computed in together."""
+    precision = precision_of((one, other))
     one, other = one.reshape(-1), other.reshape(-1)
     for start in range(0, one.size, _SPAN):
         part = slice(start, start + _SPAN)

@@ -33,13 +33,13 @@ class Karcher(WeightedMethod):
 
     def sizes(self, count: int) -> tuple[float, ...]:
         """Returns the share of each tuned model: the weights of a mean always sum to 1."""
-        weights = super().sizes(count)
+        weights = self.weights(count)
         return tuple(weight / sum(weights) for weight in weights)
 
     def problems(self, count: int) -> list[str]:
         """Says what stands against merging `count` tuned models so."""
         found = super().problems(count)
-        if not found and sum(super().sizes(count)) == 0:
+        if not found and sum(self.weights(count)) == 0:
             found.append("weight: must not sum to 0")
         return found
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from speechft_cli.io.arrays import Array
-from speechft_cli.merging.base import Curve, MergeMethod, Spot, Weight
+from speechft_cli.merging.base import Curve, MergeMethod, Spot, Weight, weight_of_each, wrong_weights
 from speechft_cli.merging.task_vectors import divisor, line_to
 
 
@@ -31,16 +31,16 @@ class Linear(MergeMethod):
         """Returns the weight of each tuned model, 1 / count by default."""
         if self.weight is None:
             return (1 / count,) * count
-        weights = self.weight * count if len(self.weight) == 1 else self.weight
+        weights = weight_of_each(self.weight, count)
         total = divisor(weights, normalize=self.normalize)
         return tuple(weight / total for weight in weights)
 
     def problems(self, count: int) -> list[str]:
         """Says what stands against merging `count` tuned models so."""
-        found = super().problems(count)
-        if self.weight is not None and len(self.weight) not in (1, count):
-            found.append(f"weight: must be one number, or one per tuned model ({count}), got {len(self.weight)}")
-        elif self.weight is not None and self.normalize and sum(self.weight) == 0:
+        if self.weight is None:
+            return []
+        found = wrong_weights(self.weight, count)
+        if not found and self.normalize and sum(self.weight) == 0:
             found.append("weight: must not sum to 0 when normalize is true")
         return found
 

@@ -22,7 +22,7 @@ class MeasuredMethod(WeightedMethod):
 
     def sizes(self, count: int) -> tuple[float, ...]:
         """Returns what alpha 1 adds of each task vector where all models' statistics are the same."""
-        weights = super().sizes(count)
+        weights = self.weights(count)
         return tuple(weight / sum(weights) for weight in weights)
 
     def problems(self, count: int) -> list[str]:

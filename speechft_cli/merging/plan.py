@@ -67,7 +67,7 @@ def _problems(base: Mapping[str, Array], tuned: Mapping[str, Array], is_kept: Ca
         elif other.shape != tensor.shape:
             problems.append(f"{name}: must have shape {tuple(tensor.shape)}, got {tuple(other.shape)}")
         elif is_float(other) != is_float(tensor):
-            problems.append(f"{name}: must be of a kind with {_kind(tensor)}, got {_kind(other)}")
+            problems.append(f"{name}: must be of a kind with {dtype_name(tensor)}, got {dtype_name(other)}")
     problems += [f"{name}: is not in the base" for name in tuned if name not in base and not is_kept(name)]
     return problems
 
@@ -97,7 +97,3 @@ def _cause(base: Mapping[str, Array], tuned: Mapping[str, Array]) -> str:
 
 def _layer_count(names: Mapping[str, Array]) -> int:
     return max((layer + 1 for name in names if (layer := layer_of(name)) is not None), default=0)
-
-
-def _kind(tensor: Array) -> str:
-    return dtype_name(tensor)

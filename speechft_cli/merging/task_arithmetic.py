@@ -27,19 +27,19 @@ class TaskArithmetic(WeightedMethod):
 
     def sizes(self, count: int) -> tuple[float, ...]:
         """Returns what alpha 1 adds of each task vector."""
-        weights = super().sizes(count)
+        weights = self.weights(count)
         total = divisor(weights, normalize=self.normalize)
         return tuple(self.lambda_ * weight / total for weight in weights)
 
     def problems(self, count: int) -> list[str]:
         """Says what stands against merging `count` tuned models so."""
         found = super().problems(count)
-        if not found and self.normalize and sum(super().sizes(count)) == 0:
+        if not found and self.normalize and sum(self.weights(count)) == 0:
             found.append("weight: must not sum to 0 when normalize is true")
         return found
 
     def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · weighted sum of the task vectors."""
         del spot
-        weights = super().sizes(len(tuned))
+        weights = self.weights(len(tuned))
         return line_to(base, tuned, weights, total=divisor(weights, normalize=self.normalize), size=self.lambda_)

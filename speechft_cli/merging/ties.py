@@ -44,8 +44,7 @@ class Ties(WeightedMethod):
 
     def sizes(self, count: int) -> tuple[float, ...]:
         """Returns the largest share that alpha 1 adds of each task vector, where nothing is trimmed."""
-        weights = super().sizes(count)
-        return tuple(self.lambda_ if self.normalize else self.lambda_ * weight for weight in weights)
+        return tuple(self.lambda_ if self.normalize else self.lambda_ * weight for weight in self.weights(count))
 
     def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · merged task vector."""
@@ -58,7 +57,7 @@ class Ties(WeightedMethod):
             else:
                 smallest = kth_largest(size, max(1, int(self.density * size.size)) if self.density else 0)
             vectors.append(vector * (size >= smallest))
-        step = merge_agreeing(vectors, super().sizes(len(tuned)), normalize=self.normalize)
+        step = merge_agreeing(vectors, self.weights(len(tuned)), normalize=self.normalize)
         return line(base, step, self.lambda_)
 
 

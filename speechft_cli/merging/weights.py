@@ -11,7 +11,7 @@ import numpy as np
 from speechft_cli.io.arrays import Array, is_float
 from speechft_cli.merging.base import Curve, MergeMethod, Spot
 from speechft_cli.merging.filters import Filter, choose, depths
-from speechft_cli.merging.inner import apart
+from speechft_cli.merging.inner import apart, precision_of
 from speechft_cli.merging.plan import MergePlan
 from speechft_cli.merging.weight_norm import half_curve, pairs
 
@@ -100,11 +100,6 @@ def is_changed(base: Array, tuned: Iterable[Array]) -> bool:
     return any(not np.array_equal(*_same_type(tensor, base)) for tensor in tuned)
 
 
-def distances(weights: Weights, base: Weights, names: Iterable[str]) -> dict[str, float]:
-    """Returns name → Euclidean distance between two tensors, to seven digits."""
-    return {name: distance(weights[name], base[name]) for name in names}
-
-
 def distance(one: Array, other: Array) -> float:
     """Returns the Euclidean distance between two tensors, to seven digits; not finite where a number in them is not."""
     if one is other:
@@ -131,7 +126,7 @@ def is_finite(tensor: Array) -> bool:
 
 def _curve(method: MergeMethod, models: Sequence[Array], spot: Spot) -> Curve:
     base, tuned = models[0], models[1:]
-    precision = _precision(models)
+    precision = precision_of(models)
     curve = method.curve(_as(base, precision), [_as(tensor, precision) for tensor in tuned], spot)
     return _stored(curve, base)
 
@@ -140,7 +135,7 @@ def _kernel_curve(method: MergeMethod, name: str, own: Sequence[Array], other: S
     base = own[0]
     if not is_changed(base, own[1:]) and not is_changed(other[0], other[1:]):
         return lambda _: base
-    precision = _precision([*own, *other])
+    precision = precision_of([*own, *other])
     ordered = (own, other) if name < spot.name else (other, own)
     lengths, directions = ([_as(tensor, precision) for tensor in each] for each in ordered)
     halves = list(zip(lengths, directions, strict=True))
@@ -163,12 +158,8 @@ def _stored(curve: Curve, base: Array) -> Curve:
 
 def _walk(base: Weights, tuned: Weights, names: Sequence[str]) -> Iterator[tuple[Array, Array]]:
     for name in names:
-        precision = _precision([base[name], tuned[name]])
+        precision = precision_of([base[name], tuned[name]])
         yield _as(base[name], precision), _as(tuned[name], precision)
-
-
-def _precision(tensors: Iterable[Array]) -> type[np.floating]:
-    return np.float64 if any(tensor.dtype == np.float64 for tensor in tensors) else np.float32
 
 
 def _as(tensor: Array, precision: type[np.floating]) -> Array:
@@ -179,5 +170,5 @@ def _as(tensor: Array, precision: type[np.floating]) -> Array:
 def _same_type(one: Array, other: Array) -> tuple[Array, Array]:
     if one.dtype == other.dtype:
         return one, other
-    precision = _precision([one, other])
+    precision = precision_of([one, other])
     return one.astype(precision, copy=False), other.astype(precision, copy=False)

@@ -16,7 +16,7 @@ from speechft_cli.merging import METHODS
 from speechft_cli.merging.base import MergeMethod
 from speechft_cli.merging.linear import Linear
 from speechft_cli.merging.plan import plan_merge
-from speechft_cli.merging.weights import distances, draw, not_finite, total
+from speechft_cli.merging.weights import distance, draw, not_finite, total
 from tests.merging.measured import statistics_of
 
 FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
@@ -118,7 +118,7 @@ def test_doubles_are_merged_in_double_precision() -> None:
 def test_distance_is_the_norm_over_all_tensors() -> None:
     base = {"a": np.zeros(2), "b": np.zeros(1, np.float16)}
     other = {"a": np.array([1.0, 2.0]), "b": np.array([2.0], np.float16)}
-    each = distances(other, base, base)
+    each = {name: distance(other[name], base[name]) for name in base}
     assert each == {"a": math.sqrt(5), "b": 2.0}
     assert total(each.values()) == 3.0
     assert total([]) == 0.0
