@@ -113,7 +113,7 @@ def make_job(utterances: Utterances, name: str) -> Job:
     task, family = TASKS.get(name), ENCODERS.get("hubert")
     vocabulary = task.vocabulary([each.target(task.needs) or "" for each in utterances])
     usable, _ = usable_for_training(
-        utterances, task, vocabulary, frame_counts=family.frame_counts, min_seconds=0.1, max_seconds=60
+        utterances, task, vocabulary, frame_counts=family.frame_count, min_seconds=0.1, max_seconds=60
     )
     assert len(usable) == len(utterances)
     return Job(task, vocabulary, usable, usable)

@@ -5,11 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+#: A number of samples or frames: of one utterance, or of each of many at once.
+Count = TypeVar("Count", int, "NDArray[np.int64]")
+
+#: How many samples a second of audio has, wherever an encoder hears it [Hz].
+SAMPLE_RATE = 16_000
+
+#: What takes the place of a hidden frame, in every family that was pre-trained by hiding frames.
+MASK_EMBEDDING = "mask_emb"
 
 
 @dataclass(frozen=True)
@@ -56,16 +65,12 @@ class Framing:
     convolutions: tuple[tuple[int, int], ...]
     fewest_samples: int
 
-    def count(self, sample_count: int) -> int:
+    def count(self, sample_count: Count) -> Count:
         """Returns how many frames are made of `sample_count` samples, 0 when they are too few for one."""
-        if sample_count < self.fewest_samples:
-            return 0
-        count = sample_count
+        frames = sample_count
         for kernel, step in self.convolutions:
-            if count < kernel:
-                return 0
-            count = (count - kernel) // step + 1
-        return count
+            frames = (frames - kernel) // step + 1  # what is below the kernel gets to 0 or below, and stays there
+        return frames * ((frames > 0) & (sample_count >= self.fewest_samples))
 
     @property
     def stride(self) -> int:
@@ -139,7 +144,7 @@ class EncoderFamily:
     fewest_samples: int = 400
     network_place: str = "model"
     cnn_prefixes: tuple[str, ...] = ("feature_extractor.",)
-    untrained_prefixes: tuple[str, ...] = ("mask_emb",)
+    untrained_prefixes: tuple[str, ...] = (MASK_EMBEDDING,)
     foreign_prefixes: tuple[str, ...] = ()
     network_prefixes: tuple[str, ...] = ()
     inner_key: str = ""
@@ -151,7 +156,7 @@ class EncoderFamily:
         """How the encoder makes frames."""
         return Framing(self.convolutions, self.fewest_samples)
 
-    def frame_count(self, sample_count: int) -> int:
+    def frame_count(self, sample_count: Count) -> Count:
         """Returns how many frames the encoder makes of `sample_count` samples, 0 when they are too few for one."""
         return self.framing.count(sample_count)
 
@@ -159,13 +164,6 @@ class EncoderFamily:
     def stock(self) -> str:
         """The name of the checkpoint that published figures are mostly of."""
         return next(name for name, each in self.published.items() if each.url)
-
-    def frame_counts(self, sample_counts: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Returns `frame_count` of each of many lengths, (any,)."""
-        counts = sample_counts
-        for kernel, step in self.convolutions:
-            counts = (counts - kernel) // step + 1  # what is below the kernel gets to 0 or below, and stays there
-        return counts * ((counts > 0) & (sample_counts >= self.fewest_samples))
 
     def is_cnn(self, name: str) -> bool:
         """Whether the weight called `name` belongs to the CNN feature extractor."""

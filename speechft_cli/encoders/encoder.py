@@ -10,15 +10,12 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from speechft_cli.encoders.base import EncoderFamily, Framing
+from speechft_cli.encoders.base import MASK_EMBEDDING, EncoderFamily, Framing
 from speechft_cli.encoders.cnn_outputs import CnnOutputs
 from speechft_cli.encoders.exact_padding import ExactPadding
 from speechft_cli.encoders.quiet import quiet
 from speechft_cli.errors import SpeechftError
 from speechft_cli.io.hashes import weights_hash
-
-#: What takes the place of a hidden frame, in every family that was pre-trained by hiding frames.
-_MASK_EMBEDDING = "mask_emb"
 
 
 @dataclass(frozen=True)
@@ -116,11 +113,6 @@ class Encoder(nn.Module):
         return int(self.model.encoder.embedding_dim)  # type: ignore[union-attr, arg-type]
 
     @property
-    def layer_count(self) -> int:
-        """L + 1, the number of hidden states."""
-        return len(self.model.encoder.layers) + 1  # type: ignore[union-attr, arg-type]
-
-    @property
     def layers(self) -> nn.ModuleList:
         """The L Transformer layers."""
         layers = self.model.encoder.layers  # type: ignore[union-attr]
@@ -130,7 +122,7 @@ class Encoder(nn.Module):
     @property
     def mask_name(self) -> str | None:
         """Name of the embedding that takes the place of hidden frames; None for a family that has none."""
-        return _MASK_EMBEDDING if hasattr(self.model, _MASK_EMBEDDING) else None
+        return MASK_EMBEDDING if hasattr(self.model, MASK_EMBEDDING) else None
 
     def let_cnn_train(self) -> None:
         """Lets gradients into the CNN, which s3prl's experts keep out, scaled as in HuBERT's pre-training."""
@@ -182,7 +174,7 @@ class Encoder(nn.Module):
         if mask is None:
             yield
             return
-        transformer, embedding = self.model.encoder, getattr(self.model, _MASK_EMBEDDING)
+        transformer, embedding = self.model.encoder, getattr(self.model, MASK_EMBEDDING)
 
         def hide(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
             del module

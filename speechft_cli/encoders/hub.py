@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from speechft_cli.encoders.names import HubName, read_hub
 from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Finished, Report, Started
 from speechft_cli.io.hashes import file_hash
-from speechft_cli.io.kept import cache_folder, check, fetching, read_record, record
+from speechft_cli.io.kept import cache_folder, once, record
 from speechft_cli.io.space import size_text
 
 #: What of a repository is fetched: configuration and card, and the weights as safetensors or else as `.bin`.
@@ -35,29 +36,21 @@ def hub_folder(name: str, report: Report) -> Path:
     asked = read_hub(name)
     place = f"{asked.repository}@{asked.revision}".replace("/", "--")
     folder = cache_folder() / "hub" / place
-    facts = read_record(folder)
-    if facts is None:
-        with fetching(folder):
-            facts = read_record(folder)  # another process may have fetched it meanwhile
-            if facts is None:
-                snapshot = _fetch(name, asked, folder, report)
-                files = sorted(each for each in snapshot.rglob("*") if each.is_file())
-                record(folder, {"name": name, "commit": snapshot.name}, files)
-                return snapshot
-    check(folder, facts)
+    facts = once(folder, lambda: _fetch(name, asked, folder, report))
     return folder / f"models--{asked.repository.replace('/', '--')}" / "snapshots" / str(facts["commit"])
 
 
-def _fetch(name: str, asked: HubName, folder: Path, report: Report) -> Path:
-    """Fetches a snapshot; what came whole before a break is not fetched again."""
+def _fetch(name: str, asked: HubName, folder: Path, report: Report) -> Mapping[str, object]:
+    """Fetches a snapshot and writes it down; what came whole before a break is not fetched again."""
     report(Started(f"downloading {name}", None, "files"))
     try:
         for kind in _WEIGHTS:
             snapshot = _snapshot(asked, folder, [*_FACTS, kind])
             if found := list(snapshot.glob(kind)):
                 _check_large(name, found)
-                report(Finished(size_text(sum(each.stat().st_size for each in snapshot.rglob("*") if each.is_file()))))
-                return snapshot
+                files = sorted(each for each in snapshot.rglob("*") if each.is_file())
+                report(Finished(size_text(sum(each.stat().st_size for each in files))))
+                return record(folder, {"name": name, "commit": snapshot.name}, files)
     except (OSError, ValueError, RuntimeError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise SpeechftError(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from speechft_cli.encoders.base import SAMPLE_RATE
+
 #: (kernel, stride) of the CNN that all families but DeCoAR 2.0 share: 20 ms a frame, 25 ms wide.
 CONVOLUTIONS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
 
@@ -92,7 +94,7 @@ def pretraining_task(name: str, *, normalize: bool) -> dict[str, object]:
     return {
         "_name": name,
         "data": "",
-        "sample_rate": 16_000,
+        "sample_rate": SAMPLE_RATE,
         "normalize": normalize,
         "enable_padding": False,
         "max_sample_size": 250_000,

@@ -11,7 +11,7 @@ from speechft_cli.encoders.names import HUB, checkpoints, is_baseline, is_name, 
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Note, Report
 from speechft_cli.io.download import fetch, linked_sha256
-from speechft_cli.io.kept import RECORD, cache_folder, check, fetching, read_record, record
+from speechft_cli.io.kept import RECORD, cache_folder, once, read_record, record
 
 
 def local_path(path: Path, report: Report) -> Path:
@@ -72,18 +72,11 @@ def recorded_path(facts: Mapping[str, object]) -> Path:
 def _fetched(name: str, published: Published, report: Report) -> Path:
     folder = kept_folder(name)
     file = folder / published.url.rpartition("/")[2]
-    facts = read_record(folder)
-    if facts is None:
-        with fetching(folder):
-            facts = read_record(folder)  # another process may have fetched it meanwhile
-            if facts is None:
-                _fetch(name, published, file, report)
-    if facts is not None:
-        check(folder, facts)
+    once(folder, lambda: _fetch(name, published, file, report))
     return file
 
 
-def _fetch(name: str, published: Published, file: Path, report: Report) -> None:
+def _fetch(name: str, published: Published, file: Path, report: Report) -> Mapping[str, object]:
     if file.is_file():
         report(Note(f"{name}: {file} was put there by hand; its SHA-256 is noted and checked from now on"))
     else:
@@ -95,4 +88,4 @@ def _fetch(name: str, published: Published, file: Path, report: Report) -> None:
                 f"{name}: {error.message}",
                 f"the same command goes on where this one stopped; or put the file there by hand: {file}",
             ) from error
-    record(file.parent, {"name": name, "url": published.url, "license": published.license}, [file])
+    return record(file.parent, {"name": name, "url": published.url, "license": published.license}, [file])

@@ -9,11 +9,10 @@ from torch import Tensor, nn
 from torchaudio.compliance.kaldi import fbank
 from torchaudio.functional import compute_deltas
 
-from speechft_cli.encoders.base import Framing
+from speechft_cli.encoders.base import SAMPLE_RATE, Framing
 from speechft_cli.encoders.encoder import Encoded
 from speechft_cli.errors import SpeechftError
 
-_SAMPLE_RATE = 16_000
 _BANDS = 80
 _WIDTH, _STRIDE = 400, 160  # of a frame [samples]: 25 ms, 10 ms
 _DELTA_WINDOW = 5  # frames that a delta is taken over
@@ -76,9 +75,9 @@ def _features(waveform: Tensor, *, normalise: bool) -> Tensor:
     bands = fbank(
         waveform[None],
         num_mel_bins=_BANDS,
-        frame_length=1000 * _WIDTH / _SAMPLE_RATE,
-        frame_shift=1000 * _STRIDE / _SAMPLE_RATE,
-        sample_frequency=_SAMPLE_RATE,
+        frame_length=1000 * _WIDTH / SAMPLE_RATE,
+        frame_shift=1000 * _STRIDE / SAMPLE_RATE,
+        sample_frequency=SAMPLE_RATE,
     )
     deltas = compute_deltas(bands.T, _DELTA_WINDOW)  # (T, 80) -> (80, T)
     features = torch.cat([bands.T, deltas, compute_deltas(deltas, _DELTA_WINDOW)]).T  # (T, 240)

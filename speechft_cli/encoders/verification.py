@@ -11,21 +11,19 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.base import SAMPLE_RATE, EncoderFamily
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.encoder import Encoded
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.errors import RequestError
 
-_SAMPLE_RATE = 16_000
-
 
 def short_signal() -> Tensor:
     """Returns one second of a rising tone in noise (N,), the same each time."""
     random = torch.Generator().manual_seed(0)
-    time = torch.arange(_SAMPLE_RATE) / _SAMPLE_RATE
+    time = torch.arange(SAMPLE_RATE) / SAMPLE_RATE
     tone = torch.sin(2 * torch.pi * (100 * time + 700 * time**2))
-    return 0.3 * tone + 0.03 * torch.randn(_SAMPLE_RATE, generator=random)
+    return 0.3 * tone + 0.03 * torch.randn(SAMPLE_RATE, generator=random)
 
 
 def s3prl_features(checkpoint: EncoderCheckpoint) -> tuple[Tensor, ...]:

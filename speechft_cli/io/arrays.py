@@ -91,4 +91,5 @@ def array_bytes(array: Array) -> memoryview:
 
 
 def _is_foreign(dtype: np.dtype[np.generic]) -> bool:
-    return dtype.kind == "V"
+    """Whether a dtype is not numpy's own, but one that torch and ml_dtypes have besides."""
+    return dtype.isbuiltin == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import cast
@@ -27,13 +27,32 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "speechft"
 
 
-@contextlib.contextmanager
-def fetching(folder: Path) -> Iterator[None]:
-    """Makes a folder and lets one process at a time fetch into it; others wait for their turn.
+def once(folder: Path, fetch: Callable[[], Mapping[str, object]]) -> Mapping[str, object]:
+    """Fills a folder at its first use, and checks it at each later one.
+
+    Args:
+        folder: The folder; made when it does not exist.
+        fetch: Fetches what belongs there, and returns what it wrote down with `record`; one process at a time does so,
+            the others wait.
+
+    Returns:
+        What is written down.
 
     Raises:
-        SpeechftError: It can't be made or written to.
+        SpeechftError: The folder can't be written to, or a file in it is no longer what came.
     """
+    facts = read_record(folder)
+    if facts is None:
+        with _alone(folder):
+            facts = read_record(folder)  # another process may have fetched it meanwhile
+            if facts is None:
+                return fetch()
+    _check(folder, facts)
+    return facts
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / ".lock").open("a")
@@ -46,10 +65,12 @@ def fetching(folder: Path) -> Iterator[None]:
         yield
 
 
-def record(folder: Path, facts: Mapping[str, object], files: Sequence[Path]) -> None:
-    """Writes down what lies in a folder and where it comes from."""
+def record(folder: Path, facts: Mapping[str, object], files: Sequence[Path]) -> Mapping[str, object]:
+    """Writes down what lies in a folder and where it comes from; returns that."""
     hashes = {str(file.relative_to(folder)): file_hash(file) for file in files}
-    write_json(folder / RECORD, {**facts, "fetched": now(), "sha256": hashes})
+    whole = {**facts, "fetched": now(), "sha256": hashes}
+    write_json(folder / RECORD, whole)
+    return whole
 
 
 def read_record(folder: Path) -> dict[str, object] | None:
@@ -58,12 +79,7 @@ def read_record(folder: Path) -> dict[str, object] | None:
     return found if isinstance(found.get("sha256"), dict) else None
 
 
-def check(folder: Path, facts: Mapping[str, object]) -> None:
-    """Makes sure that a folder's files are what was recorded.
-
-    Raises:
-        SpeechftError: One is another one, or is gone.
-    """
+def _check(folder: Path, facts: Mapping[str, object]) -> None:
     for name, expected in cast("Mapping[str, str]", facts["sha256"]).items():
         path = folder / name
         got = _hash(path, *_stamp(path)) if path.is_file() else "nothing"

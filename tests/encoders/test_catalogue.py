@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -42,6 +43,14 @@ def test_a_random_encoder_survives_its_file(checkpoint: EncoderCheckpoint, tmp_p
     assert all(torch.equal(one, other) for one, other in zip(expected.hidden_states, found.hidden_states, strict=True))
 
 
+def test_frames_of_many_lengths_are_counted_at_once(checkpoint: EncoderCheckpoint) -> None:
+    family = checkpoint.family
+    lengths = [0, 1, 159, family.fewest_samples - 1, family.fewest_samples, 719, 720, 16_000, 250_001]
+    one_by_one = [family.frame_count(length) for length in lengths]
+    assert one_by_one[:5] == [0, 0, 0, 0, 1]
+    assert family.frame_count(np.array(lengths)).tolist() == one_by_one
+
+
 def test_the_facts_fit_the_network(checkpoint: EncoderCheckpoint) -> None:
     family, encoder = checkpoint.family, build_encoder(checkpoint, device=torch.device("cpu"))
     names = list(checkpoint.weights)
@@ -51,5 +60,5 @@ def test_the_facts_fit_the_network(checkpoint: EncoderCheckpoint) -> None:
 
     assert encoded.last.shape[1] == family.frame_count(12_345)
     assert encoded.frame_counts.tolist() == [family.frame_count(9_000), family.frame_count(12_345)]
-    assert len(encoded.hidden_states) == encoder.layer_count
+    assert len(encoded.hidden_states) == len(encoder.layers) + 1
     assert encoded.last.shape[2] == encoder.width

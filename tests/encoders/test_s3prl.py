@@ -33,7 +33,7 @@ def test_there_is_a_hidden_state_more_than_layers(tiny: EncoderCheckpoint) -> No
     encoder = build_encoder(tiny, device=CPU)
     encoded = encoder([torch.randn(8_000), torch.randn(16_000)])
 
-    assert len(encoded.hidden_states) == encoder.layer_count == 4
+    assert len(encoded.hidden_states) == len(encoder.layers) + 1 == 4
     assert torch.equal(encoded.last, encoded.hidden_states[-1])
 
 

@@ -42,7 +42,7 @@ def trained(
         read_manifest(manifests, "train"),
         task,
         vocabulary,
-        frame_counts=tiny.family.frame_counts,
+        frame_counts=tiny.family.frame_count,
         min_seconds=0.1,
         max_seconds=10,
     )
@@ -69,7 +69,7 @@ def trained(
                 vocabulary,
                 train_split,
                 usable_for_scoring(
-                    read_manifest(manifests, "dev"), task, frame_counts=tiny.family.frame_counts, max_seconds=10
+                    read_manifest(manifests, "dev"), task, frame_counts=tiny.family.frame_count, max_seconds=10
                 )[:1],
             )
         ],

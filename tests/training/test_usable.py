@@ -33,7 +33,7 @@ def test_each_utterance_left_out_has_its_reason(hubert: EncoderFamily) -> None:
         ),
         task,
         task.vocabulary([]),
-        frame_counts=hubert.frame_counts,
+        frame_counts=hubert.frame_count,
         min_seconds=1.0,
         max_seconds=8.0,
     )
@@ -55,7 +55,7 @@ def test_slots_that_do_not_match_the_words_are_shown(hubert: EncoderFamily) -> N
         Utterances.of([spoken]),
         task,
         task.vocabulary([]),
-        frame_counts=hubert.frame_counts,
+        frame_counts=hubert.frame_count,
         min_seconds=0.1,
         max_seconds=8.0,
     )
@@ -68,7 +68,7 @@ def test_a_phoneme_outside_the_vocabulary_is_named(hubert: EncoderFamily) -> Non
         Utterances.of([utterance("x", phones="AH ZZ")]),
         TASKS.get("pr"),
         Vocabulary(("<blank>", "AH")),
-        frame_counts=hubert.frame_counts,
+        frame_counts=hubert.frame_count,
         min_seconds=0.1,
         max_seconds=8.0,
     )
@@ -87,7 +87,7 @@ def test_what_can_not_be_trained_on_may_still_be_scored(hubert: EncoderFamily) -
             ]
         ),
         TASKS.get("asr"),
-        frame_counts=hubert.frame_counts,
+        frame_counts=hubert.frame_count,
         max_seconds=8.0,
     )
 
@@ -96,7 +96,7 @@ def test_what_can_not_be_trained_on_may_still_be_scored(hubert: EncoderFamily) -
 
 def test_what_has_no_frame_is_left_out_whatever_the_shortest_length(hubert: EncoderFamily) -> None:
     both = Utterances.of([utterance("click", phones="AH", seconds=0.02), utterance("word", phones="AH", seconds=0.04)])
-    bounds = {"frame_counts": hubert.frame_counts, "min_seconds": 0.01, "max_seconds": 8.0}
+    bounds = {"frame_counts": hubert.frame_count, "min_seconds": 0.01, "max_seconds": 8.0}
 
     for usable, rejected in (
         usable_by_length(both, **bounds),
@@ -109,7 +109,7 @@ def test_what_has_no_frame_is_left_out_whatever_the_shortest_length(hubert: Enco
 def test_the_shortest_and_the_longest_length_are_allowed(hubert: EncoderFamily) -> None:
     lengths = {"shorter": 0.99, "short": 1.0, "long": 8.0, "longer": 8.01}
     four = Utterances.of([utterance(name, text="A", seconds=seconds) for name, seconds in lengths.items()])
-    task, bounds = TASKS.get("asr"), {"frame_counts": hubert.frame_counts, "min_seconds": 1.0, "max_seconds": 8.0}
+    task, bounds = TASKS.get("asr"), {"frame_counts": hubert.frame_count, "min_seconds": 1.0, "max_seconds": 8.0}
     for usable, rejected in (
         usable_by_length(four, **bounds),
         usable_for_training(four, task, task.vocabulary([]), **bounds),
@@ -118,7 +118,7 @@ def test_the_shortest_and_the_longest_length_are_allowed(hubert: EncoderFamily) 
         assert [(each.utterance_id, each.reason) for each in rejected] == [
             ("shorter", "shorter than min_seconds (1 s)"), ("longer", "longer than max_seconds (8 s)"),
         ]  # fmt: skip
-    scored = usable_for_scoring(four, task, frame_counts=hubert.frame_counts, max_seconds=8.0)
+    scored = usable_for_scoring(four, task, frame_counts=hubert.frame_count, max_seconds=8.0)
     assert [each.id for each in scored] == ["shorter", "short", "long"]
 
 
@@ -128,7 +128,7 @@ def test_a_target_may_take_all_frames_there_are(hubert: EncoderFamily) -> None:
         Utterances.of([utterance("fast", phones=" ".join(["AH", "EH"] * 25), seconds=16_080 / 16_000)]),
         TASKS.get("pr"),
         Vocabulary(("<blank>", "AH", "EH")),
-        frame_counts=hubert.frame_counts,
+        frame_counts=hubert.frame_count,
         min_seconds=0.1,
         max_seconds=8.0,
     )
@@ -142,7 +142,7 @@ def test_a_letter_outside_the_alphabet_is_named_not_dropped(hubert: EncoderFamil
         Utterances.of([utterance("german", text="Hören")]),
         task,
         task.vocabulary([]),
-        frame_counts=hubert.frame_counts,
+        frame_counts=hubert.frame_count,
         min_seconds=0.1,
         max_seconds=8.0,
     )
@@ -157,7 +157,7 @@ def test_reasons_are_counted_with_their_first_utterance(hubert: EncoderFamily) -
         Utterances.of([utterance("a"), utterance("b", text="Ä"), utterance("c"), utterance("d", text="Ö")]),
         task,
         task.vocabulary([]),
-        frame_counts=hubert.frame_counts,
+        frame_counts=hubert.frame_count,
         min_seconds=0.1,
         max_seconds=8.0,
     )

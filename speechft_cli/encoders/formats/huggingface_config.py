@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping
 from typing import cast
 
-from speechft_cli.encoders.base import EncoderFamily
+from speechft_cli.encoders.base import SAMPLE_RATE, EncoderFamily
 from speechft_cli.encoders.convolutions import read_layers
 from speechft_cli.errors import RequestError
 
@@ -86,7 +86,7 @@ def preprocessor(family: EncoderFamily, container: Mapping[str, object]) -> dict
     return {
         "feature_extractor_type": "Wav2Vec2FeatureExtractor",
         "feature_size": 1,
-        "sampling_rate": 16_000,
+        "sampling_rate": SAMPLE_RATE,
         "padding_value": 0.0,
         "padding_side": "right",
         "do_normalize": normalizes,

@@ -15,6 +15,7 @@ from speechft_cli.data.manifests.folder import available_splits, read_manifest
 from speechft_cli.data.splits.task_splits import other_fields, split_for_task
 from speechft_cli.data.utterance import field_in_words
 from speechft_cli.data.utterances import Utterances
+from speechft_cli.encoders.base import MASK_EMBEDDING
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.engines.scorable import unscored
 from speechft_cli.errors import RequestError
@@ -130,12 +131,12 @@ def _labelled_job(
         utterances,
         task,
         vocabulary,
-        frame_counts=base.family.frame_counts,
+        frame_counts=base.family.frame_count,
         min_seconds=section.min_seconds,
         max_seconds=section.max_seconds,
     )
     dev = usable_for_scoring(
-        dev_utterances, task, frame_counts=base.family.frame_counts, max_seconds=section.max_seconds
+        dev_utterances, task, frame_counts=base.family.frame_count, max_seconds=section.max_seconds
     )
     _require_some(data, train, dev, rejected)
     job = Job(task, vocabulary, train, dev, weight, section.crop_seconds)
@@ -143,7 +144,7 @@ def _labelled_job(
 
 
 def _masked_job(section: FinetuneSection, data: Path, base: EncoderCheckpoint, weight: float) -> CheckedJob:
-    if "mask_emb" not in base.weights:
+    if MASK_EMBEDDING not in base.weights:
         raise RequestError(
             f"finetune.task: must be a task with labels, because {base.family.name} has no mask embedding for hubert"
         )
@@ -151,7 +152,7 @@ def _masked_job(section: FinetuneSection, data: Path, base: EncoderCheckpoint, w
     masking = Masking(float(configuration.get("mask_prob", 0.8)), int(configuration.get("mask_length", 10)))
     usable = functools.partial(
         usable_by_length,
-        frame_counts=base.family.frame_counts,
+        frame_counts=base.family.frame_count,
         min_seconds=section.min_seconds,
         max_seconds=section.max_seconds,
     )

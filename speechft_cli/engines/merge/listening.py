@@ -59,7 +59,7 @@ def listen(
         return _fisher(encoder, wanted, number, names, label, report)
     matrices = [name for name in names if model.weights[name].ndim == 2]
     utterances = _utterances(wanted, number)
-    usable, flaws = usable_by_length(utterances, frame_counts=encoder.family.frame_counts, **_lengths(wanted, number))
+    usable, flaws = usable_by_length(utterances, frame_counts=encoder.family.frame_count, **_lengths(wanted, number))
     chosen = _drawn(wanted, number, usable, flaws, label, "utterances of a fitting length", report)
     waveforms = (waveform for _, waveform in _heard(encoder, chosen, f"inputs of {label}", report))
     return input_products(encoder, waveforms, matrices), {"utterances": str(len(chosen))}
@@ -81,7 +81,7 @@ def _fisher(
             _utterances(wanted, number),
             task,
             vocabulary,
-            frame_counts=encoder.family.frame_counts,
+            frame_counts=encoder.family.frame_count,
             **_lengths(wanted, number),
         )
         what = f"{field_in_words(task.needs)} of the classes that the head knows"
