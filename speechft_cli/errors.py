@@ -35,6 +35,18 @@ class ConfigError(RequestError):
         super().__init__("\n".join(self.problems), hint)
 
 
+def shortened(names: Sequence[str], *, most: int) -> str:
+    """Says the first of many names in one line, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def itemised(problems: Sequence[str], *, most: int = 10) -> str:
+    """Says the first of many problems, each in a line below what is said before, and how many more there are."""
+    more = [f"and {len(problems) - most} more"] if len(problems) > most else []
+    return "".join(f"\n  {each}" for each in (*problems[:most], *more))
+
+
 class InterruptedRunError(SpeechftError):
     """The user or the scheduler stopped the run; what was done is saved.
 

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechft_cli.encoders.base import EncoderFamily
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import RequestError, shortened
 from speechft_cli.io.arrays import Array, to_array, to_tensor
 
 if TYPE_CHECKING:  # a checkpoint can be read, merged and written without torch
     from torch import Tensor
+
+
+#: What to do about NaN in a checkpoint.
+DIVERGED = "its training diverged, or the file is damaged: take an earlier checkpoint"
 
 
 class Tensors(Mapping[str, "Tensor"]):
@@ -60,6 +64,11 @@ class EncoderCheckpoint:
     filled: frozenset[str] = frozenset()
 
     @property
+    def where(self) -> str:
+        """What messages call it: its file, where it has one."""
+        return str(self.path or "weights in memory")
+
+    @property
     def arrays(self) -> Mapping[str, Array]:
         """The weights as arrays of the same memory."""
         if isinstance(self.weights, Tensors):
@@ -99,6 +108,16 @@ class EncoderCheckpoint:
                 f"{self.path}: has weights but no configuration, so {so}",
                 "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
             )
+
+    def require_finite(self) -> None:
+        """Makes sure that every weight is a finite number.
+
+        Raises:
+            RequestError: There is a NaN or an infinity among them; says in which tensors.
+        """
+        broken = [name for name, tensor in self.weights.items() if not bool(tensor.isfinite().all())]
+        if broken:
+            raise RequestError(f"{self.where}: must be finite, has NaN or Inf in {shortened(broken, most=5)}", DIVERGED)
 
     def tree(self) -> dict[str, object]:
         """Returns the dictionary that s3prl's loader takes, with an array for each weight.

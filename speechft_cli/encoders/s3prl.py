@@ -20,11 +20,9 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.dimensions import read_dimensions
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.quiet import quiet
-from speechft_cli.errors import RequestError, SpeechftError
+from speechft_cli.errors import RequestError, SpeechftError, itemised
 from speechft_cli.io.checkpoints import with_tensors
 
-#: What to do about NaN in a checkpoint.
-DIVERGED = "its training diverged, or the file is damaged: take an earlier checkpoint"
 #: What torch says of the ways of s3prl's networks, which no user can change.
 _OLD_WAYS = ("Support for mismatched key_padding_mask",)
 
@@ -40,12 +38,8 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_
     Raises:
         RequestError: It has NaN or Inf in it, does not fit its own configuration, or s3prl refuses it.
     """
-    where = checkpoint.path or "weights in memory"
     tree = cast("dict[str, object]", with_tensors(checkpoint.tree()))
-    broken = [name for name, tensor in checkpoint.weights.items() if not bool(tensor.isfinite().all())]
-    if broken:
-        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
-        raise RequestError(f"{where}: must be finite, has NaN or Inf in {', '.join(broken[:5])}{more}", DIVERGED)
+    checkpoint.require_finite()
     if not checkpoint.family.configuration:
         check_fit(checkpoint)  # s3prl loads DeCoAR 2.0 with strict=False: any file would do
     file = io.BytesIO()
@@ -56,7 +50,7 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_
             expert: nn.Module = _import(checkpoint.family.expert).UpstreamExpert(file)
     except (RuntimeError, ValueError, KeyError, AssertionError) as error:
         check_fit(checkpoint)  # says it better
-        raise RequestError(f"{where}: is no {checkpoint.family.name} that s3prl loads: {error}") from error
+        raise RequestError(f"{checkpoint.where}: is no {checkpoint.family.name} that s3prl loads: {error}") from error
     for message in _OLD_WAYS:  # said at each forward pass, so silenced for good
         warnings.filterwarnings("ignore", message=message)
     configuration = checkpoint.configuration_hash
@@ -74,11 +68,12 @@ def random_checkpoint(family: EncoderFamily, size: str, *, seed: int) -> Encoder
         family: The encoder family.
         size: One of its sizes.
         seed: Of the initialisation; the global random state is left as it was.
+
+    Raises:
+        RequestError: The family has no such size.
     """
     if size not in family.sizes:
-        raise RequestError(
-            f"encoder.size: must be one of {', '.join(family.sizes)} for {family.name}, got {size!r}",
-        )
+        raise RequestError(f"encoder.size: must be one of {', '.join(family.sizes)} for {family.name}, got {size!r}")
     sections = dict(family.sizes[size])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -101,8 +96,7 @@ def expected_shapes(checkpoint: EncoderCheckpoint) -> dict[str, torch.Size]:
             network = _network(checkpoint.family, sections)
     except (RuntimeError, ValueError, KeyError, AssertionError, TypeError, AttributeError) as error:
         raise RequestError(
-            f"{checkpoint.path or 'weights in memory'}: has a configuration that makes no {checkpoint.family.name}: "
-            f"{error!r}"
+            f"{checkpoint.where}: has a configuration that makes no {checkpoint.family.name}: {error!r}"
         ) from error
     with quiet():
         return {name: tensor.shape for name, tensor in network.state_dict().items()}
@@ -128,11 +122,9 @@ def check_fit(checkpoint: EncoderCheckpoint) -> None:
         if name in found and found[name] != shape
     ]
     if problems:
-        shown = "".join(f"\n  {problem}" for problem in problems[:10])
-        more = f"\n  and {len(problems) - 10} more" if len(problems) > 10 else ""
         raise RequestError(
-            f"{checkpoint.path or 'weights in memory'}: is no {checkpoint.family.name} that s3prl loads: its weights "
-            f"don't fit its configuration{shown}{more}",
+            f"{checkpoint.where}: is no {checkpoint.family.name} that s3prl loads: its weights don't fit its "
+            f"configuration{itemised(problems)}",
             "is it of that family and size? copy or download it again, or give another --base",
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import RequestError, shortened
 from speechft_cli.io.arrays import Array, to_array, to_tensor
 from speechft_cli.io.inert import changed, plain
 from speechft_cli.io.torch_archive import damaged, read_archive
@@ -102,9 +102,8 @@ def check_sums(path: Path, arrays: Mapping[str, Array]) -> None:
     """
     broken = damaged(path, arrays) if zipfile.is_zipfile(path) else []
     if broken:
-        more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
         raise RequestError(
-            f"{path}: is damaged: not what was written are {', '.join(broken[:5])}{more}", "copy or download it again"
+            f"{path}: is damaged: not what was written are {shortened(broken, most=5)}", "copy or download it again"
         )
 
 

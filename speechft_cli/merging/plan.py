@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import RequestError, itemised
 from speechft_cli.io.arrays import Array, dtype_name, is_float
 from speechft_cli.merging.filters import layer_of
 
 HEAD = "pre-training head"
 BUFFER = "integer buffer"
-_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,9 @@ def plan_merge(
     """
     misfits = []
     for where, weights in tuned:
-        problems = list(_problems(base, weights, is_kept))
+        problems = _problems(base, weights, is_kept)
         if problems:
-            shown = "".join(f"\n  {problem}" for problem in problems[:_SHOWN])
-            more = f"\n  and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-            misfits.append(f"{where}: does not fit the base: {_cause(base, weights)}{shown}{more}")
+            misfits.append(f"{where}: does not fit the base: {_cause(base, weights)}{itemised(problems)}")
     if misfits:
         raise RequestError("\n".join(misfits), "merge a base only with models that were fine-tuned from it")
     kept = {name: HEAD for name in base if is_kept(name)}

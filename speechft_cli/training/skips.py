@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from speechft_cli.data.utterances import Utterances
-from speechft_cli.errors import SpeechftError
+from speechft_cli.errors import SpeechftError, shortened
 from speechft_cli.training.ranks import Ranks
 
 #: Utterances named in the message.
@@ -53,10 +53,9 @@ class Skips:
         names = [each.id for utterances in faulty for each in utterances]
         if faulty and self.count >= self.limit:
             names = [name for each in ranks.gather(names) for name in each]
-            more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
             raise SpeechftError(
                 f"step {step}: {self.count} updates had to be left out because their gradient was not finite, the last "
-                f"ones of the utterances {', '.join(names[:_NAMED])}{more}",
+                f"ones of the utterances {shortened(names, most=_NAMED)}",
                 "lower finetune.learning_rate, listen to these utterances, or try --set finetune.precision=fp32",
             )
         return names

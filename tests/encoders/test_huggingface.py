@@ -192,6 +192,19 @@ def test_a_damaged_folder_is_named(tmp_path: Path, name: str, content: bytes | N
         read_encoder(folder)
 
 
+def test_a_damaged_weight_of_an_old_folder_is_named(tmp_path: Path) -> None:
+    (folder,) = save_encoder(tiny("hubert", "base"), tmp_path, ["hf"])
+    state = load(folder, "HubertModel").state_dict()
+    (folder / "model.safetensors").unlink()
+    torch.save(state, folder / "pytorch_model.bin")
+    content = bytearray((folder / "pytorch_model.bin").read_bytes())
+    damaged = state["encoder.layers.0.feed_forward.intermediate_dense.weight"]
+    content[content.find(damaged.numpy().tobytes())] ^= 4
+    (folder / "pytorch_model.bin").write_bytes(content)
+    with pytest.raises(RequestError, match=r"is damaged: not what was written are encoder\.layers\.0\.fc1\.weight"):
+        read_encoder(folder)
+
+
 def test_what_an_old_file_leaves_to_s3prls_defaults_is_written_out(tmp_path: Path) -> None:
     checkpoint, waveform = tiny("wav2vec2", "base"), voice(6_000)
     model = dict(checkpoint.container["model_cfg"])  # type: ignore[call-overload]

@@ -45,7 +45,7 @@ def read_encoder(
         family: What it must be; told by the file when not said.
         trust: Whether a file may execute code while it is read.
         check: Whether to read all tensors and compare them with the checksums in the file; without, only the headers
-            are read, and `check_sums` is left to the caller.
+            are read, and `check_whole` is left to the caller.
         report: Hears of a download.
 
     Raises:
@@ -55,8 +55,8 @@ def read_encoder(
     file = _resolve(local_path(path, report))
     known = family_of(str(path))
     checkpoint = _read(file, family or (ENCODERS.get(known) if known is not None else None), trust=trust)
-    if check and file.is_file() and file.suffix != ".safetensors":
-        check_sums(file, checkpoint.arrays)
+    if check:
+        check_whole(checkpoint)
     if is_shipped(file):
         # shipped in half the bytes; every fp16 number is one of fp32
         whole = {name: each.astype(np.float32) for name, each in checkpoint.arrays.items()}
@@ -67,6 +67,16 @@ def read_encoder(
             "check the path, and the encoder family in the config",
         )
     return checkpoint
+
+
+def check_whole(checkpoint: EncoderCheckpoint) -> None:
+    """Makes sure that the tensors that a file holds are what was written, where it has checksums.
+
+    Raises:
+        RequestError: One differs; says which.
+    """
+    if checkpoint.path is not None and checkpoint.path.is_file():
+        check_sums(checkpoint.path, checkpoint.arrays)
 
 
 def encoder_in(folder: Path) -> Path | None:

@@ -7,7 +7,8 @@ What transformers has no place for (pre-training heads, the rest of fairseq's co
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from speechft_cli.encoders.formats.base import OutputFormat
 from speechft_cli.encoders.formats.huggingface_config import preprocessor, to_config, to_container
 from speechft_cli.encoders.formats.huggingface_names import encoder_name, head_name, modern
 from speechft_cli.encoders.recognition import all_families
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import RequestError, itemised
 from speechft_cli.io.arrays import Array
 from speechft_cli.io.checkpoints import read_arrays
 
@@ -107,7 +108,28 @@ def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:
         family, config, str(folder / CONFIG), normalizes=None if normalizes is None else bool(normalizes)
     )
     rest, ours = _read_rest(folder, family, config)
-    expected = expected_shapes(EncoderCheckpoint(family, {}, ours or container, file))
+    bare = EncoderCheckpoint(family, {}, ours or container, file, "Hugging Face folder")
+    weights, filled = _matched(tensors, rest, expected_shapes(bare), bare)
+    return replace(bare, weights=Tensors(weights), filled=filled)
+
+
+def _matched(
+    tensors: Mapping[str, Array],
+    rest: Mapping[str, Array],
+    expected: Mapping[str, Sequence[int]],
+    bare: EncoderCheckpoint,
+) -> tuple[dict[str, Array], frozenset[str]]:
+    """Returns the weights under s3prl's names, and which of them are zeros as nobody has them.
+
+    Args:
+        tensors: By transformers' names.
+        rest: What we left beside them, by s3prl's names.
+        expected: Name → shape of what s3prl's network has.
+        bare: The encoder without weights.
+
+    Raises:
+        RequestError: They are not those of the network.
+    """
     weights, filled = {}, set()
     problems = [f"{name}: is unknown to s3prl" for name in _unknown(tensors, expected)]
     for name, shape in expected.items():
@@ -116,7 +138,7 @@ def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:
             weights[name] = tensors[theirs]
         elif name in rest:
             weights[name] = rest[name]
-        elif family.is_untrained(name):
+        elif bare.family.is_untrained(name):
             weights[name] = np.zeros(shape, np.float32)
             filled.add(name)
         else:
@@ -125,11 +147,8 @@ def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:
         if weights[name].shape != shape:
             problems.append(f"{theirs}: must have shape {tuple(shape)}, has {tuple(weights[name].shape)}")
     if problems:
-        shown = "".join(f"\n  {problem}" for problem in problems[:10])
-        raise RequestError(f"{file}: does not hold the encoder that {CONFIG} describes{shown}")
-    return EncoderCheckpoint(
-        family, Tensors(weights), ours or container, file, "Hugging Face folder", frozenset(filled)
-    )
+        raise RequestError(f"{bare.path}: does not hold the encoder that {CONFIG} describes{itemised(problems)}")
+    return weights, frozenset(filled)
 
 
 def _unknown(tensors: Iterable[str], expected: Iterable[str]) -> list[str]:

@@ -33,7 +33,7 @@ _SAME = {
     "proj_codevector_dim": "final_dim",
 }
 
-#: What these networks have no other way of doing in s3prl; the values that transformers assumes come first.
+#: What these networks have no other way of doing in s3prl; transformers assumes the same where a file does not say.
 _FIXED: dict[str, object] = {
     "layer_norm_eps": 1e-5,
     "feat_extract_activation": "gelu",
@@ -41,6 +41,9 @@ _FIXED: dict[str, object] = {
     "conv_pos_batch_norm": False,
     "add_adapter": False,
 }
+
+#: data2vec's stack of positional convolutions: transformers' key, and what it assumes.
+_STACK = (("num_conv_pos_embeddings", 5), ("conv_pos_kernel_size", 19))
 
 
 def to_config(family: EncoderFamily, container: Mapping[str, object]) -> dict[str, object]:
@@ -140,10 +143,6 @@ def to_container(
         raise RequestError(f"{where}: is of a kind that s3prl has no network for: {'; '.join(problems)}")
     _set_normalize(family, sections, is_large if normalizes is None else normalizes)
     return sections
-
-
-#: data2vec's stack of positional convolutions: transformers' key, and what it assumes.
-_STACK = (("num_conv_pos_embeddings", 5), ("conv_pos_kernel_size", 19))
 
 
 def _has_layer_norms(family: EncoderFamily, config: Mapping[str, object]) -> bool:

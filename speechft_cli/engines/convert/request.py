@@ -10,7 +10,7 @@ from speechft_cli.config.sections.base import plain_name
 from speechft_cli.encoders import ENCODERS, FORMATS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import read_encoder
-from speechft_cli.encoders.s3prl import DIVERGED, check_fit
+from speechft_cli.encoders.s3prl import check_fit
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 
@@ -96,9 +96,7 @@ def read_source(request: ConvertRequest, report: Report) -> EncoderCheckpoint:
     check_fit(checkpoint)
     for name in request.formats:
         FORMATS.get(name).require(checkpoint)
-    broken = [name for name, tensor in checkpoint.weights.items() if not bool(tensor.isfinite().all())]
-    if broken:
-        raise RequestError(f"{checkpoint.path}: must be finite, has NaN or Inf in {', '.join(broken[:10])}", DIVERGED)
+    checkpoint.require_finite()
     return checkpoint
 
 

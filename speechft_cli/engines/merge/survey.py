@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.checkpoint import DIVERGED, EncoderCheckpoint
+from speechft_cli.encoders.formats import check_whole
 from speechft_cli.engines.merge.sources import Sources
-from speechft_cli.errors import RequestError, SpeechftError
+from speechft_cli.errors import RequestError, SpeechftError, shortened
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.ahead import in_order
 from speechft_cli.io.arrays import Array
-from speechft_cli.io.checkpoints import check_sums
 from speechft_cli.io.hashes import combined_hash, tensor_digest
 from speechft_cli.merging.filters import layer_of
 from speechft_cli.merging.inner import inner
@@ -77,26 +77,14 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
         allow_unrelated: Whether models that have nothing in common are merged all the same.
 
     Raises:
-        RequestError: A file is damaged.
+        RequestError: A file is damaged, or a tuned model has nothing to do with the base.
         SpeechftError: A model holds a NaN or an infinity; names the tensors.
-        RequestError: A tuned model has nothing to do with the base.
     """
     models = (sources.base, *sources.tuned)
-    weights = [each.arrays for each in models]
-    names = list(dict.fromkeys(name for each in weights for name in each))
-    merged = set(sources.plan.merged)
-    checks = ThreadPoolExecutor(len(models))
-    sums = [checks.submit(_check_sums, each) for each in models]
-    report(Started("reading and hashing", len(names), "tensors"))
-    looks: dict[str, _Look] = {}
-    job = in_order(lambda name: _look(name, weights, name in merged), names)
-    for count, (name, look) in enumerate(zip(names, job, strict=True), start=1):
-        looks[name] = look
-        report(Advanced(count))
-    report(Finished())
-    for each_sum in sums:
-        each_sum.result()  # a damaged file is damaged before its numbers mean anything
-    checks.shutdown()
+    with ThreadPoolExecutor(len(models)) as checks:
+        are_whole = checks.map(check_whole, models)
+        looks = _look_at_all([each.arrays for each in models], set(sources.plan.merged), report)
+        list(are_whole)  # a damaged file is damaged before its numbers mean anything
     for number, each in enumerate(models):
         # a tuned model's pre-training head is not looked at: it is never used
         check_finite(str(each.path), (name for name, look in looks.items() if look.broken[number]))
@@ -114,16 +102,7 @@ def survey(sources: Sources, report: Report, *, allow_unrelated: bool) -> Survey
     return Survey([combined_hash(each) for each in digests], distances)
 
 
-def _check_sums(checkpoint: EncoderCheckpoint) -> None:
-    if checkpoint.path is not None and checkpoint.path.is_file() and checkpoint.path.suffix != ".safetensors":
-        check_sums(checkpoint.path, checkpoint.arrays)
-
-
-def check_finite(
-    where: str,
-    broken: Iterable[str],
-    hint: str = "its training diverged, or the file is damaged: take an earlier checkpoint",
-) -> None:
+def check_finite(where: str, broken: Iterable[str], hint: str = DIVERGED) -> None:
     """Refuses tensors that are not finite.
 
     Raises:
@@ -131,8 +110,20 @@ def check_finite(
     """
     names = list(broken)
     if names:
-        more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-        raise SpeechftError(f"{where}: must be finite, has NaN or Inf in {', '.join(names[:_NAMES_SHOWN])}{more}", hint)
+        shown = shortened(names, most=_NAMES_SHOWN)
+        raise SpeechftError(f"{where}: must be finite, has NaN or Inf in {shown}", hint)
+
+
+def _look_at_all(models: Sequence[Mapping[str, Array]], merged: set[str], report: Report) -> dict[str, _Look]:
+    names = list(dict.fromkeys(name for each in models for name in each))
+    report(Started("reading and hashing", len(names), "tensors"))
+    looks = {}
+    job = in_order(lambda name: _look(name, models, name in merged), names)
+    for count, (name, look) in enumerate(zip(names, job, strict=True), start=1):
+        looks[name] = look
+        report(Advanced(count))
+    report(Finished())
+    return looks
 
 
 def _look(name: str, models: Sequence[Mapping[str, Array]], is_merged: bool) -> _Look:
