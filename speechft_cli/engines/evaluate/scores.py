@@ -34,7 +34,7 @@ class ScoreBook:
         self._kept = [
             score
             for score in before
-            if score.manifest_hash == request.manifest_hash
+            if score.manifest_hash == request.keeping.manifest_hash
             and (
                 score.task not in asked
                 or score.weights_hash not in digests
@@ -56,11 +56,11 @@ class ScoreBook:
         Raises:
             SpeechftError: It can't be written.
         """
-        self.write()  # without the pair: whenever a kill comes, no older score of it stands beside the new predictions
         path = predictions_path(self._folder, job.task.name, weights_hash)
+        if path.exists():
+            self.write()  # without the pair: after a kill no older score of it stands beside newer predictions
         write_text(path, "".join(_prediction_lines(job, outcomes)))
-        configuration, seed = self._request.configurations[weights_hash], self._request.seed
-        self._done[weights_hash, job.task.name] = _scores(weights_hash, configuration, job, outcomes, seed=seed)
+        self._done[weights_hash, job.task.name] = _scores(self._request, weights_hash, job, outcomes)
         self.write()
         return self._standing(weights_hash, job)
 
@@ -130,7 +130,7 @@ def settings_of(job: ProbeJob) -> dict[str, object]:
 def _is_as_asked(score: Score, job: ProbeJob, request: Request) -> bool:
     """Whether a score of the job's task was made on its data and in its way, of whatever weights."""
     configuration = request.configurations.get(score.weights_hash, score.configuration)
-    asked = (job.manifest_hash, request.seed, settings_of(job), configuration)
+    asked = (request.keeping.manifest_hash, request.seed, settings_of(job), configuration)
     return (score.manifest_hash, score.seed, score.settings, score.configuration) == asked
 
 
@@ -148,16 +148,14 @@ def _finished(request: Request, before: Sequence[Score]) -> dict[tuple[str, str]
     return done
 
 
-def _scores(
-    weights_hash: str, configuration: str, job: ProbeJob, outcomes: Sequence[Outcome], *, seed: int
-) -> list[Score]:
+def _scores(request: Request, weights_hash: str, job: ProbeJob, outcomes: Sequence[Outcome]) -> list[Score]:
     is_folded = len(outcomes) > 1
     swept = None if is_folded else outcomes[0].swept
     return [
         Score(
             label="",  # `scores` gives it one
             weights_hash=weights_hash,
-            configuration=configuration,
+            configuration=request.configurations[weights_hash],
             alpha=None,
             method=None,
             task=job.task.name,
@@ -177,9 +175,9 @@ def _scores(
             tried=swept.tried if swept else (),
             is_edge=any(each.swept.is_edge for each in outcomes),
             steps=tuple(probe.step for probe in swept.probes) if swept else (),
-            seed=seed,
+            seed=request.seed,
             utterances=sum(len(part.splits.splits[split]) for part in job.per_fold()),
-            manifest_hash=job.manifest_hash,
+            manifest_hash=request.keeping.manifest_hash,
             settings=settings_of(job),
         )
         for split in ("dev", "test")
