@@ -40,7 +40,6 @@ class ProbeJob:
         reading: How test is read where not as `task` predicts, for example by beam search with an n-gram; and its name.
         folds: Name → utterances of each fold of a cross-validation; a single one without a name where there is none.
         fold_field: The field of the manifests whose values are the folds; None where there are none.
-        manifest_hash: Hash of the manifest folder.
         learning_rates: To try.
         extensions: How often the range is extended where the best one lies at its edge.
         steps: Optimizer updates of each probe.
@@ -58,7 +57,6 @@ class ProbeJob:
     reading: Reading | None
     folds: Mapping[str, TaskSplits]
     fold_field: str | None
-    manifest_hash: str
     learning_rates: tuple[float, ...]
     extensions: int
     steps: int
@@ -103,7 +101,7 @@ class ProbeJob:
     def targets(self, split: str) -> list[str]:
         """Returns the normalised targets of a split of its only fold; of queries what they are scored against."""
         task = self.task
-        targets = [task.normalise(each.target(task.needs) or "") for each in self.splits.splits[split]]
+        targets = [task.normalise(each or "") for each in self.splits.splits[split].targets(task.needs)]
         if not task.is_trained and split != "train":
             return task.references(targets, self.targets("train"))
         return targets

@@ -36,7 +36,7 @@ def drift_utterances(data: Path, duration: Seconds) -> list[Utterance]:
         duration: At most this much [s], but at least one utterance.
     """
     split = "dev" if "dev" in available_splits(data) else "train"
-    return sample(list(read_manifest(data, split)), duration)
+    return sample(read_manifest(data, split), duration)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from speechft_cli.config.sections.evaluate import EvaluateSection
 from speechft_cli.data.manifests.folder import available_splits, read_manifest
-from speechft_cli.data.manifests.prepared import data_hash
 from speechft_cli.data.splits.folds import folds_for_task
 from speechft_cli.data.splits.subset import Most
 from speechft_cli.data.splits.task_splits import RULES, TaskSplits, split_for_task
@@ -48,7 +47,6 @@ def probe_jobs(
             n-gram can't be used.
     """
     manifests = {split: read_manifest(data, split) for split in available_splits(data)}
-    manifest = data_hash(data)
     preset = PRESETS.get(section.preset)
     if preset.name != "default":
         report(Note(f"preset {preset.name}: {preset.text}", important=True))
@@ -75,7 +73,6 @@ def probe_jobs(
                 reading=reading if name == "asr" else None,
                 folds=folds,
                 fold_field=fold_field,
-                manifest_hash=manifest,
                 learning_rates=tuple(section.learning_rates.get(name, plan.learning_rates)),
                 extensions=section.extend_learning_rates,
                 steps=section.steps.get(name, plan.steps),

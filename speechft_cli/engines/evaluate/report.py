@@ -121,7 +121,7 @@ def _write(name: str, request: Request, found: _Findings, folder: Path) -> None:
             "seed": str(request.seed),
             "data": str(request.data),
             "target": f"{', '.join(request.target) or 'none'} ({request.target_source})",
-            "manifests (SHA-256)": request.manifest_hash,
+            "manifests (SHA-256)": request.keeping.manifest_hash,
         },
     )
     stem = _stem(request)

@@ -52,7 +52,6 @@ class Request:
         kinds: Label → the encoder's family, or what else it is.
         jobs: The tasks, in the order of the tables.
         data: Folder of the manifests.
-        manifest_hash: Its hash.
         device: Where to encode and to train.
         seed: The experiment's.
         constants: Of the SUPERB score.
@@ -70,7 +69,6 @@ class Request:
     kinds: dict[str, str]
     jobs: tuple[ProbeJob, ...]
     data: Path
-    manifest_hash: str
     device: torch.device
     seed: int
     constants: Constants
@@ -126,7 +124,6 @@ def read_request(config: Config, report: Report) -> Request:
         candidates = of_one_lineage(candidates, hashes, report)
     target, target_source = target_tasks(config, candidates)
     _warn_of_known_labels(jobs, target, report)
-    manifest_hash = data_hash(data)
     return Request(
         likely_family=likely,
         candidates=tuple(candidates),
@@ -136,7 +133,6 @@ def read_request(config: Config, report: Report) -> Request:
         kinds={each.label: loaded[each.label].kind for each in candidates},
         jobs=jobs,
         data=data,
-        manifest_hash=manifest_hash,
         device=device,
         seed=config.seed,
         constants=constants,
@@ -145,7 +141,7 @@ def read_request(config: Config, report: Report) -> Request:
         drift=_drift(section, data, candidates),
         keeping=Keeping(
             cache=section.cache or config.evaluate_dir / "cache",
-            manifest_hash=manifest_hash,
+            manifest_hash=data_hash(data),
             batching=section.batching,
             memory=int(section.memory_gib * 2**30),
             disk=int(section.cache_gib * 2**30),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
 from speechft_cli.data.utterance import Seconds, Utterance
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.probing.drift.similarity import Similarity
 
 #: Utterance → hidden states (L + 1, T, D) of a frozen encoder.
@@ -90,14 +91,11 @@ def feature_drift(
     return [FeatureDrift(*values) for values in zip(*columns, strict=True)]
 
 
-def sample(utterances: Sequence[Utterance], duration: Seconds) -> list[Utterance]:
+def sample(utterances: Utterances, duration: Seconds) -> list[Utterance]:
     """Returns some utterances, at least one and else at most `duration` seconds in all.
 
     Which ones depends on their ids only: the same from run to run, and not the first speakers of a corpus.
     """
-    chosen: list[Utterance] = []
-    for utterance in sorted(utterances, key=lambda each: hashlib.sha256(each.id.encode()).digest()):
-        if chosen and sum(each.duration for each in chosen) + utterance.duration > duration:
-            break
-        chosen.append(utterance)
-    return chosen
+    drawn = utterances.select(utterances.order_by_hash())
+    count = int(np.searchsorted(drawn.durations.cumsum(), duration, side="right"))
+    return list(drawn[: max(1, count)])

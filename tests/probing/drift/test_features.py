@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.data.utterance import Utterance
+from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.probing.drift.features import Encode, Interpolation, feature_drift, sample
@@ -77,8 +79,13 @@ def test_merged_features_are_held_against_interpolated_ones(utterances: list[Utt
 
 
 def test_labels_are_not_looked_at_and_a_sample_is_the_same_each_time(utterances: list[Utterance]) -> None:
-    chosen = sample(utterances, 2.5)
-    assert [each.id for each in chosen] == [each.id for each in sample(utterances[::-1], 2.5)]
-    assert sum(each.duration for each in chosen) <= 2.5
-    assert len(sample(utterances, 0.1)) == 1
-    assert len(sample(utterances, 1e9)) == len(utterances)
+    some, backwards = Utterances.of(utterances), Utterances.of(utterances[::-1])
+    by_hash = sorted((each.id for each in utterances), key=lambda name: hashlib.sha256(name.encode()).digest())
+    lengths = {each.id: each.duration for each in utterances}
+    chosen = [each.id for each in sample(some, 2.5)]
+    assert chosen == [each.id for each in sample(backwards, 2.5)] == by_hash[: len(chosen)]
+    assert sum(map(lengths.__getitem__, chosen)) <= 2.5 < sum(map(lengths.__getitem__, by_hash[: len(chosen) + 1]))
+    exactly = lengths[by_hash[0]] + lengths[by_hash[1]]
+    assert len(sample(some, exactly)) == 2
+    assert len(sample(some, 0.1)) == 1
+    assert len(sample(some, 1e9)) == len(utterances)
