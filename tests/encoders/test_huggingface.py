@@ -95,6 +95,7 @@ WRAPPED = [
     ("wav2vec2", "Wav2Vec2ForCTC"),
     ("wav2vec2", "Wav2Vec2ForPreTraining"),
     ("wavlm", "WavLMForCTC"),
+    ("wavlm", "WavLMForXVector"),
     ("data2vec", "Data2VecAudioForCTC"),
     ("unispeech_sat", "UniSpeechSatForCTC"),
 ]

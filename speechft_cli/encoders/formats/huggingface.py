@@ -29,6 +29,8 @@ PREPROCESSOR = "preprocessor_config.json"
 WEIGHTS = "model.safetensors"
 #: Our own file in the folder.
 REST = "speechft.safetensors"
+#: What the names of the bare encoder's weights begin with.
+_PARTS = ("encoder.", "feature_extractor.", "feature_projection.")
 #: Where transformers looks for weights, in its order; an index lists the parts of a large model.
 WEIGHT_FILES = (
     "model.safetensors",
@@ -100,8 +102,7 @@ def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:
     config = _read_json(folder / CONFIG)
     family, home = _family(config, folder / CONFIG)
     tensors, file = _read_weights(folder, trust=trust)
-    # a model with a head calls the encoder's weights `hubert.encoder…`, the bare encoder `encoder…`
-    tensors = {modern(name).removeprefix(f"{home.prefix}."): tensor for name, tensor in tensors.items()}
+    tensors = _bare(tensors, f"{home.prefix}.")
     prepared = _read_json(folder / PREPROCESSOR) if (folder / PREPROCESSOR).is_file() else {}
     normalizes = prepared.get("do_normalize")
     container = to_container(
@@ -151,11 +152,19 @@ def _matched(
     return weights, frozenset(filled)
 
 
+def _bare(tensors: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    """Returns weights as the bare encoder calls them, `encoder…`; in a model with a head it is `hubert.encoder…`."""
+    named = {modern(name): tensor for name, tensor in tensors.items()}
+    inner = {name.removeprefix(prefix): tensor for name, tensor in named.items() if name.startswith(prefix)}
+    # a head may have the encoder's names for other things: that of speaker verification, a layer `feature_extractor`
+    outer = {name: tensor for name, tensor in named.items() if not (inner and name.startswith((prefix, *_PARTS)))}
+    return outer | inner
+
+
 def _unknown(tensors: Iterable[str], expected: Iterable[str]) -> list[str]:
     """Returns the names of the encoder's tensors that s3prl has no place for."""
     known = {encoder_name(name) for name in expected}
-    parts = ("encoder.", "feature_extractor.", "feature_projection.")
-    return [name for name in tensors if name.startswith(parts) and name not in known]
+    return [name for name in tensors if name.startswith(_PARTS) and name not in known]
 
 
 def _family(config: Mapping[str, object], where: Path) -> tuple[EncoderFamily, HuggingFaceHome]:
