@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.batches import FRAME_STRIDE, Piece, Source
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.data.utterances import Utterances
@@ -50,6 +51,14 @@ class Job:
     @functools.cached_property
     def _sources(self) -> dict[Seconds, Source]:
         return {}  # so that who plans an epoch a second time finds it planned
+
+    def largest_batch(self, batch_seconds: Seconds) -> tuple[Piece, ...]:
+        """Returns of an epoch's batches of `batch_seconds` [s] the one with the most audio, padding included."""
+        source = self.source(batch_seconds)
+        batch = source.plan(0, 0).largest(source.durations)
+        return tuple(
+            Piece(0, index, 0, round(float(source.durations[index]) * SAMPLE_RATE)) for index in batch.tolist()
+        )
 
     def targets(self, pieces: Sequence[Piece], family: EncoderFamily) -> list[Sequence[int]]:
         """Returns what is to be predicted for stretches of utterances: whole targets, or the frames' units."""

@@ -12,7 +12,6 @@ from speechft_cli.data.loading import Batch, load_updates, lost_reader_named
 from speechft_cli.data.utterance import Seconds
 from speechft_cli.events import Report, TrainingStep
 from speechft_cli.training.evaluation import evaluate, is_improvement
-from speechft_cli.training.freezing import freeze, release
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
 from speechft_cli.training.meter import Meter
@@ -102,8 +101,12 @@ def train(
         if scores is not None:
             state.is_due = False
             first = scores[jobs[0].task.name]
-            is_best = _is_best(state, first, jobs[0], is_over=state.step == schedule.end)
-            state.best = dict(first) if is_best else state.best
+            if state.strategy.keeps_last:
+                is_best = state.step == schedule.end
+            else:
+                is_best = is_improvement(first, state.best, jobs[0].task.metrics)
+            if is_best:
+                state.best = dict(first)
             score = f"{metric.title} {metric.format(first[metric.name])}"
         save(scores, is_best)
 
@@ -122,10 +125,9 @@ def train(
             if state.step == schedule.frozen_steps:
                 _set_modes(state, schedule, settings)
             share = schedule.rate(state.step)
-            for group, peak in zip(
-                state.optimizer.param_groups, (settings.learning_rate, settings.encoder_learning_rate), strict=True
-            ):
-                group["lr"] = peak * share
+            head_group, encoder_group = state.optimizer.param_groups
+            head_group["lr"] = settings.learning_rate * share
+            encoder_group["lr"] = settings.encoder_learning_rate * share
             is_frozen = schedule.is_encoder_frozen(state.step)
             job, pieces = jobs[planned.source], [piece for batch in planned.batches for piece in batch]
             with out_of_memory_named(job, pieces, is_frozen=is_frozen, batch_seconds=settings.batch_seconds):
@@ -153,10 +155,10 @@ def train(
                         step=state.step,
                         steps=schedule.end,
                         stage=stage,
-                        learning_rate=settings.learning_rate * share,
+                        learning_rate=head_group["lr"],
                         gradient_norm=norm,
                         score=score,
-                        best=_best_text(state, jobs),
+                        best="" if state.best is None else metric.format(state.best[metric.name]),
                         skipped=state.skips.count,
                         ranks=ranks,
                     )
@@ -209,18 +211,5 @@ def _evaluate(
     return scores
 
 
-def _is_best(state: TrainingState, scores: Mapping[str, float], job: Job, *, is_over: bool) -> bool:
-    return is_over if state.strategy.keeps_last else is_improvement(scores, state.best, job.task.metrics)
-
-
-def _best_text(state: TrainingState, jobs: Sequence[Job]) -> str:
-    metric = jobs[0].task.metrics[0]
-    return "" if state.best is None else metric.format(state.best[metric.name])
-
-
 def _set_modes(state: TrainingState, schedule: StableSchedule, settings: LoopSettings) -> None:
-    state.heads.train()
-    if schedule.is_encoder_frozen(state.step):
-        freeze(state.encoder, with_dropout=settings.frozen_dropout)
-    else:
-        release(state.encoder, state.attached.trained)
+    state.set_modes(is_frozen=schedule.is_encoder_frozen(state.step), frozen_dropout=settings.frozen_dropout)

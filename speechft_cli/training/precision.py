@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -28,8 +28,8 @@ class Precision:
     """
 
     name: PrecisionName = "fp32"
-    scale: Tensor | None = field(default=None)
-    steady: Tensor | None = field(default=None)
+    scale: Tensor | None = None
+    steady: Tensor | None = None
 
     @classmethod
     def on(cls, name: PrecisionName, device: torch.device) -> Precision:

@@ -9,9 +9,9 @@ import torch
 
 from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.batches import Piece
+from speechft_cli.data.loading import Batch
 from speechft_cli.data.utterance import Seconds
 from speechft_cli.errors import SpeechftError
-from speechft_cli.training.freezing import freeze, release
 from speechft_cli.training.job import Job
 from speechft_cli.training.objective import batch_loss
 from speechft_cli.training.schedule import StableSchedule
@@ -30,17 +30,13 @@ def preflight(state: TrainingState, jobs: Sequence[Job], schedule: StableSchedul
     Raises:
         SpeechftError: A batch does not fit into memory; the message names the setting to lower.
     """
-    frozen = [True] if state.step < schedule.frozen_steps else []
-    released = [False] if schedule.frozen_steps < schedule.end else []
     for job in jobs:
-        pieces = _largest(job, batch_seconds)
-        for is_frozen in frozen + released:
-            if is_frozen:
-                freeze(state.encoder, with_dropout=True)
-            else:
-                release(state.encoder, state.attached.trained)
+        pieces = job.largest_batch(batch_seconds)
+        for is_frozen in schedule.phases(state.step):
+            state.set_modes(is_frozen=is_frozen, frozen_dropout=True)
             with out_of_memory_named(job, pieces, is_frozen=is_frozen, batch_seconds=batch_seconds):
-                _try(state, job, pieces, is_frozen=is_frozen)
+                silence = Batch(pieces, tuple(torch.zeros(piece.length) for piece in pieces))
+                batch_loss(state, job, silence, is_frozen=is_frozen).backward()  # type: ignore[no-untyped-call]
             state.optimizer.zero_grad(set_to_none=True)
 
 
@@ -72,22 +68,6 @@ def out_of_memory_named(
             f"{lower}; finetune.gradient_checkpointing=true and finetune.precision=bf16 save memory too, and "
             "finetune.batches_per_update makes up for small batches",
         ) from error
-
-
-def _largest(job: Job, batch_seconds: Seconds) -> tuple[Piece, ...]:
-    """The batch of an epoch that has the most audio, padding included."""
-    source = job.source(batch_seconds)
-    durations = source.durations
-    batch = source.plan(0, 0).largest(durations)
-    return tuple(Piece(0, index, 0, round(float(durations[index]) * SAMPLE_RATE)) for index in batch.tolist())
-
-
-def _try(state: TrainingState, job: Job, pieces: Sequence[Piece], *, is_frozen: bool) -> None:
-    waveforms = [torch.zeros(piece.length, device=state.device) for piece in pieces]
-    targets = job.targets(pieces, state.encoder.family)
-    with state.precision.autocast(state.device):
-        loss = batch_loss(state.encoder, state.heads[job.task.name], job, waveforms, targets, is_frozen=is_frozen)
-    loss.backward()  # type: ignore[no-untyped-call]
 
 
 def _is_memory(error: RuntimeError) -> bool:

@@ -55,6 +55,10 @@ class StableSchedule:
         """Whether the update after `step` updates leaves the encoder alone."""
         return step < self.frozen_steps
 
+    def phases(self, step: int) -> list[bool]:
+        """Returns, for each phase that is left after `step` updates, whether the encoder is frozen in it."""
+        return [True] * (step < self.frozen_steps) + [False] * (self.frozen_steps < self.end)
+
     def rate(self, step: int) -> float:
         """Returns the learning rate of the update after `step` updates, as a share of its peak."""
         if step < self.warmup_steps:

@@ -42,11 +42,11 @@ def make_update(
     Returns:
         The mean loss, the gradient's norm before clipping, both on the device, and the audio it was made of [s].
     """
-    seed_update(seed, step=state.step, rank=ranks.rank)
+    _seed_update(seed, step=state.step, rank=ranks.rank)
     state.optimizer.zero_grad(set_to_none=True)
     losses = []
     for batch in batches:
-        loss = state.precision.scaled(_loss(state, job, batch, is_frozen=is_frozen)) / len(batches)
+        loss = state.precision.scaled(batch_loss(state, job, batch, is_frozen=is_frozen)) / len(batches)
         loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.detach())
     trained = [
@@ -71,14 +71,6 @@ def make_update(
     return loss, norm, sum(len(wave) for batch in batches for wave in batch.waveforms) / SAMPLE_RATE
 
 
-def seed_update(seed: int, *, step: int, rank: int) -> None:
+def _seed_update(seed: int, *, step: int, rank: int) -> None:
     """Seeds torch's generators for the update after `step` updates: dropout, SpecAugment and masks are drawn there."""
     torch.manual_seed(int(np.random.SeedSequence((seed, 3, step, rank)).generate_state(1, np.uint64)[0] >> 1))
-
-
-def _loss(state: TrainingState, job: Job, batch: Batch, *, is_frozen: bool) -> Tensor:
-    device = state.device
-    waveforms = [waveform.to(device, non_blocking=True) for waveform in batch.waveforms]
-    targets = job.targets(batch.pieces, state.encoder.family)
-    with state.precision.autocast(device):
-        return batch_loss(state.encoder, state.heads[job.task.name], job, waveforms, targets, is_frozen=is_frozen)

@@ -18,13 +18,14 @@ from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Event, Note, ignore
 from speechft_cli.tasks import TASKS
 from speechft_cli.tasks.base import Vocabulary
+from speechft_cli.training.best import save_best
 from speechft_cli.training.freezing import release, trainable_names
 from speechft_cli.training.job import Job
 from speechft_cli.training.precision import Precision
 from speechft_cli.training.preflight import preflight
 from speechft_cli.training.ranks import Ranks
 from speechft_cli.training.schedule import StableSchedule
-from speechft_cli.training.state import TrainingState, checkpoint_bytes, new_state, save_best, save_last
+from speechft_cli.training.state import TrainingState, checkpoint_bytes, new_state, save_last
 from speechft_cli.training.strategies import STRATEGIES
 from speechft_cli.training.strategies.base import StrategySettings
 from speechft_cli.training.update import make_update

@@ -29,17 +29,13 @@ from speechft_cli.io.lock import locked
 from speechft_cli.io.records import now
 from speechft_cli.io.run_folder import read_run, write_run
 from speechft_cli.io.space import require_space
+from speechft_cli.training.best import save_best
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
 from speechft_cli.training.kernels import attention_for_any_length
 from speechft_cli.training.loop import train
 from speechft_cli.training.ranks import Ranks, is_joining, joined
-from speechft_cli.training.state import (
-    TrainingState,
-    checkpoint_bytes,
-    save_best,
-    save_last,
-)
+from speechft_cli.training.state import TrainingState, checkpoint_bytes, save_last
 
 _GO_ON = "the same command with --resume goes on from there"
 #: Before the first update, or by a second Ctrl-C while the first one's update or save was awaited.

@@ -12,7 +12,7 @@ from speechft_cli.engines.finetune.request import FinetuneRequest
 from speechft_cli.events import Result
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.io.run_folder import read_run
-from speechft_cli.training.state import best_scores
+from speechft_cli.training.best import best_scores
 
 
 def best_outputs(request: FinetuneRequest, folder: Path) -> dict[str, object]:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator
 
 from torch import nn
 
+from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.engines.finetune.jobs import CheckedJob
 from speechft_cli.engines.finetune.request import FinetuneRequest
 from speechft_cli.events import Table
 from speechft_cli.io.space import size_text
 from speechft_cli.training.activations import activation_bytes
-from speechft_cli.training.freezing import freeze, parameters_of, release
+from speechft_cli.training.freezing import parameters_of
 from speechft_cli.training.state import TrainingState
 
 #: s3prl#583: trained at 1e-1, HuBERT base falls from 81.6 to 0.07 % on SID; nothing above this is in use.
@@ -121,29 +122,23 @@ def _stage_rows(request: FinetuneRequest, state: TrainingState) -> Iterator[tupl
 
 def _activations(request: FinetuneRequest, state: TrainingState) -> Iterator[str]:
     """Says what the largest batch of each task keeps for the gradient."""
-    section, schedule = request.section, request.schedule
-    with_dropout = section.frozen_dropout
+    section = request.section
     for each in request.checked:
         job = each.job
-        source = job.source(section.batch_seconds)
-        batch = source.plan(0, 0).largest(source.durations)
-        seconds = float(source.durations[batch].max())
+        batch = job.largest_batch(section.batch_seconds)
+        seconds = max(piece.length for piece in batch) / SAMPLE_RATE
         sizes = []
-        stages = ["frozen"] * (schedule.frozen_steps > 0) + ["trained"] * (schedule.frozen_steps < schedule.end)
-        for stage in stages:
-            if stage == "frozen":
-                freeze(state.encoder, with_dropout=with_dropout)
-            else:
-                release(state.encoder, state.attached.trained)
+        for is_frozen in request.schedule.phases(state.step):
+            state.set_modes(is_frozen=is_frozen, frozen_dropout=section.frozen_dropout)
             size = activation_bytes(
                 state.encoder,
                 state.heads[job.task.name],
                 count=len(batch),
                 seconds=seconds,
                 precision=state.precision,
-                is_frozen=stage == "frozen",
+                is_frozen=is_frozen,
             )
-            sizes.append(f"{size_text(size)} while the encoder is {stage}")
+            sizes.append(f"{size_text(size)} while the encoder is {'frozen' if is_frozen else 'trained'}")
         less = ", less with gradient checkpointing" if section.gradient_checkpointing else ""
         name = f"{job.task.name}: " if len(request.checked) > 1 else ""
         yield f"{name}about {', '.join(sizes)}, for {len(batch)} utterances of up to {seconds:.1f} s{less}"

@@ -24,8 +24,8 @@ from speechft_cli.io.ahead import READERS, in_order
 from speechft_cli.tasks import trained_task
 from speechft_cli.tasks.base import Task
 from speechft_cli.tasks.labels import with_label
+from speechft_cli.training.best import kept_heads, read_head
 from speechft_cli.training.fisher import squared_gradients, unit_norm
-from speechft_cli.training.state import kept_heads, read_head
 from speechft_cli.training.usable import LeftOut, usable_by_length, usable_for_training
 
 

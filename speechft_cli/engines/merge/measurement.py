@@ -112,7 +112,7 @@ def _own_lengths(tuned: EncoderCheckpoint) -> tuple[float, float]:
 
 def _heads(method: str, sources: Sources) -> list[Path]:
     from speechft_cli.tasks.hubert import HUBERT
-    from speechft_cli.training.state import kept_heads
+    from speechft_cli.training.best import kept_heads
 
     folders, problems = [], []
     for each in sources.tuned:
