@@ -109,7 +109,8 @@ def recover(path: Path) -> None:
 
 
 def remove_unfinished(path: Path) -> None:
-    """Removes what kills in the middle of writing `path` left beside it; nobody else may be writing it."""
+    """Cleans up after kills in the middle of writing `path`, as `recover` does and more: nobody else may be writing."""
+    recover(path)
     for unfinished in path.parent.glob(f".{path.name}.*"):
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from speechft_cli.errors import RequestError
-from speechft_cli.io.atomic import atomic_folder, recover, remove_unfinished, write_json
+from speechft_cli.io.atomic import atomic_folder, remove_unfinished, write_json
 from speechft_cli.io.hashes import file_hash
 from speechft_cli.io.walk import walk
 
@@ -154,10 +154,9 @@ def remove_leftovers(out: Path, folders: Sequence[Path]) -> None:
     hidden = {parent: [path.name for path in parent.glob(".*")] for parent in {folder.parent for folder in folders}}
     for folder in folders:
         if any(name.startswith(f".{folder.name}.") for name in hidden[folder.parent]):
-            recover(folder)
             remove_unfinished(folder)
-        shutil.rmtree(folder / ".merge", ignore_errors=True)
         remove_unfinished(folder / ".merge")
+        shutil.rmtree(folder / ".merge", ignore_errors=True)
     # alphas of an earlier, other grid too; nothing outside the folders that this merge writes
     for parent in {folder.parent for folder in folders if folder != out}:
         for unfinished in parent.glob(".alpha-*.????????*"):

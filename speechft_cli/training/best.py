@@ -53,11 +53,11 @@ class KeptHead:
     """What `save_best` noted of a head.
 
     Attributes:
-        needs: The field of the manifests that held its targets; None where that was not noted: the task's own.
+        needs: The field of the manifests that held its targets.
         vocabulary: Its classes.
     """
 
-    needs: str | None
+    needs: str
     vocabulary: Vocabulary
 
 
@@ -76,7 +76,7 @@ def kept_heads(folder: Path) -> dict[str, KeptHead]:
     try:
         tasks = json.loads(path.read_text(encoding="utf-8"))["tasks"]
         return {
-            name: KeptHead(facts.get("needs"), Vocabulary(tuple(map(str, facts["vocabulary"]))))
+            name: KeptHead(facts["needs"], Vocabulary(tuple(map(str, facts["vocabulary"]))))
             for name, facts in tasks.items()
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -90,12 +90,12 @@ def _predict(encoder: Encoder, head: nn.Module, job: Job, index: int, waveform: 
         logits = head(encoded.last, encoded.frame_counts)
         return job.task.predict(logits, encoded.frame_counts, job.vocabulary)[0], job.reference(job.dev[index])
     of_frames = job.dev_units(index)
-    count = min(encoder.family.frame_count(len(waveform)), len(of_frames))
-    counts = torch.tensor([encoder.family.frame_count(len(waveform))], device=waveform.device)
+    frames = encoder.family.frame_count(len(waveform))
+    counts = torch.tensor([frames], device=waveform.device)
     generator = torch.Generator().manual_seed(_MASK_SEED)
-    mask = job.masking.draw(counts, frames=int(counts), generator=generator)
+    mask = job.masking.draw(counts, frames=frames, generator=generator)
     hidden = mask[0].nonzero()[:, 0]
-    hidden = hidden[hidden < count]
+    hidden = hidden[hidden < len(of_frames)]
     logits = head(encoder([waveform], mask).last[:, hidden], counts)
     units = [job.vocabulary.symbols[of_frames[frame]] for frame in hidden.tolist()]
     (prediction,) = job.task.predict(logits, torch.tensor([len(hidden)]), job.vocabulary)

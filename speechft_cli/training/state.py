@@ -144,7 +144,7 @@ def restore(state: TrainingState, folder: Path) -> None:
     state.step = cast(int, rest["step"])
     state.positions = [Position(*each) for each in cast("list[list[int]]", rest["positions"])]
     state.best = cast("dict[str, float] | None", rest["best"])
-    state.is_due = bool(rest.get("is_due"))  # earlier versions did not say
+    state.is_due = cast(bool, rest["is_due"])
     state.skips.count = cast(int, rest["skipped"])
     if rest["scale"] is not None and state.precision.scale is not None and state.precision.steady is not None:
         scale, steady = cast("list[Tensor]", rest["scale"])

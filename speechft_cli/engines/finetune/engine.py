@@ -24,7 +24,7 @@ from speechft_cli.engines.finetune.start import adapt_encoder, first_state, last
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, TrainingStep, ignore
-from speechft_cli.io.atomic import recover, remove_unfinished, write_text
+from speechft_cli.io.atomic import remove_unfinished, write_text
 from speechft_cli.io.lock import locked
 from speechft_cli.io.records import now
 from speechft_cli.io.run_folder import read_run, write_run
@@ -100,7 +100,6 @@ def _train(
     report = with_memory(report, device)
     if ranks.is_first:
         for part in ("best", "last"):
-            recover(folder / part)
             remove_unfinished(folder / part)
     ranks.wait()
     # a run that was killed before its first checkpoint begins again

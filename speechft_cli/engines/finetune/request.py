@@ -98,15 +98,7 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
     config = config.model_copy(update={"finetune": section})
     if resume_from is not None:
         require_same_settings(config, resume_from)
-    strategy = STRATEGIES.get(section.strategy)(
-        StrategySettings(
-            l2sp_weight=section.l2sp_weight,
-            lora_rank=section.lora_rank,
-            lora_alpha=section.lora_alpha,
-            lora_targets=tuple(section.lora_targets),
-            early_share=section.early_share,
-        )
-    )
+    strategy = _strategy(section)
     data = section.data or config.data_dir
     require_gpus(section.device, section.gpus)
     if section.trackers:
@@ -143,6 +135,17 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
         trains_cnn=from_scratch if section.train_cnn is None else section.train_cnn,
         units_encoder=_units_encoder(section, base, report) if is_masked else None,
     )
+
+
+def _strategy(section: FinetuneSection) -> Strategy:
+    settings = StrategySettings(
+        l2sp_weight=section.l2sp_weight,
+        lora_rank=section.lora_rank,
+        lora_alpha=section.lora_alpha,
+        lora_targets=tuple(section.lora_targets),
+        early_share=section.early_share,
+    )
+    return STRATEGIES.get(section.strategy)(settings)
 
 
 def _units_encoder(section: FinetuneSection, base: EncoderCheckpoint, report: Report) -> EncoderCheckpoint | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from speechft_cli.config.dotted import leaves
 from speechft_cli.config.dump import config_yaml
 from speechft_cli.config.schema import Config
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
@@ -16,15 +17,15 @@ from speechft_cli.io.run_folder import read_run
 
 #: What may differ between a run and its resumption: where and how fast, not what.
 _FREE_KEYS = {
-    "workers",
-    "device",
-    "log_every",
-    "save_every",
-    "out",
-    "gpus",
-    "compile",
-    "gradient_checkpointing",
-    "trackers",
+    "finetune.workers",
+    "finetune.device",
+    "finetune.log_every",
+    "finetune.save_every",
+    "finetune.out",
+    "finetune.gpus",
+    "finetune.compile",
+    "finetune.gradient_checkpointing",
+    "finetune.trackers",
 }
 
 
@@ -37,18 +38,16 @@ def require_same_settings(config: Config, run: Path) -> None:
     read_run(run)  # says what is missing when there is no run
     try:
         old = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        old["seed"], old["finetune"], old["encoder"]
+        was = dict(leaves({name: old[name] for name in ("encoder", "finetune", "seed")}))
     except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
         raise RequestError(f"{run / 'config.yaml'}: can't be read: {error!r}", "start another run") from error
     new = yaml.safe_load(config_yaml(config))
+    now = dict(leaves({name: new[name] for name in ("encoder", "finetune", "seed") if name in new}))
     changed = [
-        f"{section}.{key}: was {old.get(section, {}).get(key)!r}, is {new.get(section, {}).get(key)!r}"
-        for section in ("encoder", "finetune")
-        for key in sorted({*old.get(section, {}), *new.get(section, {})} - _FREE_KEYS)
-        if old.get(section, {}).get(key) != new.get(section, {}).get(key)
+        f"{key}: was {was.get(key)!r}, is {now.get(key)!r}"
+        for key in sorted({*was, *now} - _FREE_KEYS)
+        if was.get(key) != now.get(key)
     ]
-    if old["seed"] != new["seed"]:
-        changed.append(f"seed: was {old['seed']}, is {new['seed']}")
     if changed:
         raise RequestError(
             "\n  ".join([f"{run}: can't be resumed with other settings", *changed]),
@@ -82,7 +81,7 @@ def require_same_base(name: Path, base: EncoderCheckpoint, run: Path) -> None:
     """
     now = {"weights_sha256": weights_hash(base.weights), "configuration_sha256": base.configuration_hash}
     was = _recorded(run, "base")
-    if any(was.get(key, own) != own for key, own in now.items()):  # older runs don't tell their configuration
+    if any(was.get(key) != own for key, own in now.items()):
         raise RequestError(
             f"{name}: is not the encoder that the run in {run} started from, by its weights or its configuration",
             "put that one back, or start another run: --out DIR",

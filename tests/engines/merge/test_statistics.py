@@ -52,7 +52,9 @@ def store(tiny: EncoderCheckpoint, manifests: Path, tmp_path_factory: pytest.Tem
     torch.manual_seed(2)
     width = build_encoder(tiny, device=torch.device("cpu")).width
     torch.save(nn.ModuleDict({"sid": TASKS.get("sid").head(width, 2)}).state_dict(), best / "heads.pt")
-    (best / "heads.json").write_text(json.dumps({"step": 1, "tasks": {"sid": {"vocabulary": SPEAKERS, "dev": {}}}}))
+    (best / "heads.json").write_text(
+        json.dumps({"step": 1, "tasks": {"sid": {"needs": "speaker", "vocabulary": SPEAKERS, "dev": {}}}})
+    )
     return folder
 
 
@@ -210,7 +212,9 @@ def test_a_model_without_a_head_has_no_fisher_information(store: Path, manifests
 def test_manifests_without_the_head_s_classes_are_refused(store: Path, manifests: Path, tmp_path: Path) -> None:
     shutil.copytree(store / "sid", tmp_path / "sid")
     note = tmp_path / "sid" / "best" / "heads.json"
-    note.write_text(note.read_text().replace("speaker", "stranger"))
+    facts = json.loads(note.read_text())
+    facts["tasks"]["sid"]["vocabulary"] = ["stranger0", "stranger1"]
+    note.write_text(json.dumps(facts))
     with pytest.raises(RequestError, match="must have speaker of the classes that the head knows"):
         merge.run(
             config_of(store, manifests, tmp_path / "out", "fisher", tuned=[store / "asr", tmp_path / "sid"]), ignore
