@@ -36,7 +36,7 @@ def hub_folder(name: str, report: Report) -> Path:
     asked = read_hub(name)
     place = f"{asked.repository}@{asked.revision}".replace("/", "--")
     folder = cache_folder() / "hub" / place
-    facts = once(folder, lambda: _fetch(name, asked, folder, report))
+    facts = once(folder, lambda: _fetch(name, asked, folder, report), report)
     return folder / f"models--{asked.repository.replace('/', '--')}" / "snapshots" / str(facts["commit"])
 
 

@@ -72,7 +72,7 @@ def recorded_path(facts: Mapping[str, object]) -> Path:
 def _fetched(name: str, published: Published, report: Report) -> Path:
     folder = kept_folder(name)
     file = folder / published.url.rpartition("/")[2]
-    once(folder, lambda: _fetch(name, published, file, report))
+    once(folder, lambda: _fetch(name, published, file, report), report)
     return file
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import cast
 
 from speechft_cli.errors import SpeechftError
+from speechft_cli.events import Report
 from speechft_cli.io.atomic import write_json
 from speechft_cli.io.hashes import file_hash
+from speechft_cli.io.lock import in_turn
 from speechft_cli.io.records import now, read_json
 
 #: In a folder of fetched files: where they come from and what they were.
@@ -27,42 +27,30 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "speechft"
 
 
-def once(folder: Path, fetch: Callable[[], Mapping[str, object]]) -> Mapping[str, object]:
+def once(folder: Path, fetch: Callable[[], Mapping[str, object]], report: Report) -> Mapping[str, object]:
     """Fills a folder at its first use, and checks it at each later one.
 
     Args:
         folder: The folder; made when it does not exist.
         fetch: Fetches what belongs there, and returns what it wrote down with `record`; one process at a time does so,
             the others wait.
+        report: Told where the folder's file system has no locks.
 
     Returns:
         What is written down.
 
     Raises:
-        SpeechftError: The folder can't be written to, or a file in it is no longer what came.
+        RequestError: The folder can't be written to.
+        SpeechftError: A file in it is no longer what came.
     """
     facts = read_record(folder)
     if facts is None:
-        with _alone(folder):
+        with in_turn(folder, report, other="SPEECHFT_CACHE names another"):
             facts = read_record(folder)  # another process may have fetched it meanwhile
             if facts is None:
                 return fetch()
     _check(folder, facts)
     return facts
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a")
-    except OSError as error:
-        raise SpeechftError(
-            f"{folder}: must be a folder that can be written to: {error.strerror}", "SPEECHFT_CACHE names another"
-        ) from error
-    with file:
-        fcntl.lockf(file, fcntl.LOCK_EX)
-        yield
 
 
 def record(folder: Path, facts: Mapping[str, object], files: Sequence[Path]) -> Mapping[str, object]:

@@ -34,29 +34,12 @@ def locked(
         RequestError: Another process holds it, or the folder can't be written to.
     """
     made = [each for each in (folder, *folder.parents) if not each.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a+")
-    except OSError as error:
-        raise RequestError(
-            f"{folder}: must be a folder that can be written to: {_reason(folder, error)}", other
-        ) from error
-    with file:
-        try:
-            # not flock: processes that read audio would inherit it and outlive a killed parent by seconds
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno in _HELD:
-                file.seek(0)
-                raise RequestError(
-                    f"{folder}: is in use by process {file.read().strip() or 'unknown'}",
-                    "wait for it to end, or choose another output folder",
-                ) from None
-            report(
-                Note(
-                    f"{folder}: can't be locked ({error.strerror}); make sure that nothing else writes there",
-                    important=True,
-                )
+    with _opened(folder, other) as file:
+        if not _lock(file, folder, report, is_patient=False):
+            file.seek(0)
+            raise RequestError(
+                f"{folder}: is in use by process {file.read().strip() or 'unknown'}",
+                "wait for it to end, or choose another output folder",
             )
         if not _is_at(folder / ".lock", file):
             raise RequestError(f"{folder}: was in use until just now", "try again")
@@ -71,6 +54,46 @@ def locked(
                 with contextlib.suppress(OSError):
                     for each in made or [folder]:  # those that hold something stay
                         each.rmdir()
+
+
+@contextlib.contextmanager
+def in_turn(folder: Path, report: Report, *, other: str) -> Iterator[None]:
+    """Waits for the folder's lock and holds it; its file stays.
+
+    Args:
+        folder: Made when it does not exist.
+        report: Told where the file system has no locks.
+        other: The hint on a folder that can't be written to.
+
+    Raises:
+        RequestError: The folder can't be written to.
+    """
+    with _opened(folder, other) as file:
+        _lock(file, folder, report, is_patient=True)
+        yield
+
+
+def _opened(folder: Path, other: str) -> TextIO:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return (folder / ".lock").open("a+")
+    except OSError as error:
+        raise RequestError(
+            f"{folder}: must be a folder that can be written to: {_reason(folder, error)}", other
+        ) from error
+
+
+def _lock(file: TextIO, folder: Path, report: Report, *, is_patient: bool) -> bool:
+    """Takes the lock, where there are any; returns False when somebody else holds it and nobody wants to wait."""
+    try:
+        # not flock: processes that read audio would inherit it and outlive a killed parent by seconds
+        fcntl.lockf(file, fcntl.LOCK_EX if is_patient else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        text = f"{folder}: can't be locked ({error.strerror}); make sure that nothing else writes there"
+        report(Note(text, important=True))
+    return True
 
 
 def _reason(folder: Path, error: OSError) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +87,28 @@ def test_a_broken_download_goes_on(server: Server, cache: Path) -> None:
     part.write_bytes(server.content[:1000])
     assert local_path(Path(NAME), ignore).read_bytes() == server.content
     assert server.asked == ["bytes=1000-"]
+
+
+@pytest.mark.usefixtures("server")
+def test_a_cache_on_a_file_system_without_locks_is_told_of_and_used(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "lockf", without_locks)
+    heard: list[Event] = []
+    assert local_path(Path(NAME), heard.append) == fetched(cache)
+    said = f"can't be locked ({os.strerror(errno.ENOLCK)}); make sure that nothing else writes there"
+    assert Note(f"{fetched(cache).parent}: {said}", important=True) in heard
+
+
+def test_a_cache_that_can_t_be_written_to_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SPEECHFT_CACHE", str(tmp_path / "file"))
+    with pytest.raises(RequestError, match=f"must be a folder .*: {tmp_path / 'file'} is a file") as caught:
+        local_path(Path("hubert-base"), ignore)
+    assert caught.value.hint == "SPEECHFT_CACHE names another"
 
 
 def test_without_a_network_the_file_may_be_put_there_by_hand(

@@ -11,7 +11,7 @@ import pytest
 
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Event, Note, ignore
-from speechft_cli.io.lock import locked
+from speechft_cli.io.lock import in_turn, locked
 
 
 def test_a_folder_in_use_names_the_process(tmp_path: Path) -> None:
@@ -34,6 +34,25 @@ def test_a_folder_in_use_names_the_process(tmp_path: Path) -> None:
     holder.communicate()
     with locked(tmp_path, ignore):  # a lock goes with its process, however that ended
         pass
+
+
+def test_who_waits_for_a_turn_gets_it_when_the_holder_is_done(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from pathlib import Path; from speechft_cli.io.lock import in_turn\n"
+            "with in_turn(Path(sys.argv[1]), print, other=''):\n"
+            "    print('held', flush=True); time.sleep(0.5); Path(sys.argv[1], 'done').touch()",
+            str(tmp_path),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with in_turn(tmp_path, ignore, other=""):
+        assert (tmp_path / "done").exists()
+    holder.communicate()
 
 
 def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
