@@ -112,8 +112,8 @@ class Workers(Generic[T, R]):
         return number, result
 
 
-def in_order(work: Callable[[T], R], tasks: Iterable[T], *, workers: int) -> Generator[R]:
-    """Yields the results of tasks in their order; a single task is not worth a process."""
+def in_processes(work: Callable[[T], R], tasks: Iterable[T], *, workers: int) -> Generator[R]:
+    """Yields the results of tasks, done side by side, in their order; a single task is not worth a process."""
     tasks = iter(tasks)
     first = list(itertools.islice(tasks, 2))
     if len(first) < 2:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
+from speechft_cli.io.atomic import cannot_write
 from speechft_cli.io.hashes import file_hash
 from speechft_cli.io.records import read_json
 from speechft_cli.io.space import require_space, size_text
@@ -66,9 +67,7 @@ def fetch(url: str, path: Path, *, sha256: str, report: Report, by_hand: str = "
         part.replace(path)
         facts.unlink(missing_ok=True)
     except OSError as error:
-        raise SpeechftError(
-            f"{path}: can't be written: {error.strerror or error}", "check the disk space and the permissions"
-        ) from error
+        raise cannot_write(path, error) from error
     announced = "the server did not say how long it is" if progress.total == 0 else "length as announced"
     report(Finished(f"{size_text(path.stat().st_size)}, {'SHA-256 as published' if sha256 else announced}"))
 

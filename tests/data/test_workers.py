@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from speechft_cli.data.workers import in_order
+from speechft_cli.data.workers import in_processes
 from tests.scripts import run_script
 
 
@@ -32,7 +32,7 @@ def test_results_come_in_order_and_tasks_are_asked_for_when_needed() -> None:
             asked.append(number)
             yield number
 
-    results = in_order(doubled, tasks(), workers=2)
+    results = in_processes(doubled, tasks(), workers=2)
     assert next(results)[0] == 0
     assert len(asked) < 40
     rest = list(results)
@@ -41,20 +41,20 @@ def test_results_come_in_order_and_tasks_are_asked_for_when_needed() -> None:
 
 
 def test_one_task_needs_no_process() -> None:
-    assert list(in_order(doubled, [4], workers=2)) == [(8, os.getpid())]
-    assert list(in_order(doubled, [], workers=2)) == []
+    assert list(in_processes(doubled, [4], workers=2)) == [(8, os.getpid())]
+    assert list(in_processes(doubled, [], workers=2)) == []
 
 
 def test_a_task_that_kills_its_process_is_done_here() -> None:
-    assert list(in_order(dies_of_seven, range(12), workers=2)) == [-number for number in range(12)]
+    assert list(in_processes(dies_of_seven, range(12), workers=2)) == [-number for number in range(12)]
 
 
 def test_processes_that_can_not_be_started_are_no_scripts_fault(tmp_path: Path) -> None:
     script = (
-        "import multiprocessing\nfrom speechft_cli.data.workers import in_order\n"
+        "import multiprocessing\nfrom speechft_cli.data.workers import in_processes\n"
         "if __name__ == '__main__':\n"
         "    multiprocessing.set_executable('/nowhere/python')\n"
-        "    print(list(in_order(abs, [1, 2], workers=1)))\n"
+        "    print(list(in_processes(abs, [1, 2], workers=1)))\n"
     )
     done = run_script(tmp_path / "guarded.py", script)
     assert done.returncode == 1
@@ -63,7 +63,7 @@ def test_processes_that_can_not_be_started_are_no_scripts_fault(tmp_path: Path) 
 
 
 def test_a_script_that_every_process_would_run_again_is_told_so(tmp_path: Path) -> None:
-    script = "from speechft_cli.data.workers import in_order\nprint(list(in_order(abs, [1, 2], workers=1)))\n"
+    script = "from speechft_cli.data.workers import in_processes\nprint(list(in_processes(abs, [1, 2], workers=1)))\n"
     done = run_script(tmp_path / "unguarded.py", script)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("SpeechftError: worker processes end while they start")

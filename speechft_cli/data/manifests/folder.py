@@ -23,7 +23,7 @@ from speechft_cli.data.manifests.index import CONTENT, PACKED, IndexWriter, inde
 from speechft_cli.data.manifests.shards import locate, shard_folder
 from speechft_cli.data.utterance import SPLITS
 from speechft_cli.data.utterances import Utterances
-from speechft_cli.data.workers import in_order
+from speechft_cli.data.workers import in_processes
 from speechft_cli.errors import RequestError
 from speechft_cli.io.atomic import atomic_path
 
@@ -67,7 +67,7 @@ def write_manifests(
     tasks = (BlockTask(split, verdicts, inside) for split, verdicts in pieces)
     with contextlib.ExitStack() as stack:
         writers: dict[str, Callable[[Block], None]] = {}
-        for block in in_order(do_block, tasks, workers=workers):
+        for block in in_processes(do_block, tasks, workers=workers):
             if block.split not in writers:
                 writers[block.split] = stack.enter_context(manifest_writer(folder, block.split))
             writers[block.split](block)

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from speechft_cli.data.synthesis.chunks import Plan
 from speechft_cli.data.synthesis.spoken import obtain_chunk
 from speechft_cli.data.utterance import Seconds, Utterance
-from speechft_cli.data.workers import in_order
+from speechft_cli.data.workers import in_processes
 from speechft_cli.errors import SpeechftError
 
 
@@ -19,7 +19,7 @@ def speak(plan: Plan, split: str, *, workers: int) -> Generator[tuple[Utterance,
     if workers == 1:
         for number in itertools.count():
             yield from obtain_chunk(plan, split, number)
-    chunks = in_order(functools.partial(_obtain, plan, split), itertools.count(), workers=workers)
+    chunks = in_processes(functools.partial(_obtain, plan, split), itertools.count(), workers=workers)
     with contextlib.closing(chunks):
         for chunk in chunks:
             if isinstance(chunk, Exception):

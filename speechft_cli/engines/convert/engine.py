@@ -59,9 +59,9 @@ def run(request: ConvertRequest, report: Report) -> Result:
         written = save_encoder(checkpoint, staging, request.formats, stem=request.stem, metadata=notes)
         report(Advanced(len(written) + request.verify, "written"))
         outputs = []
-        for count, path in enumerate(written, start=1):
+        for count, (name, path) in enumerate(zip(request.formats, written, strict=True), start=1):
             apart = None if before is None else _difference(before, path, checkpoint)
-            outputs.append(_output(path, request.formats[count - 1], apart))
+            outputs.append(_output(path, name, apart))
             report(Advanced(len(written) + request.verify + count, path.name))
         report(Finished())
         record = {

@@ -54,11 +54,7 @@ def plan(
     measured = sum(each.size(sources) for each in asked.values())
     require_space(config.merge_dir, measured + size * len(missing))
     for name, each in asked.items():
-        folders = " and ".join(dict.fromkeys(map(str, each.data)))
-        speech = f"at most {each.record['utterances']} utterances of {each.record['split']} in {folders}"
-        room = f"at most {size_text(each.size(sources))} on disk"
-        text = f"{name} measures {each.statistic.summary} of every tuned model, on {speech}: {room}"
-        report(Note(text, important=True))
+        report(Note(_measuring(name, each, sources), important=True))
     if section.greedy is not None:
         text = f"the greedy soup by {section.greedy} may leave out tuned models; what follows is for all of them"
         report(Note(text, important=True))
@@ -66,11 +62,8 @@ def plan(
     keys = [_planned(way, sources, alpha) for way in ways]
     for way, tensors in zip(ways, keys, strict=True):
         effective = ", ".join(f"{alpha * each:g}" for each in way.method.sizes(len(sources.tuned)))
-        report(
-            Note(
-                f"{way.method.name} at alpha {alpha:g} adds this much of each tuned model: {effective}", important=True
-            )
-        )
+        text = f"{way.method.name} at alpha {alpha:g} adds this much of each tuned model: {effective}"
+        report(Note(text, important=True))
         _tell(tensors, f" of {way.method.name}" if len(ways) > 1 else "", alpha, report)
     memory = _memory_needed(section, sources, measured)
     outputs = [
@@ -93,6 +86,13 @@ def plan(
         "the same command without --plan",
         {**data, "bytes": size, "memory_bytes": memory, "plan": plans},
     )
+
+
+def _measuring(method: str, asked: Measurement, sources: Sources) -> str:
+    folders = " and ".join(dict.fromkeys(map(str, asked.data)))
+    speech = f"at most {asked.record['utterances']} utterances of {asked.record['split']} in {folders}"
+    room = f"at most {size_text(asked.size(sources))} on disk"
+    return f"{method} measures {asked.statistic.summary} of every tuned model, on {speech}: {room}"
 
 
 def _planned(variant: Variant, sources: Sources, alpha: float) -> list[PlannedTensor]:
