@@ -148,28 +148,24 @@ class FeatureStore:
         return tensors
 
 
-def evict(cache: Path, *, most: int, used: Iterable[FeatureStore] = ()) -> int:
+def evict(cache: Path, *, most: int, used: Iterable[FeatureStore] = ()) -> None:
     """Removes the stores that were not used for longest until all together have at most `most` bytes.
 
     Args:
         cache: Folder of all stores.
         most: Bytes to keep.
         used: Stores that stay whatever they take.
-
-    Returns:
-        How many bytes were removed.
     """
     kept = {store.folder for store in used}
     found = [folder for folder in cache.glob(_PATTERN) if (folder / _KEY).is_file()]
     sizes = {folder: sum(file.stat().st_size for file in folder.glob("*.safetensors")) for folder in found}
-    total, removed = sum(sizes.values()), 0
+    total = sum(sizes.values())
     for folder in sorted(found, key=lambda folder: (folder / _KEY).stat().st_mtime_ns):
-        if total - removed <= most:
+        if total <= most:
             break
         if folder not in kept:
             shutil.rmtree(folder, ignore_errors=True)
-            removed += sizes[folder]
-    return removed
+            total -= sizes[folder]
 
 
 def _checksum_key(name: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from speechft_cli.events import Table
 from speechft_cli.tasks.base import Metric
+from speechft_cli.tasks.metrics import mean
 
 #: Groups shown at either end; who is in between changed least.
 _SHOWN = 10
@@ -135,10 +136,10 @@ def shown(groups: Sequence[Group]) -> list[Group]:
 
 
 def _mean(
-    score: Callable[[Sequence[str], Sequence[str]], Mapping[str, float]], metric: Metric, members: Iterable[Prediction]
+    score: Callable[[Sequence[str], Sequence[str]], Mapping[str, float]], metric: Metric, members: Sequence[Prediction]
 ) -> float:
     """The mean over the seeds of the metric over these utterances; nan for none."""
-    some = list(members)
-    seeds = list(zip(*(each.predictions for each in some), strict=True))
-    values = [score(predicted, [each.target for each in some])[metric.name] for predicted in seeds]
-    return sum(values) / len(values) if values else math.nan
+    targets = [each.target for each in members]
+    seeds = zip(*(each.predictions for each in members), strict=True)
+    values = [score(predicted, targets)[metric.name] for predicted in seeds]
+    return mean(values) if values else math.nan

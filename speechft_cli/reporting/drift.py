@@ -10,6 +10,7 @@ from pathlib import Path
 
 from speechft_cli.events import Table
 from speechft_cli.io.atomic import write_text
+from speechft_cli.tasks.metrics import mean
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,10 @@ def drift_table(lines: Iterable[Drift]) -> Table:
                 f"{distance:.3g}",
                 f"{distance / size:.2%}" if size else "0.00%",
                 f"{mean_drift(layers):.4f}",
-                f"{_mean([line.cosine for line in layers]):.4f}",
-                f"{_mean(llfc):.4f}" if llfc else "",
-                f"{_mean(variance):.3f}" if variance else "",
+                f"{mean([line.cosine for line in layers]):.4f}",
+                f"{mean(llfc):.4f}" if llfc else "",
+                f"{mean(variance):.3f}" if variance else "",
             )
         )
     columns = ("encoder", "‖θ−θ0‖", "relative", "1 − CKA", "cosine", "LLFC", "var")
     return Table("drift from base", columns, tuple(rows))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

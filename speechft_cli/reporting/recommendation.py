@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from speechft_cli.reporting.document import listed
@@ -126,13 +126,13 @@ def _rank(option: Option) -> tuple[float, float, Decimal]:
 
 
 def _option(
-    label: str, dev: dict[tuple[str, str], Score], base: str, wanted: Sequence[str], others: Sequence[str]
+    label: str, found: Mapping[tuple[str, str], Score], base: str, wanted: Sequence[str], others: Sequence[str]
 ) -> Option:
-    changes = {task: _changes(dev[label, task], dev[base, task]) for task in (*wanted, *others)}
+    changes = {task: _changes(found[label, task], found[base, task]) for task in (*wanted, *others)}
     over_seeds = list(zip(*(changes[task] for task in wanted), strict=False)) if wanted else []
     return Option(
         label=label,
-        alpha=dev[label, next(iter(changes))].exact_alpha() if changes else None,
+        alpha=found[label, next(iter(changes))].exact_alpha() if changes else None,
         gain=mean([mean(changes[task]) for task in wanted]) if wanted else None,
         noise=half_width([mean(each) for each in over_seeds]) if label != base else None,
         retention=mean([mean(changes[task]) for task in others]) if others else None,
@@ -153,10 +153,7 @@ def _with_pareto(options: Sequence[Option]) -> list[Option]:
         mine, its = _point(one), _point(other)
         return mine != its and all(a >= b for a, b in zip(mine, its, strict=True))
 
-    return [
-        Option(each.label, each.alpha, each.gain, each.noise, each.retention, not any(beats(o, each) for o in options))
-        for each in options
-    ]
+    return [replace(each, is_pareto=not any(beats(other, each) for other in options)) for each in options]
 
 
 def _point(option: Option) -> tuple[float, float]:

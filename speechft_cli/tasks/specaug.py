@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 #: Width the released setting of the feature masks belongs to: HuBERT base.
 _REFERENCE_WIDTH = 768
+#: Most frames that the warp moves a frame by.
+_WINDOW = 5
 
 
 class SpecAugment(nn.Module):
@@ -33,23 +35,23 @@ class SpecAugment(nn.Module):
         return warped.masked_fill(time[:, :, None] | feature[:, None, :], 0.0)
 
 
-def _time_warp(features: Tensor, frame_counts: Tensor, window: int = 5) -> Tensor:
-    """Moves one inner frame of each utterance by at most `window` frames, and stretches both sides to fit.
+def _time_warp(features: Tensor, frame_counts: Tensor) -> Tensor:
+    """Moves one inner frame of each utterance by at most `_WINDOW` frames, and stretches both sides to fit.
 
     The whole batch at once, and without asking the device how long an utterance is.
     """
     batch, length, width = features.shape
     counts = frame_counts[:, None]
     drawn = torch.rand(2, batch, 1, device=features.device)
-    centre = window + (drawn[0] * (counts - 2 * window)).long()  # in window .. count - window - 1
-    moved = centre - window + 1 + (drawn[1] * 2 * window).long()  # in 1 .. count - 1: both sides keep a frame
+    centre = _WINDOW + (drawn[0] * (counts - 2 * _WINDOW)).long()  # in _WINDOW .. count - _WINDOW - 1
+    moved = centre - _WINDOW + 1 + (drawn[1] * 2 * _WINDOW).long()  # in 1 .. count - 1: both sides keep a frame
     frame = torch.arange(length, device=features.device)[None]  # (1, T)
     is_left = frame < moved
     first, last = torch.where(is_left, 0, centre), torch.where(is_left, centre, counts) - 1
     scale = torch.where(is_left, centre / moved, (counts - centre) / (counts - moved))
     begin = torch.where(is_left, 0, moved)
     source = (first + (frame - begin + 0.5) * scale - 0.5).maximum(first).minimum(last)
-    is_warped = (frame < counts) & (counts > 2 * window)
+    is_warped = (frame < counts) & (counts > 2 * _WINDOW)
     source = torch.where(is_warped, source, frame)  # (B, T): which frame, or what between two, stands there
     before = source.long()
     after = torch.where(is_warped, (before + 1).minimum(last), before)

@@ -72,10 +72,11 @@ def test_the_store_that_was_not_used_for_longest_goes_first_and_nothing_else(tmp
     for age, store in enumerate(stores):
         os.utime(store.folder / "key.json", (1_000_000 - age, 1_000_000 - age))
     each = stores[0].bytes
-    assert evict(tmp_path, most=3 * each) == 0
+    evict(tmp_path, most=3 * each)
+    assert [store.folder.exists() for store in stores] == [True, True, True]
     FeatureStore(tmp_path, {**KEY, "weights": "c"})  # looking is using
-    assert evict(tmp_path, most=2 * each) == each
+    evict(tmp_path, most=2 * each)
     assert [store.folder.exists() for store in stores] == [True, False, True]
-    assert evict(tmp_path, most=0, used=[stores[0]]) == each
+    evict(tmp_path, most=0, used=[stores[0]])
     assert [store.folder.exists() for store in stores] == [True, False, False]
     assert (tmp_path / "features-mine" / "notes.txt").exists()

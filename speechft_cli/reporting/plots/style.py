@@ -25,6 +25,9 @@ PAPER = "#fefefe"
 #: Drawn colour → the custom property of the page that takes its place in an SVG.
 _PROPERTIES = {BLUE: "--one", VERMILION: "--two", INK: "--ink", SOFT: "--soft", LINE: "--line", PAPER: "--paper"}
 
+#: At which text is in its own size; a phone shows so much [inches].
+_WIDTH = 5.0
+
 _SETTINGS = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
@@ -56,11 +59,10 @@ _SETTINGS = {
 
 
 @contextmanager
-def drawing(*, width: float = 5.0, height: float = 3.6) -> Iterator[tuple[Figure, Axes]]:
+def drawing(*, height: float = 3.6) -> Iterator[tuple[Figure, Axes]]:
     """Gives a picture to draw into; everything about it has to happen inside the block.
 
     Args:
-        width: In inches, at which the text is in its own size; a phone shows five.
         height: In inches.
     """
     import matplotlib
@@ -68,7 +70,7 @@ def drawing(*, width: float = 5.0, height: float = 3.6) -> Iterator[tuple[Figure
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_SETTINGS):  # type: ignore[arg-type]  # it lists every name there is
-        figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained", facecolor="none")
         FigureCanvasAgg(figure)
         yield figure, figure.subplots()
 

@@ -39,9 +39,5 @@ def superb_table(superb: Mapping[str, SuperbScore], constants: Constants, *, bas
     top = max(score.value for score in superb.values())
     best = {(row, 1) for row, score in enumerate(superb.values()) if score.value == top and len(superb) > 1}
     columns = ("encoder", "score ↑", *([] if reference is None else [f"Δ {base}"]), *tasks)
-    return Table(superb_title(constants, tasks), columns, tuple(rows), frozenset(best))
-
-
-def superb_title(constants: Constants, tasks: Sequence[str]) -> str:
-    """Returns for example `SUPERB score, superb_leaderboard, 2 of 10 tasks`."""
-    return f"SUPERB score, {constants.name}, {len(tasks)} of {len(constants.references)} tasks"
+    title = f"SUPERB score, {constants.name}, {len(tasks)} of {len(constants.references)} tasks"
+    return Table(title, columns, tuple(rows), frozenset(best))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ class ProbePlan:
         batch_size: Utterances per update.
         learning_rates: To try; the best on dev is taken.
         evaluations: How often dev is scored, evenly spread over the updates.
-        head: SUPERB's head instead of the task's own smaller one, as `module:function`.
+        has_large_head: Whether a probe has SUPERB's recurrent head instead of the task's own smaller one.
         is_balanced: Whether an update draws each class as often as any other, and each counts as much on dev; for
             utterance tasks only. Test is scored as it is.
         folds: The field of the manifests whose values are the folds of a cross-validation; empty for one split.
@@ -32,7 +31,7 @@ class ProbePlan:
     batch_size: int
     learning_rates: tuple[float, ...]
     evaluations: int
-    head: str = ""
+    has_large_head: bool = False
     is_balanced: bool = False
     folds: str = ""
     most: tuple[int, int] | None = None
@@ -44,7 +43,7 @@ class ProbePlan:
             f"{self.steps} updates of {self.batch_size} utterances",
             f"learning rates {', '.join(f'{rate:g}' for rate in self.learning_rates)}",
             f"dev scored {self.evaluations} times",
-            *(["SUPERB's large head"] if self.head else []),
+            *(["SUPERB's large head"] if self.has_large_head else []),
             *(["classes drawn evenly, and weighed evenly on dev"] if self.is_balanced else []),
         ]
         parts = [
@@ -57,13 +56,13 @@ class ProbePlan:
 
     def task(self, task: AnyTask) -> AnyTask:
         """Returns the task with the plan's head for its probe."""
-        if not self.head:
+        if not self.has_large_head:
             return task
+        from speechft_cli.tasks.heads import large_recurrent_head
         from speechft_cli.tasks.transcription import Transcription
 
         assert isinstance(task, Transcription)  # heads of other tasks are SUPERB's already
-        module, _, name = self.head.partition(":")
-        return replace(task, make_probe=getattr(importlib.import_module(module), name))
+        return replace(task, make_probe=large_recurrent_head)
 
 
 #: The plan of a task without a head.

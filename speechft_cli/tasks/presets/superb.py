@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 _WIDE = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 _NARROW = (1e-3, 1e-4, 1e-5)
-_LARGE = "speechft_cli.tasks.heads:large_recurrent_head"
 
 PLANS = {
     "pr": ProbePlan(
@@ -31,7 +30,7 @@ PLANS = {
         batch_size=16,
         learning_rates=_NARROW,
         evaluations=100,
-        head=_LARGE,
+        has_large_head=True,
         data="LibriSpeech train-clean-100, dev-clean, test-clean; no language model",
     ),
     "ks": ProbePlan(
@@ -69,7 +68,7 @@ PLANS = {
         batch_size=32,
         learning_rates=_NARROW,
         evaluations=100,
-        head=_LARGE,
+        has_large_head=True,
         data="Audio SNIPS, 8 speakers to train on, 4 for dev, 4 for test",
     ),
     "sd": ProbePlan(

@@ -57,13 +57,16 @@ def test_what_has_no_fold_or_no_target_is_counted_out() -> None:
     nowhere, nothing = (replace(spoken(90 + n, 1), labels={left: "x"}) for n, left in enumerate(("emotion", "session")))
     strange = {"train": [*EVERYTHING, nowhere, nothing]}
     folds = divide(strange)
-    assert all(each.left_out == {"no session": 1, "no emotion": 1} for each in folds.values())
+    for splits in folds.values():
+        assert splits.left_out == {"no session": 1, "no emotion": 1}
+        assert sum(map(len, splits.splits.values())) == len(EVERYTHING)
 
 
 def test_one_value_or_none_is_no_cross_validation() -> None:
     assert divide(fold_field="nothing") == {}
     only = {"train": EVERYTHING[:9]}
     assert divide(only) == {}
+    assert list(divide({"train": EVERYTHING[:12]})) == ["01", "02"]
 
 
 def test_a_subset_is_taken_of_each_fold() -> None:
