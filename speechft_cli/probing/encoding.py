@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -61,6 +61,30 @@ def plan_batches(utterances: Sequence[Utterance], batching: Batching) -> list[li
         else:
             batches.append([each])
     return batches
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What will be asked of an encoder's features.
+
+    Attributes:
+        pooled: Utterances and crops whose mean-pooled vectors are needed.
+        frames: Utterances whose hidden states are needed.
+    """
+
+    pooled: Sequence[Utterance]
+    frames: Sequence[Utterance]
+
+    def plan(self, batching: Batching) -> list[list[Utterance]]:
+        """Returns the batches to encode: every stretch once, whatever is made of it."""
+        by_name = {stretch_name(each): each for each in (*self.frames, *self.pooled)}
+        if batching == "stock":
+            return plan_batches(list(by_name.values()), "stock")
+        # hidden states may have to be made again one by one, and must then come out the same to the last bit
+        alone = {stretch_name(each): each for each in self.frames}
+        by_length = sorted(alone.values(), key=lambda each: (each.duration, each.id))
+        rest = [each for name, each in by_name.items() if name not in alone]
+        return [*([each] for each in by_length), *plan_batches(rest, "exact")]
 
 
 def read_ahead(batches: Iterable[Sequence[Utterance]], read: ReadWaveform) -> Iterator[list[Tensor]]:

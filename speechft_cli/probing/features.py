@@ -15,9 +15,9 @@ from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.probing.encoding import (
     VERSION,
     Batching,
+    Needs,
     ReadWaveform,
     encode_batch,
-    plan_batches,
     read_ahead,
     stretch_name,
 )
@@ -54,30 +54,6 @@ class Keeping:
     memory: int
     disk: int
     precision: torch.dtype
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What will be asked of an encoder's features.
-
-    Attributes:
-        pooled: Utterances and crops whose mean-pooled vectors are needed.
-        frames: Utterances whose hidden states are needed.
-    """
-
-    pooled: Sequence[Utterance]
-    frames: Sequence[Utterance]
-
-    def plan(self, batching: Batching) -> list[list[Utterance]]:
-        """Returns the batches to encode: every stretch once, whatever is made of it."""
-        by_name = {stretch_name(each): each for each in (*self.frames, *self.pooled)}
-        if batching == "stock":
-            return plan_batches(list(by_name.values()), "stock")
-        # hidden states may have to be made again one by one, and must then come out the same to the last bit
-        alone = {stretch_name(each): each for each in self.frames}
-        by_length = sorted(alone.values(), key=lambda each: (each.duration, each.id))
-        rest = [each for name, each in by_name.items() if name not in alone]
-        return [*([each] for each in by_length), *plan_batches(rest, "exact")]
 
 
 class Features:

@@ -16,8 +16,8 @@ from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.errors import SpeechftError
 from speechft_cli.io.ahead import READERS
-from speechft_cli.probing.encoding import Batching, Waveforms, crop_middle, plan_batches, stretch_name
-from speechft_cli.probing.features import Features, Keeping, Needs, Share
+from speechft_cli.probing.encoding import Batching, Needs, Waveforms, crop_middle, plan_batches, stretch_name
+from speechft_cli.probing.features import Features, Keeping, Share
 
 
 def build(*, exact_padding: bool) -> Encoder:

@@ -21,7 +21,8 @@ from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.probing.candidates import BASE, TUNED, Candidate
 from speechft_cli.probing.drift.features import Encode, Interpolation, feature_drift, sample
 from speechft_cli.probing.drift.weights import is_comparable, weight_drift
-from speechft_cli.probing.features import Features, Keeping, Needs
+from speechft_cli.probing.encoding import Needs
+from speechft_cli.probing.features import Features, Keeping
 from speechft_cli.reporting.drift import Drift, mean_drift, read_drift, write_drift
 
 #: Counts up whenever drift would come out differently.

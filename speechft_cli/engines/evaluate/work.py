@@ -12,9 +12,9 @@ from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.hashes import weights_hash
 from speechft_cli.probing.candidates import Candidate, build_candidate
-from speechft_cli.probing.encoding import Waveforms
+from speechft_cli.probing.encoding import Needs, Waveforms
 from speechft_cli.probing.evaluation import evaluate
-from speechft_cli.probing.features import Features, Needs, Share
+from speechft_cli.probing.features import Features, Share
 from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.probing.store import evict
 from speechft_cli.probing.sweep import Swept
