@@ -72,6 +72,19 @@ def test_one_value_or_none_is_no_cross_validation() -> None:
 def test_a_subset_is_taken_of_each_fold() -> None:
     for splits in divide(most=Most(10, 3)).values():
         assert {split: len(members) for split, members in splits.splits.items()} == {"train": 10, "dev": 3, "test": 3}
+        assert splits.left_out == {"beyond the preset's subset": len(EVERYTHING) - 10 - 3 - 3}
+
+
+def test_four_utterances_make_two_folds_with_a_dev_of_one() -> None:
+    for splits in divide({"train": [spoken(number, session) for session in (1, 2) for number in (0, 1)]}).values():
+        assert {split: len(members) for split, members in splits.splits.items()} == {"train": 1, "dev": 1, "test": 2}
+
+
+def test_classes_that_a_folds_train_lacks_are_counted_out_of_a_closed_set() -> None:
+    rare = replace(spoken(90, 3), labels={"emotion": "joy", "session": "03"})
+    fold = divide({"train": [*EVERYTHING, rare]}, is_closed_set=True)["03"]
+    assert fold.left_out == {"emotion never in train": 1}
+    assert rare.id not in ids(fold, "test")
 
 
 @pytest.mark.parametrize("most", [None, Most(10, 3)])
