@@ -93,9 +93,7 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path) -> 
     Raises:
         RequestError: A merge.json can't be read.
     """
-    candidates = [] if base is None else [Candidate(BASE, base)]
-    for number, path in enumerate(tuned, start=1):
-        candidates.append(Candidate(TUNED if len(tuned) == 1 else f"{TUNED}-{number}", path))
+    candidates = ends(base, tuned)
     known: dict[str, object] = {}
     for file, record in sorted(find_merges(merged), key=lambda pair: _place(merged, *pair)):
         found = _merged("", file, record)
@@ -108,6 +106,13 @@ def of_experiment(*, base: Path | None, tuned: Sequence[Path], merged: Path) -> 
             known[label] = identity(record)
             candidates.append(replace(found, label=label))
     return candidates
+
+
+def ends(base: Path | None, tuned: Sequence[Path]) -> list[Candidate]:
+    """Returns what lies at the ends of ways through weight space: the base, if it is known, and the tuned encoders."""
+    labels = [TUNED] if len(tuned) == 1 else [f"{TUNED}-{number}" for number in range(1, len(tuned) + 1)]
+    first = [] if base is None else [Candidate(BASE, base)]
+    return [*first, *map(Candidate, labels, tuned)]
 
 
 def read_candidate(

@@ -15,6 +15,7 @@ from speechft_cli.probing.features import Features
 from speechft_cli.probing.job import Outcome, ProbeJob
 from speechft_cli.probing.matching import Normaliser, pad, query_costs
 from speechft_cli.probing.sweep import Swept
+from speechft_cli.tasks.qbe import relevance
 
 #: Frames of documents that are searched at once, padding included.
 _FRAMES = 8192
@@ -61,7 +62,7 @@ def evaluate_search(job: ProbeJob, label: str, features: Features, *, device: to
 
 def _height(scores: NDArray[np.float32], references: Sequence[str]) -> float:
     """Returns the mean score of the documents that hold their query's term."""
-    is_relevant = np.array([list(each) for each in references]) == "1"
+    is_relevant = relevance(references)
     return float(scores[is_relevant].mean()) if is_relevant.any() else 0.0
 
 

@@ -62,7 +62,8 @@ class Breakdown:
 def read_predictions(path: Path) -> list[Prediction]:
     """Reads the predictions of one encoder on one task; no file, or a broken one, is no predictions."""
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    for line in text.removesuffix("\n").split("\n"):
         try:
             values = json.loads(line)
             found.append(Prediction(str(values["id"]), str(values["target"]), tuple(map(str, values["predictions"]))))

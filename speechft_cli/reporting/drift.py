@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from speechft_cli.events import Table
-from speechft_cli.io.atomic import write_text
+from speechft_cli.reporting.json_lines import read_lines
 from speechft_cli.tasks.metrics import mean
 
 
@@ -51,23 +50,10 @@ class Drift:
     source: str
 
 
-def write_drift(path: Path, lines: Iterable[Drift]) -> None:
-    """Writes drift.jsonl whole or not at all."""
-    write_text(path, "".join(json.dumps(asdict(line), ensure_ascii=False) + "\n" for line in lines))
-
-
 def read_drift(path: Path) -> list[Drift]:
     """Reads drift.jsonl; a line of another version is left out, and no file is no lines."""
     names = {field.name for field in fields(Drift)}
-    lines = []
-    for text in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            values = json.loads(text)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(values, dict) and values.keys() == names:
-            lines.append(Drift(**values))
-    return lines
+    return [Drift(**values) for values in read_lines(path) if values.keys() == names]
 
 
 def by_encoder(lines: Iterable[Drift]) -> dict[str, list[Drift]]:

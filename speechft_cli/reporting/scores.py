@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-from speechft_cli.io.atomic import write_text
+from speechft_cli.reporting.json_lines import read_lines
 from speechft_cli.tasks.base import Metric
 from speechft_cli.tasks.metrics import mean
 
@@ -115,24 +114,13 @@ class Score:
         return None if self.alpha is None else Decimal(self.alpha)
 
 
-def write_scores(path: Path, scores: Iterable[Score]) -> None:
-    """Writes scores.jsonl whole or not at all."""
-    write_text(path, "".join(json.dumps(asdict(score), ensure_ascii=False) + "\n" for score in scores))
-
-
 def read_scores(path: Path) -> list[Score]:
     """Reads scores.jsonl; a line that is no score, say of another version, is left out, and no file is no scores."""
     names, fold_names = ({field.name for field in fields(each)} for each in (Score, Fold))
     scores = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
-        try:
-            values = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if (
-            isinstance(values, dict)
-            and values.keys() == names
-            and all(isinstance(fold, dict) and fold.keys() == fold_names for fold in values["folds"])
+    for values in read_lines(path):
+        if values.keys() == names and all(
+            isinstance(fold, dict) and fold.keys() == fold_names for fold in values["folds"]
         ):
             folds = tuple(Fold(**_with_tuples(fold)) for fold in values["folds"])
             scores.append(Score(**{**_with_tuples(values), "folds": folds}))

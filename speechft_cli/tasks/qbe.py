@@ -64,11 +64,15 @@ class QueryByExample:
     def score(self, predictions: Sequence[str], references: Sequence[str]) -> Mapping[str, float]:
         """Returns the maximum term-weighted value [%]."""
         scores = np.array([np.frombuffer(bytes.fromhex(each), dtype="<f4") for each in predictions], dtype=np.float64)
-        is_relevant = np.array([list(each) for each in references]) == "1"
-        return {"mtwv": 100.0 * maximum_term_weighted_value(scores, is_relevant)}
+        return {"mtwv": 100.0 * maximum_term_weighted_value(scores, relevance(references))}
 
 
 QBE = QueryByExample()
+
+
+def relevance(references: Sequence[str]) -> NDArray[np.bool_]:
+    """Returns whether each document holds the term of each query (Q, M), from the references of queries."""
+    return np.array([[mark == "1" for mark in each] for each in references])
 
 
 def _words(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,10 @@ def test_predictions_are_read_from_their_file_or_not_at_all(tmp_path: Path) -> N
     path = tmp_path / "sid.jsonl"
     path.write_text(json.dumps({"id": "u0", "target": "ann", "predictions": ["ann", "ann"]}) + "\n")
     assert read_predictions(path) == BASE[:1]
+    # both end a line to Python, and neither does in JSON
+    odd = Prediction("u\u2028", "ann", ("ann\x85",))
+    path.write_text(json.dumps(asdict(odd), ensure_ascii=False) + "\n")
+    assert read_predictions(path) == [odd]
     path.write_text(path.read_text() + "cut")
     assert read_predictions(path) == []
     assert read_predictions(tmp_path / "none.jsonl") == []

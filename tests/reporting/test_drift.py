@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from speechft_cli.reporting.drift import Drift, drift_table, read_drift, write_drift
+from speechft_cli.reporting.drift import Drift, drift_table, read_drift
+from speechft_cli.reporting.json_lines import write_lines
 from speechft_cli.reporting.suggestion import suggest
 
 
@@ -41,7 +42,7 @@ GRID = [line(cka=1.0, label="base"), line(cka=0.5), merged("0", 1.0), merged("0.
 
 
 def test_lines_are_read_as_they_were_written(tmp_path: Path) -> None:
-    write_drift(tmp_path / "drift.jsonl", GRID)
+    write_lines(tmp_path / "drift.jsonl", GRID)
     assert read_drift(tmp_path / "drift.jsonl") == GRID
     (tmp_path / "drift.jsonl").write_text('[]\n{"of": 1}\ncut')
     assert read_drift(tmp_path / "drift.jsonl") == []

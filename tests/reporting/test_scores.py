@@ -3,7 +3,8 @@ from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
 
-from speechft_cli.reporting.scores import Fold, Score, read_scores, write_scores
+from speechft_cli.reporting.json_lines import write_lines
+from speechft_cli.reporting.scores import Fold, Score, read_scores
 
 
 def score(**changed: object) -> Score:
@@ -41,15 +42,19 @@ def score(**changed: object) -> Score:
 
 def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
     fold = Fold("01", (50.0,), 0.1, ((0.01, 40.0), (0.1, 45.0)), True, (30,), 8)
-    scores = [score(), score(label="α", alpha="0.25", value=100 / 3), score(folds=(fold, replace(fold, name="02")))]
-    write_scores(tmp_path / "scores.jsonl", scores)
+    scores = [
+        score(),
+        score(label="α\u2028β", alpha="0.25", value=100 / 3),
+        score(folds=(fold, replace(fold, name="02"))),
+    ]
+    write_lines(tmp_path / "scores.jsonl", scores)
     assert read_scores(tmp_path / "scores.jsonl") == scores
     assert scores[1].exact_alpha() == Decimal("0.25")
 
 
 def test_lines_that_are_no_scores_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "scores.jsonl"
-    write_scores(path, [score()])
+    write_lines(path, [score()])
     of_others = [{"of": "another version"}, [], {**asdict(score()), "folds": ["01"]}]
     path.write_text("\n".join(map(json.dumps, of_others)) + "\n" + path.read_text() + '{"label": "cut sho')
     assert read_scores(path) == [score()]

@@ -23,7 +23,8 @@ from speechft_cli.probing.drift.features import Encode, Interpolation, feature_d
 from speechft_cli.probing.drift.weights import is_comparable, weight_drift
 from speechft_cli.probing.encoding import Needs
 from speechft_cli.probing.features import Features, Keeping
-from speechft_cli.reporting.drift import Drift, mean_drift, read_drift, write_drift
+from speechft_cli.reporting.drift import Drift, mean_drift, read_drift
+from speechft_cli.reporting.json_lines import write_lines
 
 #: Counts up whenever drift would come out differently.
 _VERSION = 2
@@ -104,9 +105,9 @@ def measure_drift(job: DriftJob, path: Path, report: Report) -> list[Drift]:
                 continue
             known[key] = _measure(candidate, checkpoint, job, ends, source, report)
             # after an interruption the file still has all that it had before
-            write_drift(path, [*lines, *_labelled(known[key], candidate), *before])
+            write_lines(path, [*lines, *_labelled(known[key], candidate), *before])
         lines += _labelled(known[key], candidate)
-    write_drift(path, lines)
+    write_lines(path, lines)
     return lines
 
 

@@ -18,7 +18,7 @@ from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Report
 from speechft_cli.io.arrays import Array
 from speechft_cli.merging.weights import draw, not_finite
-from speechft_cli.probing.candidates import BASE, TUNED, Candidate
+from speechft_cli.probing.candidates import Candidate, ends
 
 
 def grid_candidates(config: Config, report: Report) -> list[Candidate]:
@@ -35,10 +35,7 @@ def grid_candidates(config: Config, report: Report) -> list[Candidate]:
     section = config.merge or MergeSection()
     ways = variants(section, len(tuned_paths(config)), seed=config.seed)
     sources = read_sources(config, report)
-    tuned = [_path(each) for each in sources.tuned]
-    found = [Candidate(BASE, _path(sources.base))]
-    for number, path in enumerate(tuned, start=1):
-        found.append(Candidate(TUNED if len(tuned) == 1 else f"{TUNED}-{number}", path))
+    found = ends(_path(sources.base), [_path(each) for each in sources.tuned])
     for variant in ways:
         curve = _Curve(variant, sources, section.weight_norm == "effective")
         way = "".join(f"{part}/" for part in variant.folder.parts)

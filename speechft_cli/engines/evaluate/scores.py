@@ -13,7 +13,8 @@ from speechft_cli.engines.evaluate.request import Request
 from speechft_cli.io.atomic import write_text
 from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
 from speechft_cli.reporting.intervals import half_width
-from speechft_cli.reporting.scores import PROTOCOL, Fold, Score, read_scores, write_scores
+from speechft_cli.reporting.json_lines import write_lines
+from speechft_cli.reporting.scores import PROTOCOL, Fold, Score, read_scores
 from speechft_cli.tasks.metrics import mean
 
 
@@ -83,7 +84,7 @@ class ScoreBook:
         Raises:
             SpeechftError: It can't be written.
         """
-        write_scores(self.path, [*self.scores(), *self._kept])
+        write_lines(self.path, [*self.scores(), *self._kept])
 
     def _standing(self, weights_hash: str, job: ProbeJob) -> str:
         metric = job.task.metrics[0]

@@ -54,11 +54,11 @@ def test_the_division_does_not_depend_on_the_order() -> None:
 
 
 def test_what_has_no_fold_or_no_target_is_counted_out() -> None:
-    nowhere, nothing = (replace(spoken(90 + n, 1), labels={left: "x"}) for n, left in enumerate(("emotion", "session")))
-    strange = {"train": [*EVERYTHING, nowhere, nothing]}
+    left = ("emotion", "session", "emotion")
+    strange = {"train": [*EVERYTHING, *(replace(spoken(90 + n, 1), labels={name: "x"}) for n, name in enumerate(left))]}
     folds = divide(strange)
     for splits in folds.values():
-        assert splits.left_out == {"no session": 1, "no emotion": 1}
+        assert splits.left_out == {"no session": 2, "no emotion": 1}
         assert sum(map(len, splits.splits.values())) == len(EVERYTHING)
 
 
