@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import re
@@ -101,7 +102,7 @@ def put_in_place(finished: Path, path: Path) -> None:
 
 def recover(path: Path) -> None:
     """Cleans up after a kill in the middle of `put_in_place`: where there is no new folder, the old one comes back."""
-    for old in sorted(path.parent.glob(f".{path.name}.*{_OLD}")):
+    for old in sorted(path.parent.glob(f".{glob.escape(path.name)}.*{_OLD}")):
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
         else:
@@ -111,7 +112,7 @@ def recover(path: Path) -> None:
 def remove_unfinished(path: Path) -> None:
     """Cleans up after kills in the middle of writing `path`, as `recover` does and more: nobody else may be writing."""
     recover(path)
-    for unfinished in path.parent.glob(f".{path.name}.*"):
+    for unfinished in path.parent.glob(f".{glob.escape(path.name)}.*"):
         shutil.rmtree(unfinished, ignore_errors=True)
 
 

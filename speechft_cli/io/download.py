@@ -26,7 +26,7 @@ _BLOCK = 1 << 20
 _MEGABYTE = 10**6
 _NOTHING_BEYOND = 416  # HTTP: the range begins at or behind the end
 _SHA256 = re.compile(r'"?([0-9a-f]{64})"?')
-_FOR_GOOD = range(400, 500)  # HTTP: trying again is no use
+_FOR_GOOD = {*range(400, 500)} - {408, 425, 429}  # HTTP: trying again is no use, unless it was too slow, soon, often
 
 
 def fetch(url: str, path: Path, *, sha256: str, report: Report, by_hand: str = "", wait: float = _WAIT) -> None:

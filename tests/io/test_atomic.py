@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -178,13 +179,17 @@ def test_an_interruption_between_the_two_renames_loses_nothing(tmp_path: Path, m
     assert (path / "a").read_text() == "old"
 
 
-def test_a_folder_that_a_kill_left_aside_comes_back(tmp_path: Path) -> None:
-    aside = tmp_path / ".last.x1y2z3.old"
+@pytest.mark.parametrize("clean_up", [recover, remove_unfinished])
+@pytest.mark.parametrize("name", ["last", "alpha [1]*"])
+def test_a_folder_that_a_kill_left_aside_comes_back(
+    tmp_path: Path, name: str, clean_up: Callable[[Path], None]
+) -> None:
+    aside = tmp_path / f".{name}.x1y2z3.old"
     aside.mkdir()
     (aside / "a").write_text("old")
-    recover(tmp_path / "last")
+    clean_up(tmp_path / name)
 
-    assert (tmp_path / "last" / "a").read_text() == "old"
+    assert (tmp_path / name / "a").read_text() == "old"
     assert not aside.exists()
 
 

@@ -135,9 +135,10 @@ def test_a_server_that_is_not_there_is_tried_five_times(tmp_path: Path) -> None:
     assert heard[1:] == [Note(f"{trouble} {seconds} s") for seconds in (0.002, 0.004, 0.008, 0.016)]
 
 
-def test_a_server_in_trouble_is_given_time(server: Server, tmp_path: Path) -> None:
-    server.status = 503
-    with pytest.raises(SpeechftError, match="the server says 503 Service Unavailable"):
+@pytest.mark.parametrize(("status", "said"), [(503, "503 Service Unavailable"), (429, "429 Too Many Requests")])
+def test_a_server_in_trouble_is_given_time(server: Server, tmp_path: Path, status: int, said: str) -> None:
+    server.status = status
+    with pytest.raises(SpeechftError, match=f"the server says {said}"):
         fetch(server.url, tmp_path / "a", sha256="", report=ignore, wait=0.001)
     assert len(server.asked) == 5
 

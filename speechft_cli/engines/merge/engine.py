@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from speechft_cli.config.schema import Config
 from speechft_cli.config.sections.merge import MergeSection
 from speechft_cli.encoders import FORMATS
-from speechft_cli.engines.merge.measurement import measurement
+from speechft_cli.engines.merge.measurement import Measurement, measurement
 from speechft_cli.engines.merge.outcome import next_command, outcome, outcome_table, result_data
 from speechft_cli.engines.merge.plan import plan
 from speechft_cli.engines.merge.sources import Sources, read_sources, tuned_paths
 from speechft_cli.engines.merge.statistics import measure
-from speechft_cli.engines.merge.survey import survey
+from speechft_cli.engines.merge.survey import Survey, survey
 from speechft_cli.engines.merge.targets import Target, targets
 from speechft_cli.engines.merge.variants import Variant, unused_filters, variants
 from speechft_cli.engines.merge.write import Writer
@@ -76,32 +76,40 @@ def run(config: Config, report: Report, *, plan_only: bool = False, trust: bool 
             ways = variants(section, len(sources.tuned), seed=config.seed, can_measure=True)
             asked = measurement(config, sources, ways)
         wanted = targets(config, ways, sources, known.hashes, asked)
-        remove_leftovers(config.merge_dir, [target.folder for target in wanted])
-        there = {target for target in wanted if is_done(target.folder)}
-        missing = [target for target in wanted if target not in there]
-        methods = {target.variant.method.name for target in missing}
-        asked = {name: each for name, each in asked.items() if name in methods}
-        require_space(config.merge_dir, sum(each.size(sources) for each in asked.values()) + size * len(missing))
-        measured = {
-            name: measure(config, sources, each, known.hashes[1:], known.moved, report) for name, each in asked.items()
-        }
-        is_whole = section.weight_norm == "effective"
-        writer = Writer(sources, known, missing, whole_kernels=is_whole, measured=measured)
-        _write(writer, wanted, there, facts, report)
+        there = _merge(config, sources, known, wanted, asked, facts, report)
     outputs = [{**outcome(target), "status": "skipped" if target in there else "written"} for target in wanted]
     report(outcome_table(outputs))
     return Result(
-        f"merged encoders written: {len(missing)}, there already: {len(there)}",
+        f"merged encoders written: {len(wanted) - len(there)}, there already: {len(there)}",
         str(config.merge_dir),
         next_command(config, sources, wanted),
         result_data(section, sources, ways, outputs),
     )
 
 
-def _write(
-    writer: Writer, wanted: Sequence[Target], there: Collection[Target], facts: Mapping[str, object], report: Report
-) -> None:
-    """Writes the targets that are not there, and says how far it is."""
+def _merge(
+    config: Config,
+    sources: Sources,
+    known: Survey,
+    wanted: Sequence[Target],
+    asked: Mapping[str, Measurement],
+    facts: Mapping[str, object],
+    report: Report,
+) -> set[Target]:
+    """Measures and writes what is wanted; returns the targets that were there already."""
+    section = config.merge or MergeSection()
+    remove_leftovers(config.merge_dir, [target.folder for target in wanted])
+    there = {target for target in wanted if is_done(target.folder)}
+    missing = [target for target in wanted if target not in there]
+    methods = {target.variant.method.name for target in missing}
+    asked = {name: each for name, each in asked.items() if name in methods}
+    size = sum(each.size(sources) for each in asked.values()) + sources.size * len(section.formats) * len(missing)
+    require_space(config.merge_dir, size)
+    measured = {
+        name: measure(config, sources, each, known.hashes[1:], known.moved, report) for name, each in asked.items()
+    }
+    is_whole = section.weight_norm == "effective"
+    writer = Writer(sources, known, missing, whole_kernels=is_whole, measured=measured)
     report(Started("merging", len(wanted), "alphas"))
     for target in wanted:
         if target in there:
@@ -109,12 +117,12 @@ def _write(
         elif target.has_record:
             text = "checkpoint is missing or not what was written, so it is made again"
             report(Note(f"{target.folder}: {text}", important=True))
-    missing = [target for target in wanted if target not in there]
     # two at once: one is computed while the other waits for the disk
     job = in_order(lambda target: writer.write(target, facts), missing, workers=2)
     for number, (target, _) in enumerate(zip(missing, job, strict=True), start=1 + len(there)):
         report(Advanced(number, target.name))
     report(Finished())
+    return there
 
 
 def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import threading
@@ -89,9 +90,7 @@ class Writer:
         self._measured = measured
         self._turn = threading.Lock()
         self._missing = Counter(target.variant for target in targets)
-        self._is_grid = {variant: count > 1 for variant, count in self._missing.items()}
         self._curve_of: dict[Variant, Callable[[str], Curve]] = {}
-        self._curves: dict[Variant, dict[str, Curve]] = {}
 
     def write(self, target: Target, more: Mapping[str, object]) -> None:
         """Writes one merged encoder with its card and record.
@@ -112,7 +111,6 @@ class Writer:
             self._missing[target.variant] -= 1
             if not self._missing[target.variant]:
                 self._curve_of.pop(target.variant)
-                self._curves.pop(target.variant, None)
         return record
 
     def _fill(self, folder: Path, target: Target, more: Mapping[str, object]) -> Mapping[str, object]:
@@ -146,7 +144,8 @@ class Writer:
 
     def _part(self, name: str, target: Target) -> _Part:
         base = self._sources.base.arrays[name]
-        merged = self._curve(name, target)(float(target.alpha)) if name in self._survey.distances[0] else base
+        is_merged = name in self._survey.distances[0]
+        merged = self._curve_of[target.variant](name)(float(target.alpha)) if is_merged else base
         if merged is base:
             return _Part(name, base, 0.0, True)
         far = distance(merged, base)
@@ -157,7 +156,7 @@ class Writer:
         """Lets the method look at the whole models, once for all alphas of a variant."""
         if variant not in self._curve_of:
             measured = self._measured.get(variant.method.name)
-            self._curve_of[variant] = drawer(
+            curve_of = drawer(
                 variant.method,
                 self._sources.base.arrays,
                 [each.arrays for each in self._sources.tuned],
@@ -167,15 +166,8 @@ class Writer:
                 moved=self._survey.moved,
                 statistics=() if measured is None else measured.arrays,
             )
-
-    def _curve(self, name: str, target: Target) -> Curve:
-        variant = target.variant
-        if not self._is_grid[variant]:
-            return self._curve_of[variant](name)  # it is drawn once only, so it need not be kept
-        known = self._curves.setdefault(variant, {})
-        if name not in known:
-            known[name] = self._curve_of[variant](name)
-        return known[name]
+            # a curve that is asked for once need not be kept
+            self._curve_of[variant] = functools.cache(curve_of) if self._missing[variant] > 1 else curve_of
 
     def _record(self, target: Target, facts: _Facts, more: Mapping[str, object]) -> dict[str, object]:
         output = {
