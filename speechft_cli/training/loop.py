@@ -124,10 +124,8 @@ def train(
             meter.waited()
             if state.step == schedule.frozen_steps:
                 _set_modes(state, schedule, settings)
-            share = schedule.rate(state.step)
-            head_group, encoder_group = state.optimizer.param_groups
-            head_group["lr"] = settings.learning_rate * share
-            encoder_group["lr"] = settings.encoder_learning_rate * share
+            stage, share = schedule.stage(state.step), schedule.rate(state.step)
+            state.set_rates(head=settings.learning_rate * share, encoder=settings.encoder_learning_rate * share)
             is_frozen = schedule.is_encoder_frozen(state.step)
             job, pieces = jobs[planned.source], [piece for batch in planned.batches for piece in batch]
             with out_of_memory_named(job, pieces, is_frozen=is_frozen, batch_seconds=settings.batch_seconds):
@@ -140,7 +138,6 @@ def train(
                     seed=settings.seed,
                     ranks=ranks,
                 )
-            stage = schedule.stage(state.step)
             state.step += 1
             state.positions = list(planned.positions)
             meter.add(loss, audio)
@@ -155,7 +152,7 @@ def train(
                         step=state.step,
                         steps=schedule.end,
                         stage=stage,
-                        learning_rate=head_group["lr"],
+                        learning_rate=settings.learning_rate * share,
                         gradient_norm=norm,
                         score=score,
                         best="" if state.best is None else metric.format(state.best[metric.name]),
@@ -186,8 +183,7 @@ def _updates(
         rank=ranks.rank,
         world=ranks.world,
     )
-    is_on_gpu = state.device.type == "cuda"
-    return load_updates(sources, plan, workers=settings.workers, pin_memory=is_on_gpu)
+    return load_updates(sources, plan, workers=settings.workers, pin_memory=state.device.type == "cuda")
 
 
 def _evaluate(

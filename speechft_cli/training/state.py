@@ -57,6 +57,11 @@ class TrainingState:
         """Where encoder and heads are."""
         return next(self.heads.parameters()).device
 
+    def set_rates(self, *, head: float, encoder: float) -> None:
+        """Sets the learning rates of the next update."""
+        of_heads, of_encoder = self.optimizer.param_groups
+        of_heads["lr"], of_encoder["lr"] = head, encoder
+
     def set_modes(self, *, is_frozen: bool, frozen_dropout: bool) -> None:
         """Lets the heads train, and of the encoder nothing or what may.
 

@@ -37,7 +37,7 @@ def run(request: ExtractRequest, report: Report) -> Result:
     Raises:
         RequestError: Something asked for can't be; nothing was written.
         SpeechftError: A recording can't be read, or the disk is full; the parts that were done stay.
-        InterruptedRunError: SIGINT or SIGTERM arrived.
+        InterruptedRunError: SIGINT, SIGTERM or SIGHUP arrived.
     """
     with stoppable(_STOPPED), joined() as ranks:
         report = report if ranks.is_first else ignore

@@ -55,7 +55,7 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
     Raises:
         RequestError: Something asked for can't be; nothing was written.
         SpeechftError: The run failed.
-        InterruptedRunError: SIGINT or SIGTERM; the state is saved.
+        InterruptedRunError: SIGINT, SIGTERM or SIGHUP arrived; the state is saved.
     """
     folder = config.run_dir
     resume_from = folder if resume else None
