@@ -38,7 +38,11 @@ def local_path(path: Path, report: Report) -> Path:
     if name.startswith(HUB):
         return hub_folder(name, report)
     published = checkpoints()[name]
-    return _fetched(name, published, report) if published.url else shipped_file(name)
+    if not published.url:
+        return shipped_file(name)
+    file = kept_folder(name) / published.url.rpartition("/")[2]
+    once(file.parent, lambda: _fetch(name, published, file, report), report)
+    return file
 
 
 def name_of(path: Path) -> str | None:
@@ -67,13 +71,6 @@ def recorded_path(facts: Mapping[str, object]) -> Path:
     """Returns where the encoder of a record is now: its path, or its name where a cache has been emptied since."""
     path = Path(str(facts["path"]))
     return path if path.exists() or "name" not in facts else Path(str(facts["name"]))
-
-
-def _fetched(name: str, published: Published, report: Report) -> Path:
-    folder = kept_folder(name)
-    file = folder / published.url.rpartition("/")[2]
-    once(folder, lambda: _fetch(name, published, file, report), report)
-    return file
 
 
 def _fetch(name: str, published: Published, file: Path, report: Report) -> Mapping[str, object]:

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from speechft_cli.encoders.base import EncoderFamily
@@ -40,13 +40,15 @@ def build_encoder(checkpoint: EncoderCheckpoint, *, device: torch.device, exact_
     """
     tree = cast("dict[str, object]", with_tensors(checkpoint.tree()))
     checkpoint.require_finite()
+    dimensions = None
     if not checkpoint.family.configuration:
         check_fit(checkpoint)  # s3prl loads DeCoAR 2.0 with strict=False: any file would do
+        dimensions = read_dimensions(checkpoint.weights)
     file = io.BytesIO()
     torch.save(tree, file)
     file.seek(0)
     try:
-        with quiet(), _sized(checkpoint.family, checkpoint.weights):
+        with quiet(), _hard_coded(dimensions):
             expert: nn.Module = _import(checkpoint.family.expert).UpstreamExpert(file)
     except (RuntimeError, ValueError, KeyError, AssertionError) as error:
         check_fit(checkpoint)  # says it better
@@ -166,13 +168,6 @@ def _import(name: str) -> ModuleType:
             f"{name}: can't be imported: {error}",
             'torch and torchaudio must come from the same release: pip install "torch==2.11.*" "torchaudio==2.11.*"',
         ) from error
-
-
-@contextlib.contextmanager
-def _sized(family: EncoderFamily, weights: Mapping[str, Tensor]) -> Iterator[None]:
-    """Makes s3prl build a family without configuration in the size of its weights."""
-    with _hard_coded(None if family.configuration else read_dimensions(weights)):
-        yield
 
 
 @contextlib.contextmanager

@@ -70,17 +70,15 @@ def read_record(folder: Path) -> dict[str, object] | None:
 def _check(folder: Path, facts: Mapping[str, object]) -> None:
     for name, expected in cast("Mapping[str, str]", facts["sha256"]).items():
         path = folder / name
-        got = _hash(path, *_stamp(path)) if path.is_file() else "nothing"
+        got = "nothing"
+        if path.is_file():
+            state = path.stat()
+            got = _hash(path, state.st_size, state.st_mtime_ns)
         if got != expected:
             raise SpeechftError(
                 f"{path}: must have the SHA-256 {expected} that it had when it came, got {got}",
                 f"rm -r {folder}, and it is fetched anew",
             )
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    facts = path.stat()
-    return facts.st_size, facts.st_mtime_ns
 
 
 @cache

@@ -51,7 +51,8 @@ def mean_on_sphere(
     for _ in range(most_steps):
         step = [0.0] * len(weights)
         for number, weight in enumerate(weights):
-            cosine = min(1.0, max(-1.0, _product(mean, _unit(number, len(weights)), cosines)))
+            product = math.fsum(own * row[number] for own, row in zip(mean, cosines, strict=True))
+            cosine = min(1.0, max(-1.0, product))
             angle = math.acos(cosine)
             factor = angle / math.sin(angle) if 1e-9 < angle < math.pi - 1e-9 else 1.0
             step = [each - weight * factor * cosine * own for each, own in zip(step, mean, strict=True)]
@@ -71,7 +72,3 @@ def _product(one: Sequence[float], other: Sequence[float], cosines: Matrix) -> f
 def _normed(vector: list[float], cosines: Matrix) -> list[float]:
     size = math.sqrt(max(0.0, _product(vector, vector, cosines)))
     return [each / size for each in vector] if size > 0 else vector
-
-
-def _unit(number: int, count: int) -> list[float]:
-    return [float(index == number) for index in range(count)]

@@ -141,7 +141,9 @@ def to_container(
         problems.append(f"hidden_act must be 'gelu', is {section['activation_fn']!r}")
     if problems:
         raise RequestError(f"{where}: is of a kind that s3prl has no network for: {'; '.join(problems)}")
-    _set_normalize(family, sections, is_large if normalizes is None else normalizes)
+    *place, key = family.normalize
+    holder = cast("dict[str, object]", family.section(sections, tuple(place)))
+    holder[key] = is_large if normalizes is None else normalizes
     return sections
 
 
@@ -151,8 +153,3 @@ def _has_layer_norms(family: EncoderFamily, config: Mapping[str, object]) -> boo
         "Mapping[str, object]", family.section(family.sizes["base"], family.configuration)
     )
     return is_stacked or config.get("feat_extract_norm", "group") == "layer"
-
-
-def _set_normalize(family: EncoderFamily, sections: dict[str, object], normalizes: bool) -> None:
-    place = cast("dict[str, object]", family.section(sections, family.normalize[:-1]))
-    place[family.normalize[-1]] = normalizes
