@@ -109,16 +109,16 @@ def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:
         family, config, str(folder / CONFIG), normalizes=None if normalizes is None else bool(normalizes)
     )
     rest, ours = _read_rest(folder, family, config)
-    bare = EncoderCheckpoint(family, {}, ours or container, file, "Hugging Face folder")
-    weights, filled = _matched(tensors, rest, expected_shapes(bare), bare)
-    return replace(bare, weights=Tensors(weights), filled=filled)
+    empty = EncoderCheckpoint(family, {}, ours or container, file, "Hugging Face folder")
+    weights, filled = _matched(tensors, rest, expected_shapes(empty), empty)
+    return replace(empty, weights=Tensors(weights), filled=filled)
 
 
 def _matched(
     tensors: Mapping[str, Array],
     rest: Mapping[str, Array],
     expected: Mapping[str, Sequence[int]],
-    bare: EncoderCheckpoint,
+    empty: EncoderCheckpoint,
 ) -> tuple[dict[str, Array], frozenset[str]]:
     """Returns the weights under s3prl's names, and which of them are zeros as nobody has them.
 
@@ -126,7 +126,7 @@ def _matched(
         tensors: By transformers' names.
         rest: What we left beside them, by s3prl's names.
         expected: Name → shape of what s3prl's network has.
-        bare: The encoder without weights.
+        empty: The encoder without weights.
 
     Raises:
         RequestError: They are not those of the network.
@@ -139,7 +139,7 @@ def _matched(
             weights[name] = tensors[theirs]
         elif name in rest:
             weights[name] = rest[name]
-        elif bare.family.is_untrained(name):
+        elif empty.family.is_untrained(name):
             weights[name] = np.zeros(shape, np.float32)
             filled.add(name)
         else:
@@ -148,7 +148,7 @@ def _matched(
         if weights[name].shape != shape:
             problems.append(f"{theirs}: must have shape {tuple(shape)}, has {tuple(weights[name].shape)}")
     if problems:
-        raise RequestError(f"{bare.path}: does not hold the encoder that {CONFIG} describes{itemised(problems)}")
+        raise RequestError(f"{empty.path}: does not hold the encoder that {CONFIG} describes{itemised(problems)}")
     return weights, frozenset(filled)
 
 

@@ -37,12 +37,10 @@ def require_same_settings(config: Config, run: Path) -> None:
     """
     read_run(run)  # says what is missing when there is no run
     try:
-        old = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
-        was = dict(leaves({name: old[name] for name in ("encoder", "finetune", "seed")}))
-    except (OSError, yaml.YAMLError, TypeError, KeyError) as error:
+        was = _settings((run / "config.yaml").read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, TypeError, KeyError, AttributeError) as error:
         raise RequestError(f"{run / 'config.yaml'}: can't be read: {error!r}", "start another run") from error
-    new = yaml.safe_load(config_yaml(config))
-    now = dict(leaves({name: new[name] for name in ("encoder", "finetune", "seed") if name in new}))
+    now = _settings(config_yaml(config))
     changed = [
         f"{key}: was {was.get(key)!r}, is {now.get(key)!r}"
         for key in sorted({*was, *now} - _FREE_KEYS)
@@ -53,6 +51,14 @@ def require_same_settings(config: Config, run: Path) -> None:
             "\n  ".join([f"{run}: can't be resumed with other settings", *changed]),
             "give the old settings, or start another run: --out DIR",
         )
+
+
+def _settings(text: str) -> dict[str, object]:
+    """What of a config decides how a run goes, by dotted keys."""
+    config = yaml.safe_load(text)
+    found = dict(leaves({name: config.get(name) for name in ("encoder", "finetune", "seed")}))
+    found["finetune.tasks"] = list(config["finetune"]["tasks"])  # the first one selects the checkpoint
+    return found
 
 
 def require_same_data(data: Path, sha256: str, run: Path) -> None:

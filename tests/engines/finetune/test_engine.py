@@ -231,6 +231,17 @@ def test_a_run_is_not_resumed_with_other_settings(manifests: Path, tmp_path: Pat
     assert "finetune.steps: was 2, is 4" in caught.value.message
 
 
+def test_a_run_is_not_resumed_with_its_tasks_in_another_order(manifests: Path, tmp_path: Path) -> None:
+    # the first one selects the checkpoint
+    settings = {"finetune__labels": {"ks": "speaker"}, "finetune__steps": 2}
+    out = tmp_path / "run"
+    finetune.run(config_for(manifests, out, finetune__tasks={"sid": 1.0, "ks": 1.0}, **settings), ignore)
+    with pytest.raises(RequestError, match=r"finetune\.tasks: was \['sid', 'ks'\], is \['ks', 'sid'\]"):
+        finetune.run(
+            config_for(manifests, out, finetune__tasks={"ks": 1.0, "sid": 1.0}, **settings), ignore, resume=True
+        )
+
+
 def test_a_run_is_not_resumed_from_another_base(manifests: Path, tmp_path: Path, tiny: EncoderCheckpoint) -> None:
     base = tmp_path / "base.pt"
     flags = {"encoder__init": None, "encoder__size": None, "encoder__checkpoint": base, "finetune__steps": 2}
