@@ -6,8 +6,11 @@ of a caller that does not want to hear anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -118,3 +121,12 @@ class Result:
 def ignore(event: Event) -> None:
     """The Report of a caller that does not want to hear anything."""
     del event
+
+
+def counted(things: Iterable[T], report: Report, what: str, total: int, unit: str) -> Iterator[T]:
+    """Yields `things` as one piece of work, and tells after each how many are done."""
+    report(Started(what, total, unit))
+    for done, thing in enumerate(things, start=1):
+        yield thing
+        report(Advanced(done))
+    report(Finished())

@@ -27,6 +27,8 @@ from speechft_cli.io.checkpoints import read_arrays
 CONFIG = "config.json"
 PREPROCESSOR = "preprocessor_config.json"
 WEIGHTS = "model.safetensors"
+#: What the format is called in messages and records.
+NAME = "Hugging Face folder"
 #: Our own file in the folder.
 REST = "speechft.safetensors"
 #: What the names of the bare encoder's weights begin with.
@@ -109,7 +111,7 @@ def read(folder: Path, *, trust: bool = False) -> EncoderCheckpoint:
         family, config, str(folder / CONFIG), normalizes=None if normalizes is None else bool(normalizes)
     )
     rest, ours = _read_rest(folder, family, config)
-    empty = EncoderCheckpoint(family, {}, ours or container, file, "Hugging Face folder")
+    empty = EncoderCheckpoint(family, {}, ours or container, file, NAME)
     weights, filled = _matched(tensors, rest, expected_shapes(empty), empty)
     return replace(empty, weights=Tensors(weights), filled=filled)
 

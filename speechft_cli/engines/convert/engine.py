@@ -13,7 +13,7 @@ from torch import Tensor
 
 from speechft_cli import __version__
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.formats import read_encoder, save_encoder
+from speechft_cli.encoders.formats import huggingface, read_encoder, save_encoder
 from speechft_cli.encoders.local import named_facts
 from speechft_cli.encoders.verification import difference, s3prl_features, transformers_features
 from speechft_cli.engines.convert.request import ConvertRequest, read_source, require_free
@@ -86,7 +86,7 @@ def run(request: ConvertRequest, report: Report) -> Result:
 def _features_before(checkpoint: EncoderCheckpoint) -> tuple[Tensor, ...]:
     """What the source gives, by transformers where the source is its folder and by s3prl where it is anything else."""
     path = checkpoint.path
-    if checkpoint.format == "Hugging Face folder" and path is not None:
+    if checkpoint.format == huggingface.NAME and path is not None:
         normalizes = checkpoint.family.normalizes(checkpoint.container)
         return transformers_features(path.parent, checkpoint.family, normalizes=normalizes)
     return s3prl_features(checkpoint)

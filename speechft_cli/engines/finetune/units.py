@@ -22,7 +22,7 @@ from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.errors import RequestError
-from speechft_cli.events import Advanced, Finished, Report, Started
+from speechft_cli.events import Advanced, Finished, Report, Started, counted
 from speechft_cli.io.ahead import READERS, in_order
 from speechft_cli.io.atomic import atomic_path, write_json
 from speechft_cli.io.hashes import weights_hash
@@ -194,17 +194,14 @@ def _fit_frames(
     """The frames (F, D) that clusters are fitted to: of random utterances, all frames or as many as fit."""
     random = np.random.default_rng((request.seed, 4))
     chosen = _fit_set(utterances, request.section.fit_hours, random)
-    report(Started("reading frames to cluster", len(chosen), "utterances"))
     frames: list[NDArray[np.float32]] = []
     share = 1.0
-    for done, each in enumerate(features(chosen), start=1):
+    for each in counted(features(chosen), report, "reading frames to cluster", len(chosen), "utterances"):
         own = each.cpu().numpy()
-        if done == 1:
+        if not frames:
             values = float(chosen.durations.sum()) * SAMPLE_RATE / FRAME_STRIDE * own.shape[1]
             share = min(1.0, _MOST_VALUES / values)
         frames.append(own if share == 1.0 else own[random.random(len(own)) < share])
-        report(Advanced(done))
-    report(Finished())
     return np.concatenate(frames)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from speechft_cli.encoders.formats import read_encoder
 from speechft_cli.engines.merge.survey import check_finite
-from speechft_cli.events import Advanced, Finished, Report, Result, Started, Table
+from speechft_cli.events import Report, Result, Table, counted
 from speechft_cli.io.ahead import in_order
 from speechft_cli.merging.differences import Difference, compare, summed
 from speechft_cli.merging.filters import group_of
@@ -36,16 +36,14 @@ def run(one: Path, other: Path, report: Report, *, base: Path | None = None, tru
     plan = plan_merge(first.arrays, [(str(each.path), each.arrays) for each in models], is_kept=family.is_kept)
     # without a base there is one task vector, which is compared with itself
     start, a, b = first.arrays, models[0].arrays, models[-1].arrays
-    report(Started("comparing", len(plan.merged), "tensors"))
     groups: dict[str, list[Difference]] = {}
     unclear = []
     job = in_order(lambda name: compare(start[name], a[name], b[name]), plan.merged)
-    for count, (name, difference) in enumerate(zip(plan.merged, job, strict=True), start=1):
+    pairs = zip(plan.merged, job, strict=True)
+    for name, difference in counted(pairs, report, "comparing", len(plan.merged), "tensors"):
         groups.setdefault(group_of(name), []).append(difference)
         if not difference.is_finite:
             unclear.append(name)
-        report(Advanced(count))
-    report(Finished())
     for model in (first, *models):
         check_finite(str(model.path), not_finite(model.arrays, unclear))
     found = {group: summed(each) for group, each in groups.items()}

@@ -19,7 +19,7 @@ from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.merge.measurement import Measurement
 from speechft_cli.errors import RequestError
-from speechft_cli.events import Advanced, Finished, Note, Report, Started
+from speechft_cli.events import Note, Report, counted
 from speechft_cli.io.ahead import READERS, in_order
 from speechft_cli.tasks import trained_task
 from speechft_cli.tasks.base import Task
@@ -128,9 +128,6 @@ def _drawn(
 
 def _heard(encoder: Encoder, utterances: Utterances, what: str, report: Report) -> Iterator[tuple[Utterance, Tensor]]:
     """Yields utterances with their waveforms (N,) on the encoder's device."""
-    report(Started(what, len(utterances), "utterances"))
-    read = in_order(read_waveform, utterances, workers=READERS)
-    for count, (each, waveform) in enumerate(zip(utterances, read, strict=True), start=1):
+    read = zip(utterances, in_order(read_waveform, utterances, workers=READERS), strict=True)
+    for each, waveform in counted(read, report, what, len(utterances), "utterances"):
         yield each, waveform.to(encoder.device)
-        report(Advanced(count))
-    report(Finished())

@@ -13,7 +13,7 @@ from speechft_cli.encoders.checkpoint import DIVERGED, EncoderCheckpoint
 from speechft_cli.encoders.formats import check_whole
 from speechft_cli.engines.merge.sources import Sources
 from speechft_cli.errors import RequestError, SpeechftError, shortened
-from speechft_cli.events import Advanced, Finished, Note, Report, Started
+from speechft_cli.events import Note, Report, counted
 from speechft_cli.io.ahead import in_order
 from speechft_cli.io.arrays import Array
 from speechft_cli.io.hashes import combined_hash, tensor_digest
@@ -116,14 +116,8 @@ def check_finite(where: str, broken: Iterable[str], hint: str = DIVERGED) -> Non
 
 def _look_at_all(models: Sequence[Mapping[str, Array]], merged: set[str], report: Report) -> dict[str, _Look]:
     names = list(dict.fromkeys(name for each in models for name in each))
-    report(Started("reading and hashing", len(names), "tensors"))
-    looks = {}
     job = in_order(lambda name: _look(name, models, name in merged), names)
-    for count, (name, look) in enumerate(zip(names, job, strict=True), start=1):
-        looks[name] = look
-        report(Advanced(count))
-    report(Finished())
-    return looks
+    return dict(counted(zip(names, job, strict=True), report, "reading and hashing", len(names), "tensors"))
 
 
 def _look(name: str, models: Sequence[Mapping[str, Array]], is_merged: bool) -> _Look:
