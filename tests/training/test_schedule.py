@@ -43,3 +43,10 @@ def test_a_schedule_without_decay_holds_to_the_end() -> None:
     schedule = StableSchedule(steps=10, warmup_share=0.0, hold_share=1.0)
 
     assert [schedule.rate(step) for step in range(11)] == [1.0] * 11  # the plan says what the last stage ends with
+
+
+def test_the_phases_that_are_left_are_those_of_a_frozen_and_of_a_trained_encoder() -> None:
+    schedule = StableSchedule(steps=100)
+    assert [schedule.phases(step) for step in (0, 9, 10)] == [[True, False], [True, False], [False]]
+    assert StableSchedule(steps=100, frozen_share=1.0).phases(0) == [True]
+    assert StableSchedule(steps=100, end_share=0.05).phases(0) == [True]  # it ends before the encoder trains

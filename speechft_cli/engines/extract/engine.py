@@ -15,7 +15,7 @@ from speechft_cli.data.utterance import Utterance
 from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.engines.extract.parts import check_folder, is_done, parts_of, read_part, write_part
 from speechft_cli.engines.extract.request import ExtractRequest, open_encoder
-from speechft_cli.engines.extract.sources import read_audio, states
+from speechft_cli.engines.extract.sources import file_states, read_audio
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, ignore
 from speechft_cli.io.atomic import write_json, write_text
@@ -84,7 +84,7 @@ def _key(request: ExtractRequest, utterances: Sequence[Utterance], layers: Seque
     """Returns a hash of all that the files depend on."""
     heard = [(each.id, str(each.audio), each.start, each.duration) for each in utterances]
     how = [request.file_format, request.precision, request.is_pooled, request.batching]
-    return hashlib.sha256(json.dumps([identity, layers, how, heard, states(utterances)]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([identity, layers, how, heard, file_states(utterances)]).encode()).hexdigest()
 
 
 def _record(

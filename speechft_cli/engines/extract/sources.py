@@ -64,7 +64,7 @@ def read_audio(path: Path, splits: Sequence[str], framing: Framing, report: Repo
     return long
 
 
-def states(utterances: Sequence[Utterance]) -> list[tuple[int, int] | None]:
+def file_states(utterances: Sequence[Utterance]) -> list[tuple[int, int] | None]:
     """Returns length [bytes] and time of change [ns] of each recording or archive; None where there is none."""
     found: list[tuple[int, int] | None] = []
     for path in dict.fromkeys(each.audio for each in utterances):
