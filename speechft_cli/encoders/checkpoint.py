@@ -105,7 +105,7 @@ class EncoderCheckpoint:
         """
         if not self.is_complete:
             raise RequestError(
-                f"{self.path}: has weights but no configuration, so {so}",
+                f"{self.where}: has weights but no configuration, so {so}",
                 "speechft convert --base FILE gives it the configuration of the encoder it was trained from",
             )
 

@@ -68,9 +68,7 @@ class Sources:
     def license(self) -> str:
         """What the card beside the base, or its publisher, says of its licence; empty when that is not known."""
         path = Path(str(self.base.path))
-        card = (path if path.is_dir() else path.parent) / "README.md"
-        if is_shipped(path):
-            card = path.with_suffix(".md")
+        card = path.with_suffix(".md") if is_shipped(path) else path.parent / "README.md"
         if not card.is_file():
             name = name_of(path)
             published = checkpoints().get(name or "")
@@ -213,10 +211,10 @@ def _refuse_swapped(base: Path, tuned: Sequence[Path], files: Sequence[str]) -> 
 def _file_facts(checkpoint: EncoderCheckpoint) -> dict[str, object]:
     assert checkpoint.path is not None  # it was read from there
     path = checkpoint.path.resolve()
-    facts = [file.stat() for file in (path.iterdir() if path.is_dir() else [path])]
+    state = path.stat()
     return {
         "path": str(path),
         **named_facts(checkpoint.path),
-        "bytes": sum(each.st_size for each in facts),
-        "changed_ns": max(each.st_mtime_ns for each in facts),
+        "bytes": state.st_size,
+        "changed_ns": state.st_mtime_ns,
     }
