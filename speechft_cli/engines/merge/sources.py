@@ -110,13 +110,14 @@ def read_sources(config: Config, report: Report, *, trust: bool = False) -> Sour
             f"merge.base must be an s3prl converted checkpoint, such as {family.stock}",
         )
     tuned = [read_encoder(path, family, trust=trust, check=False, report=report) for path in paths]
-    _refuse_swapped(base_path, paths, [str(each.path) for each in tuned])
+    _refuse_swapped(base_path, base, paths, tuned)
     plan = plan_merge(
         base.arrays,
         [(str(each.path), each.arrays) for each in tuned],
         is_kept=lambda name: base.family.is_kept(name) or _is_absent(name, base, tuned),
     )
-    recorded = {path: found for path in paths if (found := recorded_base(path)) is not None}
+    runs = [run for each in tuned if (run := own_run(each)) is not None]
+    recorded = {run: found for run in runs if (found := recorded_base(run)) is not None}
     return Sources(base, tuned, plan, recorded)
 
 
@@ -163,11 +164,12 @@ def _own_manifests(tuned: EncoderCheckpoint) -> Path | None:
     return None if folder is None else recorded_data(folder)
 
 
-def own_run(tuned: EncoderCheckpoint) -> Path | None:
-    """The folder of the run of ours that a model comes from."""
-    assert tuned.path is not None  # it was read from there
-    folders = (tuned.path.parent, tuned.path.parent.parent)
-    return next((folder for folder in folders if (folder / "run.json").is_file()), None)
+def own_run(model: EncoderCheckpoint) -> Path | None:
+    """Returns the folder of the run of ours that a model comes from, which is not what lies in the run's `base`."""
+    assert model.path is not None  # it was read from there
+    folder = model.path.parent
+    folders = (folder,) if folder.name == "base" else (folder, folder.parent)
+    return next((each for each in folders if (each / "run.json").is_file()), None)
 
 
 def _is_absent(name: str, base: EncoderCheckpoint, tuned: Sequence[EncoderCheckpoint]) -> bool:
@@ -190,21 +192,23 @@ def _base_path(config: Config, section: MergeSection, family: EncoderFamily) -> 
     )
 
 
-def _refuse_swapped(base: Path, tuned: Sequence[Path], files: Sequence[str]) -> None:
+def _refuse_swapped(
+    base_path: Path, base: EncoderCheckpoint, paths: Sequence[Path], tuned: Sequence[EncoderCheckpoint]
+) -> None:
     """Refuses a base that is a run of ours which began with one of the tuned models.
 
     Raises:
         RequestError: It is.
     """
-    run = next((each for each in (base, *base.parents[:2]) if (each / "run.json").is_file()), base)
-    recorded = recorded_base(run)
-    if recorded is None or base.parent == run / "base":
+    run = own_run(base)
+    recorded = None if run is None else recorded_base(run)
+    if recorded is None:
         return
-    for path, file in zip(tuned, files, strict=True):
-        if Path(str(recorded["path"])).resolve() == Path(file).resolve():
+    for path, model in zip(paths, tuned, strict=True):
+        if Path(str(recorded["path"])).resolve() == Path(model.where).resolve():
             raise RequestError(
-                f"merge.base: must be what the tuned model was fine-tuned from; {base} was fine-tuned from {path}",
-                f"the other way round: --base {path} --tuned {base}",
+                f"merge.base: must be what the tuned model was fine-tuned from; {base_path} was fine-tuned from {path}",
+                f"the other way round: --base {path} --tuned {base_path}",
             )
 
 

@@ -581,6 +581,15 @@ def test_the_encoder_of_the_config_comes_before_the_one_of_the_run(store: Path, 
     assert Note(warning, important=True) in events
 
 
+def test_a_checkpoint_of_a_run_named_by_its_file_is_known_as_the_run_s(store: Path, tmp_path: Path) -> None:
+    finetuning_run(store, tmp_path / "finetune", store / "other.pt")
+    tuned = tmp_path / "finetune" / "best" / "encoder.pt"
+    events: list[Event] = []
+    merge.run(config_of(store, tmp_path / "out", tuned=[tuned]), events.append)
+    warning = f"{tmp_path / 'finetune'}: was fine-tuned from {store / 'other.pt'}, not from {store / 'base.pt'}"
+    assert Note(warning, important=True) in events
+
+
 def test_without_a_base_the_message_names_place_and_key(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"^merge\.base: must name the checkpoint") as caught:
         merge.run(load_config(None, flags={"output_dir": tmp_path, "merge.tuned": ["x.pt"]}).config, ignore)
