@@ -1,4 +1,7 @@
-"""Does the largest batch fit?: asked before the first update, while the encoder is frozen and while it trains."""
+"""Does the largest batch fit?: asked before the first update, while the encoder is frozen and while it trains.
+
+What torch.compile lacks on a machine is met here too.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +31,16 @@ def preflight(state: TrainingState, jobs: Sequence[Job], schedule: StableSchedul
         batch_seconds: Most audio per batch, padding included [s].
 
     Raises:
-        SpeechftError: A batch does not fit into memory; the message names the setting to lower.
+        SpeechftError: A batch does not fit into memory; the message names the setting to lower. Or torch can't compile.
     """
     for job in jobs:
         pieces = job.largest_batch(batch_seconds)
         for is_frozen in schedule.phases(state.step):
             state.set_modes(is_frozen=is_frozen, frozen_dropout=True)
-            with out_of_memory_named(job, pieces, is_frozen=is_frozen, batch_seconds=batch_seconds):
+            with (
+                _compiler_named(),
+                out_of_memory_named(job, pieces, is_frozen=is_frozen, batch_seconds=batch_seconds),
+            ):
                 silence = Batch(pieces, tuple(torch.zeros(piece.length) for piece in pieces))
                 batch_loss(state, job, silence, is_frozen=is_frozen).backward()  # type: ignore[no-untyped-call]
             state.optimizer.zero_grad(set_to_none=True)
@@ -67,6 +73,22 @@ def out_of_memory_named(
             f"encoder is {phase}",
             f"{lower}; finetune.gradient_checkpointing=true and finetune.precision=bf16 save memory too, and "
             "finetune.batches_per_update makes up for small batches",
+        ) from error
+
+
+@contextlib.contextmanager
+def _compiler_named() -> Iterator[None]:
+    """Turns torch.compile's errors into a message: most often a machine has no compiler for what torch generates."""
+    try:
+        yield
+    except RuntimeError as error:
+        from torch._dynamo.exc import TorchDynamoException  # whose import takes a second
+
+        if not isinstance(error, TorchDynamoException):
+            raise
+        raise SpeechftError(
+            f"finetune.compile: torch can't compile here: {str(error).splitlines()[0]}",
+            "on a CPU it takes g++, on a GPU gcc and Triton; --set finetune.compile=false goes without",
         ) from error
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch._inductor.config
 
 from speechft_cli.data.batches import Piece
 from speechft_cli.data.loading import Batch
@@ -21,6 +22,7 @@ from speechft_cli.tasks.base import Vocabulary
 from speechft_cli.training.best import save_best
 from speechft_cli.training.freezing import release, trainable_names
 from speechft_cli.training.job import Job
+from speechft_cli.training.memory import compile_layers
 from speechft_cli.training.precision import Precision
 from speechft_cli.training.preflight import preflight
 from speechft_cli.training.ranks import Ranks
@@ -72,6 +74,18 @@ def test_a_preflight_changes_nothing(state: TrainingState) -> None:
     assert all(torch.equal(tensor, before[name]) for name, tensor in state.encoder.weights().items())
     assert not state.optimizer.state
     assert all(parameter.grad is None for parameter in state.encoder.parameters())
+
+
+def test_a_machine_without_a_compiler_is_told_of_before_the_first_update(
+    state: TrainingState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no g++ there
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled"))
+    monkeypatch.setattr(torch._inductor.config, "compile_threads", 1)  # no processes that outlive the test
+    compile_layers(state.encoder)
+    with pytest.raises(SpeechftError, match=r"^finetune.compile: torch can't compile here: .*C\+\+ compiler") as caught:
+        preflight(state, [sid_job(1.0)], StableSchedule(steps=10), batch_seconds=3)
+    assert "finetune.compile=false" in caught.value.hint
 
 
 def test_an_update_with_a_gradient_that_is_no_number_is_left_out_counted_and_at_last_stops_the_run(
