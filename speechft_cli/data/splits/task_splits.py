@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -125,24 +126,20 @@ def together(manifests: Mapping[str, Utterances]) -> tuple[Utterances, NDArray[n
 def number_classes(
     targets: Iterable[str | None], normalise: Callable[[str], str], *, is_closed_set: bool
 ) -> NDArray[np.int64]:
-    """Returns a number for each target, equal ones for equal targets, -1 where nothing is left of it (targets,).
+    """Returns a number for each target, equal ones for equal classes, -1 where nothing is left of it (targets,).
 
     Of an open set, which has as many targets as utterances, all that are there get 0.
     """
-    numbers: dict[str, int] = {}
-
-    def number(target: str | None) -> int:
-        if target is None:
-            return -1
-        known = numbers.get(target)
-        if known is None:
-            known = len(numbers) if normalise(target) else -1
-            numbers[target] = known
-        return known
-
     if not is_closed_set:
         return np.array([0 if each is not None and normalise(each) else -1 for each in targets], dtype=np.int64)
-    return np.array([number(each) for each in targets], dtype=np.int64)
+    numbers: dict[str, int] = {}
+
+    @functools.cache  # few of many targets are different
+    def number(target: str) -> int:
+        kept = normalise(target)
+        return numbers.setdefault(kept, len(numbers)) if kept else -1
+
+    return np.array([-1 if each is None else number(each) for each in targets], dtype=np.int64)
 
 
 def rows_of(chosen: NDArray[np.int64]) -> dict[str, NDArray[np.int64]]:

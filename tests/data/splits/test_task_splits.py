@@ -51,13 +51,13 @@ def test_assigned_splits_win_and_reach_over_all_manifests() -> None:
     manifests = {
         "train": [utterance("a", "x", task_splits={"sid": "test"}), utterance("b", "x", task_splits={"sid": "train"})],
         "dev": [utterance("c", "x", task_splits={"sid": "dev"}), utterance("d", "y", task_splits={"sid": "test"})],
-        "test": [utterance("e", "x"), utterance("f")],
+        "test": [utterance("e", "x"), utterance("f"), utterance("g", "x", task_splits={"sid": ""})],
     }
     splits = speakers(manifests)
     assert splits.rule == "assigned"
     assert splits.from_train == 1  # an encoder that was fine-tuned on these manifests has heard it
     assert [ids(splits, split) for split in ("train", "dev", "test")] == [["b"], ["c"], ["a"]]
-    assert splits.left_out == {"no speaker": 1, "no split for sid": 1, "speaker never in train": 1}
+    assert splits.left_out == {"no speaker": 1, "no split for sid": 2, "speaker never in train": 1}
 
 
 def test_assigned_splits_of_an_open_set_task_may_have_classes_that_train_lacks() -> None:
@@ -75,6 +75,38 @@ def test_the_manifests_splits_serve_a_closed_set_when_they_are_closed() -> None:
         split: [utterance(f"{split}-{name}", name) for name in ("x", "y")] for split in ("train", "dev", "test")
     }
     assert speakers(manifests).rule == "manifest"
+    assert speakers({"train": manifests["train"] + manifests["test"], "dev": manifests["dev"]}).rule == "derived"
+
+
+def test_a_class_is_the_same_whatever_blanks_are_around_it_and_blanks_alone_are_none() -> None:
+    manifests = {
+        "train": [utterance("a", "x"), utterance("b", "y"), utterance("c", " ")],
+        "dev": [utterance("d", "x ")],
+        "test": [utterance("e", "\ty")],
+    }
+    splits = speakers(manifests)
+    assert splits.rule == "manifest"
+    assert [ids(splits, split) for split in ("train", "dev", "test")] == [["a", "b"], ["d"], ["e"]]
+    assert splits.left_out == {"no speaker": 1}
+
+
+def test_a_task_may_need_other_utterances_in_each_split() -> None:
+    manifests = {
+        "train": [utterance("a", text="a document"), utterance("b", text="query")],
+        "dev": [utterance("c", text="query"), utterance("d")],
+        "test": [utterance("e", text="query"), utterance("f", text="a document"), utterance("g", text="another")],
+    }
+    columns = {split: Utterances.of(members) for split, members in manifests.items()}
+    splits = split_for_task(
+        columns,
+        task="qbe",
+        field="text?",
+        is_closed_set=False,
+        normalise=lambda text: text or "query",
+        is_of=lambda split, text: (text == "query") == (split != "train"),
+    )
+    assert [ids(splits, split) for split in ("train", "dev", "test")] == [["a"], ["c", "d"], ["e"]]
+    assert splits.left_out == {"not what that split needs": 3}
 
 
 def test_speaker_disjoint_manifests_are_split_anew_class_by_class() -> None:
