@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from speechft_cli.data.splits.subset import Most, subset
 from speechft_cli.data.splits.task_splits import (
@@ -67,12 +68,7 @@ def folds_for_task(
     in_order = by_hash[fold_of[by_hash] >= 0]
     folds = {}
     for place, name in enumerate(names):
-        rest = in_order[fold_of[in_order] != place]
-        held_out = max(1, round(DEV_SHARE * len(rest)))
-        chosen = np.full(len(everything), -1)
-        chosen[in_order] = SPLITS.index("test")
-        chosen[rest[:held_out]] = SPLITS.index("dev")
-        chosen[rest[held_out:]] = SPLITS.index("train")
+        chosen = _divide(in_order, fold_of, place)
         left_out = dict(missing)
         if is_closed_set:
             chosen, unknown = without_unknown_classes(chosen, classes)
@@ -94,3 +90,14 @@ def folds_for_task(
             "folds", sorted_splits(everything, rows), left_out, int((own[rows["test"]] == 0).sum())
         )
     return folds
+
+
+def _divide(in_order: NDArray[np.int64], fold_of: NDArray[np.int64], tested: int) -> NDArray[np.int64]:
+    """Returns the place of each utterance's split in the fold `tested`, -1 for those that are in no fold."""
+    rest = in_order[fold_of[in_order] != tested]
+    held_out = max(1, round(DEV_SHARE * len(rest)))
+    chosen = np.full(len(fold_of), -1)
+    chosen[in_order] = SPLITS.index("test")
+    chosen[rest[:held_out]] = SPLITS.index("dev")
+    chosen[rest[held_out:]] = SPLITS.index("train")
+    return chosen
