@@ -56,15 +56,15 @@ def division(
         return judge
 
     def by_speaker(rows: ReadRows) -> Judge:
-        seconds: Counter[str] = Counter()
+        seconds: defaultdict[str, Seconds] = defaultdict(float)
         strata: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for _, row in rows():
             if row.speaker is not None:
-                seconds[row.speaker] += row.duration  # type: ignore[assignment]  # counts seconds
+                seconds[row.speaker] += row.duration
                 strata[row.speaker][stratum(row)] += 1
         _require_field(stratify, set().union(*strata.values()), rows)
         order = sorted(seconds, key=lambda name: (min(strata[name], key=lambda s: (-strata[name][s], s)), draw(name)))
-        splits = _deal({name: float(seconds[name]) for name in order}, shares)
+        splits = _deal({name: seconds[name] for name in order}, shares)
 
         def judge(_: str, row: Row) -> str | tuple[str, str]:
             return ("no speaker", "prepare.split_by: speaker") if row.speaker is None else splits[row.speaker]

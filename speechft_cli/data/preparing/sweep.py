@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import tempfile
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +31,7 @@ class Fill:
     def __init__(self, hours: float | None) -> None:
         self.limit: Seconds | None = None if hours is None else hours * 3600
         self.full: set[str] = set()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, Seconds] = defaultdict(float)
 
     def takes(self, split: str, duration: Seconds) -> bool:
         """Whether there is room for the next utterance."""
@@ -40,7 +40,7 @@ class Fill:
         if self.limit is not None and self._seconds[split] + duration > self.limit:
             self.full.add(split)
             return False
-        self._seconds[split] += duration  # type: ignore[assignment]  # counts seconds
+        self._seconds[split] += duration
         return True
 
 

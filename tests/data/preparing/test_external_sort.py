@@ -1,4 +1,5 @@
 import random
+import tracemalloc
 from pathlib import Path
 
 from speechft_cli.data.preparing.external_sort import ExternalSort
@@ -18,3 +19,16 @@ def test_more_than_fits_is_sorted_and_can_be_read_twice(tmp_path: Path) -> None:
 
 def test_nothing_is_sorted_too(tmp_path: Path) -> None:
     assert list(ExternalSort(tmp_path).sorted()) == []
+
+
+def test_what_does_not_fit_into_memory_is_on_the_disk(tmp_path: Path) -> None:
+    sort = ExternalSort(tmp_path, run_bytes=100_000)
+    tracemalloc.start()
+    for number in range(20_000):
+        sort.add((f"{number * 7919 % 20_000:05}",), bytes(500))
+    keys = [key for key, _ in sort.sorted()]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    sort.close()
+    assert keys == sorted(keys)
+    assert peak < 5_000_000  # of 10 MB of values
