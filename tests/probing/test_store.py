@@ -26,12 +26,27 @@ def test_what_is_written_is_there_for_another_process_and_before_it_is_written_f
     store = filled(tmp_path)
     store.add("u7", torch.zeros(1, dtype=torch.bfloat16))
     assert names(store) == {"u0", "u1", "u2", "u7"}
+    assert ["u0" in store, "u7" in store, "u8" in store] == [True, True, False]
+    assert store.bytes == sum(path.stat().st_size for path in store.folder.glob("*.safetensors")) + 2
     other = FeatureStore(tmp_path, KEY)
     assert names(other) == {"u0", "u1", "u2"}
     tensor = other.get("u2")
     assert tensor is not None
     assert torch.equal(tensor, torch.full((2, 3), 2.0))
     assert json.loads((store.folder / "key.json").read_text()) == KEY
+
+
+@pytest.mark.parametrize(("count", "size"), [(512, 1), (2, 2**23)])
+def test_many_tensors_or_large_ones_are_on_the_disk_before_anybody_flushes(
+    tmp_path: Path, count: int, size: int
+) -> None:
+    store = FeatureStore(tmp_path, KEY)
+    for number in range(count - 1):
+        store.add(f"u{number}", torch.zeros(size))
+    assert not list(tmp_path.rglob("*.safetensors"))
+    store.add(f"u{count - 1}", torch.zeros(size))  # 512 of them, or 64 MiB
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 1
+    assert f"u{count - 1}" in FeatureStore(tmp_path, KEY)
 
 
 @pytest.mark.parametrize("changed", [{"weights": "x"}, {"manifests": "x"}, {"batching": "stock"}])
@@ -61,6 +76,7 @@ def test_a_damaged_shard_is_noticed_removed_and_can_be_written_again(tmp_path: P
     shard.write_bytes(b"" if damage == "nothing in it" else content[: len(content) // (1 + (damage == "half a file"))])
     again = FeatureStore(tmp_path, KEY)
     assert names(again) == {"u7"}
+    assert ["u0" in again, "u7" in again] == [False, True]
     assert not shard.exists()
     assert names(filled(tmp_path)) == {"u0", "u1", "u2", "u7"}
 
