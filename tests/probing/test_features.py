@@ -207,6 +207,26 @@ def test_the_result_is_the_same_however_many_processes_share_the_encoding(
         assert torch.equal(shares[0].hidden_states(utterance), single.hidden_states(utterance))
 
 
+def test_hidden_states_take_no_more_memory_than_they_may(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    shortest, next_one = (alone(encoder, utterances[number]).nbytes for number in (2, 0))
+    mine, _ = features(encoder, Needs([], utterances), tmp_path / "cache", memory=shortest + next_one, disk=0)
+    encode(mine)
+    assert [mine.without_a_place([each]) for each in utterances] == [0, 1, 0, 1, 1]
+
+
+def test_who_shares_a_batch_is_part_of_what_stock_features_are_and_of_no_others(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    def places(batching: Batching, heard: list[Utterance]) -> set[Path]:
+        mine, _ = features(encoder, Needs(heard, heard), tmp_path, batching=batching)
+        return {store.folder for store in mine.stores}
+
+    assert places("exact", utterances) == places("exact", utterances[:3])
+    assert not places("stock", utterances) & places("stock", utterances[:3])
+
+
 def test_stock_batching_pads_as_s3prl_does(utterances: list[Utterance], tmp_path: Path) -> None:
     encoder = build(exact_padding=False)
     mine, calls = features(encoder, Needs(utterances, []), tmp_path / "cache", batching="stock")
@@ -236,12 +256,12 @@ def test_batches_are_no_larger_than_a_minute() -> None:
 def test_audio_is_read_once_while_the_budget_lasts(utterances: list[Utterance]) -> None:
     read = Waveforms(budget=4 * 8000)
     first = read(utterances[0])
-    read(utterances[1])
-    for utterance in utterances[:2]:
-        utterance.audio.unlink()
+    read(utterances[4])  # as long as the first, for which there was room
+    for number in (0, 4):
+        utterances[number].audio.unlink()
     assert read(utterances[0]) is first
     with pytest.raises(SpeechftError):
-        read(utterances[1])
+        read(utterances[4])
 
 
 def test_the_next_recordings_are_read_while_the_encoder_works(

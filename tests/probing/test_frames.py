@@ -1,5 +1,7 @@
 import random
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -58,7 +60,7 @@ def test_phones_that_can_be_heard_are_recognised() -> None:
 @pytest.mark.parametrize("task", [PR, ASR])
 def test_probes_trained_side_by_side_are_what_each_is_alone(task: Task) -> None:
     # ASR's head draws dropout and masks
-    together = train([1e-2], [3, 4], steps=2, task=task)
+    together = train([1e-2, 1e-3], [3, 4], steps=2, task=task)
     for rate, probes in together.items():
         for seed, probe in zip((3, 4), probes, strict=True):
             (alone,) = train_alone(task, rate, seed, first=3, steps=2)
@@ -92,6 +94,36 @@ def train_alone(task: Task, rate: float, seed: int, *, first: int, steps: int) -
             if is_improvement(task, scores, loss, best[0] if best else None):
                 best = [Trained(step, scores, loss, {n: v.clone() for n, v in probe.state_dict().items()})]
     return best
+
+
+def test_the_loss_on_dev_is_the_mean_over_the_utterances_whose_target_train_has() -> None:
+    data, dev = examples(40, seed=0), examples(20, seed=1)
+    dev = replace(dev, targets=["ZH", *dev.targets[1:]])
+    settings = {"learning_rates": [1e-2], "seeds": [3], "steps": 1, "batch_size": 16, "evaluations": 1, "device": CPU}
+    (trained,) = train_frame_probes(PR, data, dev, **settings, advance=lambda _: None)[1e-2]  # type: ignore[arg-type]
+    vocabulary = PR.vocabulary(data.targets)
+    probe = Probe(PR.probe(6, len(vocabulary)), 2).eval()
+    probe.load_state_dict(dict(trained.weights))
+    alone = [
+        PR.loss(probe(states[None], counts), counts, [PR.encode(dev.targets[row], vocabulary)], vocabulary)
+        for row in range(1, 20)
+        for states in [dev.features(row)]
+        for counts in [torch.tensor([states.shape[1]])]
+    ]
+    assert trained.loss == pytest.approx(float(torch.stack(alone).detach().mean()), rel=1e-5)
+
+
+def test_a_target_that_no_class_stands_for_is_not_trained_on() -> None:
+    data, asked = examples(4, seed=0), Counter[int]()
+
+    def features(row: int) -> torch.Tensor:
+        asked[row] += 1
+        return data.features(row)
+
+    odd = FrameExamples(features, data.lengths, ["É", "É", "A", "É"])
+    settings = {"learning_rates": [1e-2], "seeds": [3], "steps": 2, "batch_size": 4, "evaluations": 1, "device": CPU}
+    train_frame_probes(ASR, odd, replace(data, targets=["A"] * 4), **settings, advance=lambda _: None)  # type: ignore[arg-type]
+    assert asked == {0: 1, 2: 2}  # the first one only for its shape
 
 
 def test_every_utterance_is_in_one_batch_per_epoch_with_others_of_its_length() -> None:

@@ -68,6 +68,9 @@ def test_shards_give_the_same_utterances_and_the_same_samples(corpus: Path, tmp_
         ]
         for one, other in zip(plain, shards, strict=True):
             assert torch.equal(read_waveform(one), read_waveform(other))
+        assert (tmp_path / "shards" / f"cuts-{split}.index").is_file()
+    archive = (tmp_path / "shards" / "shar-train" / "recording.000001.tar").read_bytes()
+    assert all((corpus / name).read_bytes() in archive for name in ("wav.wav", "stereo.flac"))  # copied as they are
     again = run(config(corpus, tmp_path / "shards", shards=True, shard_size=2), ignore)
     assert again.data == {**result.data, "skipped": True}
 
@@ -138,6 +141,7 @@ def test_lhotse_reads_our_archives(corpus: Path, tmp_path: Path) -> None:
         assert cuts.keys() == ours.keys()
         for name in ("wav", "part.0", "part.1"):
             assert np.array_equal(cuts[name].load_audio()[0], read_waveform(ours[name]).numpy())
+            assert cuts[name].recording.duration == ours[name].duration
     assert cuts["wav"].supervisions[0].text == "ONE"
 
 
