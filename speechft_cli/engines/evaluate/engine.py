@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import torch
+
 from speechft_cli.config.schema import Config
 from speechft_cli.engines.device import with_memory
 from speechft_cli.engines.evaluate.drift import DriftJob, measure_drift
@@ -38,7 +40,9 @@ def run(config: Config, report: Report) -> Result:
         InterruptedRunError: SIGINT or SIGTERM arrived.
     """
     folder = config.evaluate_dir
-    with stoppable(_STOPPED), joined(patience=_PATIENCE) as ranks:
+    # networks begin with random weights, whatever is loaded then: the caller's random numbers go on where they were
+    unmoved = torch.random.fork_rng(devices=[])
+    with unmoved, stoppable(_STOPPED), joined(patience=_PATIENCE) as ranks:
         report = report if ranks.is_first else ignore
         with ranks.agreed():  # the first says what is wrong before a launcher ends it because another has ended
             request = read_request(config, report)

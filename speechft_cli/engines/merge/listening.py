@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from speechft_cli.data.audio import read_waveform
@@ -29,6 +30,7 @@ from speechft_cli.training.fisher import squared_gradients, unit_norm
 from speechft_cli.training.usable import LeftOut, usable_by_length, usable_for_training
 
 
+@torch.random.fork_rng(devices=[])  # networks begin with random weights; the caller's numbers go on where they were
 def listen(
     model: EncoderCheckpoint,
     wanted: Measurement,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+import torch
 
 from speechft_cli.config.schema import Config
 from speechft_cli.data.manifests.folder import read_manifest
@@ -144,6 +145,17 @@ def test_an_experiment_is_evaluated_from_base_to_tuned(evaluated: Evaluated, tin
     assert table.columns == ("encoder", "SID acc % ↑", "Δ base", "PER % ↓", "Δ base")
     assert [row[0] for row in table.rows] == labels
     assert json.loads(json.dumps(result.data))["scores"][0]["label"] == "base"
+
+
+def test_the_caller_s_random_numbers_go_on_where_they_were(tmp_path: Path, tiny_file: Path, manifests: Path) -> None:
+    before = torch.get_rng_state()
+    asked = make_config(
+        evaluate__models={"base": tiny_file}, evaluate__data=manifests, evaluate__tasks=["sid"],
+        evaluate__steps={"sid": 2}, evaluate__seeds=1, evaluate__extend_learning_rates=0, evaluate__device="cpu",
+        evaluate__out=tmp_path / "report",
+    )  # fmt: skip
+    evaluate.run(asked, ignore)
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_every_piece_of_work_begins_advances_and_ends(evaluated: Evaluated) -> None:
