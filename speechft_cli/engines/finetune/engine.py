@@ -106,6 +106,7 @@ def _train(
     resume = resume and (folder / "last" / "state.pt").is_file()
     state = last_state(request, folder / "last", device) if resume else first_state(request, base, device)
     adapt_encoder(state.encoder, request.section)
+    report(plan_table(request, state, ranks=ranks.world))
     record: dict[str, object] = {}
     if ranks.is_first:
         require_space(folder, 2 * checkpoint_bytes(state))
@@ -115,7 +116,6 @@ def _train(
                 converted.write(base, folder / "base" / "encoder.pt")
         record = run_record(request, folder, ranks, device)
         write_run(folder, {**record, "status": "running"})
-    report(plan_table(request, state, ranks=ranks.world))
     status = "failed"
     try:
         with stoppable(_STOPPED, hint=_GO_ON):

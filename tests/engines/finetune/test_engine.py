@@ -400,6 +400,19 @@ def test_a_reading_process_that_is_killed_ends_the_run_with_a_message(manifests:
     assert read_run(out)["status"] == "failed"
 
 
+def test_a_run_whose_plan_can_not_be_shown_has_not_begun(manifests: Path, tmp_path: Path) -> None:
+    def closed(event: Event) -> None:
+        if isinstance(event, Table):
+            raise BrokenPipeError
+
+    asked = config_for(manifests, tmp_path / "run", finetune__steps=1)
+    with pytest.raises(BrokenPipeError):
+        finetune.run(asked, closed)
+    assert not (tmp_path / "run" / "run.json").exists()
+    finetune.run(asked, ignore)
+    assert read_run(tmp_path / "run")["status"] == "done"
+
+
 def test_batches_of_ever_new_shapes_are_not_planned_by_cudnn(manifests: Path, tmp_path: Path) -> None:
     during: list[bool] = []
 
