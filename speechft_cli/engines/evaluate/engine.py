@@ -37,7 +37,7 @@ def run(config: Config, report: Report) -> Result:
     Raises:
         RequestError: An encoder, a task or the data can't be used; nothing was written.
         SpeechftError: A recording can't be read, or the folder can't be written to.
-        InterruptedRunError: SIGINT or SIGTERM arrived.
+        InterruptedRunError: SIGINT, SIGTERM or SIGHUP arrived.
     """
     folder = config.evaluate_dir
     # networks begin with random weights, whatever is loaded then: the caller's random numbers go on where they were
