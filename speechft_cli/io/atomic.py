@@ -37,6 +37,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         with disk_errors(folder):
             yield unfinished
+        # what the user gives to new files: safetensors keeps what it writes for its owner alone
+        with contextlib.suppress(OSError):  # not every file system has rights
+            unfinished.chmod(folder.stat().st_mode & 0o666)
         _sync(unfinished)
         unfinished.replace(path)
     except OSError as error:

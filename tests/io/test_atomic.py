@@ -17,6 +17,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import safetensors.torch
+import torch
 
 from speechft_cli.errors import SpeechftError
 from speechft_cli.io.atomic import atomic_folder, atomic_path, recover, remove_unfinished, write_json, write_text
@@ -67,6 +69,19 @@ def test_a_folder_has_the_rights_that_its_owner_gives_to_folders(tmp_path: Path,
     finally:
         os.umask(before)
     assert (tmp_path / "alpha-0.5").stat().st_mode & 0o777 == rights
+
+
+@pytest.mark.parametrize(("umask", "rights"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_a_file_has_the_rights_that_its_owner_gives_to_files_whoever_wrote_it(
+    tmp_path: Path, umask: int, rights: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        with atomic_path(tmp_path / "features.safetensors") as unfinished:
+            safetensors.torch.save_file({"features": torch.zeros(2)}, unfinished)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "features.safetensors").stat().st_mode & 0o777 == rights
 
 
 def test_a_folder_replaces_the_one_before(tmp_path: Path) -> None:
