@@ -19,6 +19,8 @@ class SpeechftError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # below the message where Python prints a traceback, as in a notebook
 
 
 class RequestError(SpeechftError):

@@ -1,8 +1,10 @@
-"""Long lists in messages are cut short, and say so."""
+"""Messages: long lists are cut short, and a traceback has the hint."""
 
 from __future__ import annotations
 
-from speechft_cli.errors import itemised, shortened
+import traceback
+
+from speechft_cli.errors import RequestError, itemised, shortened
 
 
 def test_names_beyond_the_most_are_counted() -> None:
@@ -14,3 +16,9 @@ def test_problems_have_a_line_each_and_those_beyond_the_most_are_counted() -> No
     assert itemised([]) == ""
     assert itemised(["a", "b"], most=2) == "\n  a\n  b"
     assert itemised(["a", "b", "c"], most=2) == "\n  a\n  b\n  and 1 more"
+
+
+def test_a_traceback_shows_the_hint_below_the_message() -> None:
+    shown = traceback.format_exception_only(RequestError("a.pt: must be a checkpoint", "choose another"))
+    assert "".join(shown).endswith("RequestError: a.pt: must be a checkpoint\nhint: choose another\n")
+    assert len(traceback.format_exception_only(RequestError("a.pt: must be a checkpoint"))) == 1
