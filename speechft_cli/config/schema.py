@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from speechft_cli.config.sections.base import Section, plain_name
+from speechft_cli.config.sections.base import WHOLE, Section, plain_name
 from speechft_cli.config.sections.encoder import EncoderSection
 from speechft_cli.config.sections.evaluate import EvaluateSection
 from speechft_cli.config.sections.finetune import FinetuneSection
@@ -20,7 +20,7 @@ class Config(Section):
 
     name: Annotated[str, AfterValidator(plain_name)] = "speechft"
     """Name of the experiment."""
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = 1337
+    seed: Annotated[int, Field(ge=0, lt=2**32), WHOLE] = 1337
     """Seed of everything random."""
     output_dir: Path = Path("runs")
     """Folder of everything the experiment writes, unless a section says otherwise; default `runs/<name>` beside the

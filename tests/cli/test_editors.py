@@ -34,6 +34,7 @@ def test_an_editor_has_nothing_against_a_template(name: str) -> None:
         "merge: {method: [linear, ties], formats: hf}",
         "merge: {filters: [{match: attention, scale: 0.5}, {match: layers 0-3, alpha: [0, 1]}]}",
         "finetune: {tasks: {asr: 2, sid: 1}}",
+        "finetune: {steps: 1e5, learning_rate: 1}",
         "encoder: {family: hubert}",
         "encoder: {family: null}",
     ],
@@ -43,7 +44,17 @@ def test_an_editor_has_nothing_against_what_the_loader_reads(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["finetune: {task: asrr}", "finetune: {tasks: {asrr: 1}}", "evaluate: {tasks: [sidd]}", "mergee: {}"]
+    "text",
+    [
+        "finetune: {task: asrr}",
+        "finetune: {tasks: {asrr: 1}}",
+        "evaluate: {tasks: [sidd]}",
+        "mergee: {}",
+        'seed: "1"',
+        "seed: true",
+        "finetune: {steps: 0}",
+        "finetune: {compile: yes}",
+    ],
 )
 def test_an_editor_marks_a_slip(text: str) -> None:
     assert _complaints(text) != []

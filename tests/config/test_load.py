@@ -84,6 +84,34 @@ def test_an_exponent_without_a_point_is_a_number(tmp_path: Path) -> None:
     assert (finetune.learning_rate, finetune.gradient_clip) == (1e-4, 2.0)
 
 
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ('seed: "1"', "seed: must be a whole number, got '1'"),
+        ("seed: true", "seed: must be a whole number, got True"),
+        ('finetune: {steps: "10"}', "finetune.steps: must be a whole number, got '10'"),
+        ('finetune: {learning_rate: "1e-4"}', "finetune.learning_rate: must be a number, got '1e-4'"),
+        ("evaluate: {crop_seconds: true}", "evaluate.crop_seconds: must be a number, got True"),
+        ("finetune: {compile: yes}", "finetune.compile: must be true or false, got 'yes'"),
+        ("prepare: {shards: 1}", "prepare.shards: must be true or false, got 1"),
+        ('merge: {weights: [["1"]]}', "merge.weights.0.0: must be a number, got '1'"),
+        ("merge: {file_name: README.md}", "merge.file_name: must be a file name that ends in .pt, got 'README.md'"),
+        ("merge: {file_name: merge.json}", "merge.file_name: must be a file name that ends in .pt, got 'merge.json'"),
+        ("merge: {file_name: .pt}", "merge.file_name: must be a file name that ends in .pt, got '.pt'"),
+        ("merge: {file_name: a/b.pt}", "merge.file_name: must be a file name that ends in .pt, got 'a/b.pt'"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_whatever_it_spells(tmp_path: Path, given: str, problem: str) -> None:
+    path = _write(tmp_path, given)
+    assert _problems(path) == [f"{path}:1: {problem}"]
+
+
+def test_a_whole_number_may_have_an_exponent(tmp_path: Path) -> None:
+    config = load_config(_write(tmp_path, "finetune: {steps: 1e5, learning_rate: 1}")).config
+    assert config.finetune is not None
+    assert (config.finetune.steps, config.finetune.learning_rate) == (100_000, 1.0)
+
+
 def test_an_unquoted_grid_is_no_time_of_day(tmp_path: Path) -> None:
     merge = load_config(_write(tmp_path, "merge:\n  alphas: 0:1:0.25\n")).config.merge
     assert merge is not None

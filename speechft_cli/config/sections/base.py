@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticKnownError
 
 from speechft_cli.config.alphas import parse_alphas
 
@@ -20,9 +21,22 @@ if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic.fields import FieldInfo
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-PositiveInt = Annotated[int, Field(gt=0)]
+
+def _no_text(value: object) -> object:
+    if isinstance(value, str | bool):
+        raise PydanticKnownError("int_type")
+    return value
+
+
+# Plain values are what the JSON Schema says: `1e5` is a whole number, the text "1" and `true` are none, and the text
+# "yes" is not true.
+#: Marks whole numbers; it stands behind their bounds, or the JSON Schema would lose those.
+WHOLE = BeforeValidator(_no_text)
+Number = Annotated[float, Field(strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
+Share = Annotated[Number, Field(ge=0, le=1)]
+Positive = Annotated[Number, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0), WHOLE]
 #: Marks a path that may be an encoder's name instead: a relative one, which `load_config` leaves as it is.
 ENCODER_NAME = "encoder name"
 EncoderPath = Annotated[Path, ENCODER_NAME]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from speechft_cli.config.sections.base import EncoderPath, Positive, PositiveInt, Section
+from speechft_cli.config.sections.base import WHOLE, EncoderPath, Flag, Number, Positive, PositiveInt, Section
 
 
 class EvaluateSection(Section):
@@ -20,7 +20,7 @@ class EvaluateSection(Section):
     models: dict[str, EncoderPath] = Field(default_factory=dict)
     """Label → checkpoint, folder of merged ones, `logmel`, `fbank`, or `random:FAMILY-SIZE`; default: the base, the
     tuned encoder and every merged alpha."""
-    interpolate: bool = False
+    interpolate: Flag = False
     """Make the merged encoders of the `merge` section in memory instead of reading what `merge` wrote; `models` then
     come in addition."""
     tasks: list[str] = Field(default_factory=lambda: ["sid", "asr"], min_length=1)
@@ -38,7 +38,7 @@ class EvaluateSection(Section):
     """Task → optimizer updates of its probe; default: the preset's."""
     learning_rates: dict[str, list[Positive]] = Field(default_factory=dict)
     """Task → learning rates to try; the best on dev is scored on test. Default: the preset's."""
-    extend_learning_rates: Annotated[int, Field(ge=0)] = 2
+    extend_learning_rates: Annotated[int, Field(ge=0), WHOLE] = 2
     """How often the learning rates are extended where the best one is the smallest or the largest of several."""
     seeds: PositiveInt = 3
     """Probes per learning rate that differ in first weights and randomness; scores are their mean."""
@@ -47,18 +47,18 @@ class EvaluateSection(Section):
     target: list[str] = Field(default_factory=list)
     """Tasks that are to gain, for the recommended alpha; the others are to be retained. Default: what the tuned encoder
     was fine-tuned on."""
-    drift_seconds: Annotated[float, Field(ge=0)] = 60.0
+    drift_seconds: Annotated[Number, Field(ge=0)] = 60.0
     """Speech without labels, from dev, that drift from the base is measured on [s]; 0 leaves drift out."""
-    drift_only: bool = False
+    drift_only: Flag = False
     """Measure drift and nothing else: needs no labels and no tasks."""
     language_model: Path | None = None
     """An n-gram in ARPA format, plain or gzip: the test transcripts of `asr` are then found by beam search over its
     words. Needs flashlight-text. Probes are chosen by greedy transcripts of dev all the same."""
     beam_size: PositiveInt = 50
     """Hypotheses that beam search keeps at each frame."""
-    language_weight: Annotated[float, Field(ge=0)] = 2.0
+    language_weight: Annotated[Number, Field(ge=0)] = 2.0
     """Weight of the n-gram's log10 probability."""
-    word_score: float = -1.0
+    word_score: Number = -1.0
     """Added to a hypothesis for each word."""
     batching: Literal["exact", "stock"] = "exact"
     """`exact`: every utterance is encoded as if alone. `stock`: padded batches as s3prl makes them, which change most

@@ -7,21 +7,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from speechft_cli.config.sections.base import EncoderPath, Positive, PositiveInt, Section, Share
+from speechft_cli.config.sections.base import WHOLE, EncoderPath, Flag, Number, Positive, PositiveInt, Section, Share
 
 
 class UnitsSection(Section):
     """Targets of the task `hubert`: clusters of frames."""
 
-    layer: Annotated[int, Field(ge=0)] | None = None
+    layer: Annotated[int, Field(ge=0), WHOLE] | None = None
     """Hidden state whose features are clustered, 0 for the Transformer's input; nothing: MFCCs are clustered."""
     encoder: EncoderPath | None = None
     """Checkpoint of the encoder whose features are clustered; default: the one that is trained."""
-    clusters: Annotated[int, Field(ge=2, le=32_767)] = 100
+    clusters: Annotated[int, Field(ge=2, le=32_767), WHOLE] = 100
     """Number of units. HuBERT took 100 for MFCCs and 500 for features."""
     fit_hours: Positive = 10.0
     """Speech that the clusters are fitted to, at most [h]; all speech is labelled."""
-    unmasked_weight: Annotated[float, Field(ge=0)] = 0.0
+    unmasked_weight: Annotated[Number, Field(ge=0)] = 0.0
     """Weight of the loss on the frames that are not hidden."""
 
 
@@ -50,9 +50,9 @@ class FinetuneSection(Section):
     """Share of the updates in which the learning rate rises linearly from 0 to its peak."""
     hold_share: Share = 0.4
     """Share of the updates in which it stays at the peak; after that it falls linearly to 0."""
-    frozen_dropout: bool = True
+    frozen_dropout: Flag = True
     """Whether dropout stays on inside the frozen encoder, as in the published code."""
-    train_cnn: bool | None = None
+    train_cnn: Flag | None = None
     """Whether the CNN trains once the encoder does; default: only in masked prediction from random weights."""
     learning_rate: Positive = 1e-4
     """Peak learning rate of the head, and of the encoder unless it has its own (Adam)."""
@@ -60,7 +60,7 @@ class FinetuneSection(Section):
     """Peak learning rate of the encoder; default: the head's."""
     gradient_clip: Positive = 1.0
     """Largest gradient norm over all trained parameters."""
-    l2sp_weight: Annotated[float, Field(ge=0)] = 0.01
+    l2sp_weight: Annotated[Number, Field(ge=0)] = 0.01
     """λ of the strategy `l2sp`: strength of the pull toward the base."""
     lora_rank: PositiveInt = 8
     """Rank of the updates of the strategies `lora` and `dora`."""
@@ -68,7 +68,7 @@ class FinetuneSection(Section):
     """Their scale is this over the rank."""
     lora_targets: list[str] = Field(default_factory=lambda: ["q_proj", "v_proj"], min_length=1)
     """Linear layers they update, by the last part of their name."""
-    early_share: Annotated[float, Field(gt=0, le=1)] = 0.2
+    early_share: Annotated[Number, Field(gt=0, le=1)] = 0.2
     """Share of the updates after which the strategy `early` ends."""
     units: UnitsSection = Field(default_factory=UnitsSection)
     """Targets of the task `hubert`."""
@@ -87,9 +87,9 @@ class FinetuneSection(Section):
     """`stock` pads batches as s3prl does; with `exact` padding changes no utterance's features."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Numbers that products are computed in; weights stay fp32."""
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: Flag = False
     """Compute the activations of each layer again for the gradient: less memory, a third more time."""
-    compile: bool = False
+    compile: Flag = False
     """Compile the encoder's layers with torch.compile: minutes at the start, then faster on a GPU."""
     skip_limit: PositiveInt = 20
     """An update whose gradient is not finite is left out; after so many the run stops."""
@@ -103,7 +103,7 @@ class FinetuneSection(Section):
         default_factory=list
     )
     """Experiment trackers that get what TensorBoard gets; each is installed and logged in to as it says itself."""
-    workers: Annotated[int, Field(ge=0)] = 2
+    workers: Annotated[int, Field(ge=0), WHOLE] = 2
     """Processes that read audio, for each GPU; 0 reads in the main process."""
     gpus: PositiveInt = 1
     """Processes that train together, one for each GPU; on `device: cpu` that many processes, for trying."""

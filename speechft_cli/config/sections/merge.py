@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from speechft_cli.config.sections.base import Alphas, EncoderPath, Section, plain_name
+from speechft_cli.config.sections.base import Alphas, EncoderPath, Flag, Number, Section
 from speechft_cli.config.sections.statistics import StatisticsSection
 
 
@@ -31,10 +31,16 @@ Names = Annotated[
 ]
 #: One number, or several that are interpolated from the first Transformer layer to the last.
 Gradient = Annotated[
-    list[float], BeforeValidator(_list, json_schema_input_type=float | list[float]), Field(min_length=1)
+    list[Number], BeforeValidator(_list, json_schema_input_type=float | list[float]), Field(min_length=1)
 ]
 
 Folders = Annotated[list[Path], BeforeValidator(_list, json_schema_input_type=str | list[str])]
+
+
+def _checkpoint_name(value: str) -> str:
+    if not value.removesuffix(".pt") or not value.endswith(".pt") or "/" in value:  # the card and the record lie beside
+        raise ValueError(f"must be a file name that ends in .pt, got {value!r}")
+    return value
 
 
 class FilterSection(Section):
@@ -71,7 +77,7 @@ class MergeSection(Section):
     parameters: dict[str, object] = Field(default_factory=dict)
     """Parameters of the method, named as in mergekit: weight, density, lambda, normalize, ...; docs/merging.md lists
     them. With several methods each takes those it has."""
-    weights: list[list[float]] = Field(default_factory=list)
+    weights: list[list[Number]] = Field(default_factory=list)
     """A grid of weights, each a list of one number per tuned model; each writes into its own folder."""
     greedy: str | None = None
     """A task: of the tuned models only those are merged that make a greedy soup by its score on dev, which probes find
@@ -94,11 +100,11 @@ class MergeSection(Section):
     """Output folder; default `<output_dir>/merge`."""
     formats: Names = Field(default_factory=lambda: ["s3prl"])
     """Formats of each merged checkpoint; `speechft list formats` shows them."""
-    file_name: Annotated[str, AfterValidator(plain_name)] = "encoder.pt"
-    """Name of each merged checkpoint in the layout s3prl loads; other formats take its stem."""
+    file_name: Annotated[str, AfterValidator(_checkpoint_name)] = "encoder.pt"
+    """Name of each merged checkpoint in the layout s3prl loads, ending in `.pt`; other formats take its stem."""
     license: str = ""
     """Licence of the base, for the model card; default: what the base's own card says."""
-    allow_unrelated: bool = False
+    allow_unrelated: Flag = False
     """Merge models that have nothing in common, too."""
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from speechft_cli.config.sections.base import Positive, PositiveInt, Section, Share
+from speechft_cli.config.sections.base import Flag, Positive, PositiveInt, Section, Share
 from speechft_cli.config.sections.synthetic import SyntheticSection
 
 
@@ -21,7 +21,7 @@ class PrepareSection(Section):
     `manifest.jsonl`). `synthetic` needs none."""
     out: Path | None = None
     """Folder of the manifests; default `<output_dir>/data`."""
-    download: bool = False
+    download: Flag = False
     """Whether to fetch the corpus into `root` first, what is not there yet; only those that need no account."""
     hours: Positive | None = None
     """Keep at most this many hours of each split [h], in corpus order; for `synthetic`: hours of the train split."""
@@ -48,18 +48,18 @@ class PrepareSection(Section):
     """Longer utterances are rejected [s]."""
     sample_rates: list[PositiveInt] = Field(default_factory=list)
     """Sample rates that recordings may have [Hz]; others are rejected. Default: any; reading resamples."""
-    decode: bool = False
+    decode: Flag = False
     """Decode every sample too: finds damage in the middle, silence, clipping, NaN. Without it the header is read, and
     whether the file is as long as it says."""
     task: str | None = None
     """Reject transcripts with symbols outside the vocabulary of this task, for example `asr` or `pr`."""
-    keep_duplicates: bool = False
+    keep_duplicates: Flag = False
     """Keep utterances with the same audio as another one; else one of them stays, before all one that is tested on."""
-    shards: bool = False
+    shards: Flag = False
     """Write lhotse Shar archives, cuts and audio in large files, in place of manifests that name recordings."""
     shard_size: PositiveInt = 1000
     """Utterances per archive."""
-    strict: bool = False
+    strict: Flag = False
     """End with an error, and write nothing, when anything is rejected."""
     workers: PositiveInt | None = None
     """Processes that open recordings; default: one per core."""
