@@ -19,16 +19,18 @@ _PRODUCTS: Mapping[object, int] = {torch.ops.aten.mm.default: 0, torch.ops.aten.
 def input_products(encoder: Encoder, waveforms: Iterable[Tensor], names: Sequence[str]) -> dict[str, Tensor]:
     """Returns E[x xᵀ] (D, D) of the inputs x of matrices (E, D), in fp32 on the CPU, over all frames.
 
-    Waveforms are encoded one by one, so that there is no padding among the inputs, but for the one frame that some
-    networks add to an odd number. Attention does not call its layers but multiplies by their weights, which no hook
-    on a module would see; so products are watched where torch computes them.
+    Waveforms are encoded one by one, so that there is no padding among the inputs. Attention does not call its layers
+    but multiplies by their weights, which no hook on a module would see; so products are watched where torch computes
+    them.
 
     Args:
-        encoder: Put into evaluation mode.
+        encoder: Put into evaluation mode, and kept from adding a frame to an odd number of them.
         waveforms: (N,) each, 16 kHz, on the encoder's device.
         names: Of the matrices; those that nothing is multiplied by are left out.
     """
     encoder.eval()
+    # that frame is masked where frames attend to each other, but the linear layers hear it: one in fifty of a second
+    encoder.model.encoder.required_seq_len_multiple = 1  # type: ignore[union-attr]
     weights = encoder.weights()
     watch = _Watch({weights[name].untyped_storage().data_ptr(): name for name in names})
     for waveform in waveforms:

@@ -48,3 +48,19 @@ def test_products_of_inputs_are_those_that_the_layers_got(tiny: EncoderCheckpoin
     outputs = torch.cat(heard[f"{layer}.self_attn out"]) - bias
     own = weight @ found[f"{layer}.self_attn.out_proj.weight"] @ weight.T
     torch.testing.assert_close(own, outputs.T @ outputs / len(outputs), rtol=1e-4, atol=1e-6)
+
+
+def test_the_frame_that_networks_add_to_an_odd_number_is_no_input(tiny: EncoderCheckpoint) -> None:
+    wave = torch.randn(8320, generator=torch.Generator().manual_seed(0))
+    heard: list[Tensor] = []
+    stock = build_encoder(tiny, device=torch.device("cpu")).eval()
+    layer = stock.model.get_submodule("encoder.layers.1.fc1")
+    layer.register_forward_pre_hook(lambda _, inputs: heard.append(inputs[0].flatten(0, -2)))
+    frames = int(stock([wave]).frame_counts)
+    assert frames == 25
+    assert len(heard[0]) == 26  # the network's own way
+
+    found = input_products(build_encoder(tiny, device=torch.device("cpu")), [wave], ["encoder.layers.1.fc1.weight"])
+
+    own = heard[0][:frames].detach()
+    torch.testing.assert_close(found["encoder.layers.1.fc1.weight"], own.T @ own / frames, rtol=1e-5, atol=1e-6)
