@@ -107,5 +107,5 @@ def test_an_unknown_size_is_refused(hubert: EncoderFamily) -> None:
 def test_weights_that_are_no_numbers_are_named(tiny: EncoderCheckpoint) -> None:
     weights = dict(tiny.weights)
     weights["layer_norm.weight"] = weights["layer_norm.weight"] * float("nan")
-    with pytest.raises(RequestError, match=r"must be finite, has NaN or Inf in layer_norm\.weight$"):
+    with pytest.raises(RequestError, match=r"(?m)must be finite, has NaN or Inf in layer_norm\.weight$"):
         build_encoder(tiny.with_weights(weights), device=CPU)

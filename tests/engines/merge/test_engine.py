@@ -86,7 +86,9 @@ def test_a_plan_reads_no_tensor(store: Path, tmp_path: Path) -> None:
     (tmp_path / "tuned.pt").write_bytes(data)
     config = config_of(store, tmp_path / "out", tuned=[tmp_path / "tuned.pt"])
     merge.run(config, ignore, plan_only=True)
-    with pytest.raises(RequestError, match=r"is damaged: not what was written are encoder\.layers\.0\.fc1\.weight$"):
+    with pytest.raises(
+        RequestError, match=r"(?m)is damaged: not what was written are encoder\.layers\.0\.fc1\.weight$"
+    ):
         merge.run(config, ignore)
     assert not (tmp_path / "out").exists()
 
@@ -376,7 +378,7 @@ def test_another_merge_in_the_same_folder_is_refused(
         flags = {"tuned": [store / "other.pt"]}
     if "base" in flags:
         flags = {"base": store / "other.pt"}
-    with pytest.raises(RequestError, match=f"holds another merge: {difference}$") as caught:
+    with pytest.raises(RequestError, match=f"(?m)holds another merge: {difference}$") as caught:
         merge.run(config_of(store, tmp_path, **flags), ignore)
     assert "--out" in caught.value.hint
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
@@ -439,7 +441,7 @@ def test_nan_in_an_input_names_file_and_key(store: Path, tmp_path: Path, which: 
     weights["encoder.layers.1.fc1.bias"][3] = value
     converted.write(whole.with_weights(weights), tmp_path / "bad.pt")
     given: object = tmp_path / "bad.pt" if which == "base" else [tmp_path / "bad.pt"]
-    with pytest.raises(SpeechftError, match=r"bad\.pt: must be finite.*encoder\.layers\.1\.fc1\.bias$") as caught:
+    with pytest.raises(SpeechftError, match=r"(?m)bad\.pt: must be finite.*encoder\.layers\.1\.fc1\.bias$") as caught:
         merge.run(config_of(store, tmp_path / "out", **{which: given}), ignore)
     assert caught.value.exit_code == 1
     assert not (tmp_path / "out").exists()
@@ -451,7 +453,7 @@ def test_an_overflowing_output_names_alpha_and_keys_and_keeps_what_was_finished(
         halves = {key: (scale * tensor).half() for key, tensor in whole.weights.items()}
         converted.write(whole.with_weights(halves), tmp_path / f"{name}.pt")
     with pytest.raises(
-        SpeechftError, match=r"alpha 9000: must be finite, has NaN or Inf in .* and \d+ more$"
+        SpeechftError, match=r"(?m)alpha 9000: must be finite, has NaN or Inf in .* and \d+ more$"
     ) as caught:
         merge.run(config_of(tmp_path, tmp_path / "out", alphas=[0.5, 9000]), ignore)
     assert "a smaller alpha" in caught.value.hint
@@ -515,7 +517,7 @@ def test_a_checkpoint_with_foreign_types_is_merged_only_when_it_is_trusted(store
     tree = torch.load(store / "dev-best.ckpt", weights_only=False)
     torch.save({**tree, "Rate": fractions.Fraction(1, 2)}, tmp_path / "dev-best.ckpt")
     config = config_of(store, tmp_path / "out", tuned=[tmp_path / "dev-best.ckpt"])
-    with pytest.raises(RequestError, match=r"would have to execute: fractions\.Fraction$") as caught:
+    with pytest.raises(RequestError, match=r"(?m)would have to execute: fractions\.Fraction$") as caught:
         merge.run(config, ignore)
     assert "--trust" in caught.value.hint
     merge.run(config, ignore, trust=True)
