@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import torch
-
 from speechft_cli.config.schema import Config
 from speechft_cli.engines.device import with_memory
 from speechft_cli.engines.evaluate.drift import DriftJob, measure_drift
@@ -14,6 +12,7 @@ from speechft_cli.engines.evaluate.report import report_on
 from speechft_cli.engines.evaluate.request import Request, read_request
 from speechft_cli.engines.evaluate.scores import ScoreBook
 from speechft_cli.engines.evaluate.work import Work, do_work
+from speechft_cli.engines.own_torch import own_torch
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.events import Note, Report, Result, ignore
 from speechft_cli.io.lock import locked
@@ -40,9 +39,7 @@ def run(config: Config, report: Report) -> Result:
         InterruptedRunError: SIGINT, SIGTERM or SIGHUP arrived.
     """
     folder = config.evaluate_dir
-    # networks begin with random weights, whatever is loaded then: the caller's random numbers go on where they were
-    unmoved = torch.random.fork_rng(devices=[])
-    with unmoved, stoppable(_STOPPED), joined(patience=_PATIENCE) as ranks:
+    with own_torch(), stoppable(_STOPPED), joined(patience=_PATIENCE) as ranks:
         report = report if ranks.is_first else ignore
         with ranks.agreed():  # the first says what is wrong before a launcher ends it because another has ended
             request = read_request(config, report)

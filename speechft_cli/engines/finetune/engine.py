@@ -21,6 +21,7 @@ from speechft_cli.engines.finetune.ranks import run_on_ranks
 from speechft_cli.engines.finetune.record import Diary, run_record, tracked_run
 from speechft_cli.engines.finetune.request import FinetuneRequest, check_request, require_free
 from speechft_cli.engines.finetune.start import adapt_encoder, first_state, last_state, loop_settings, targeted_jobs
+from speechft_cli.engines.own_torch import own_torch
 from speechft_cli.engines.stopping import stoppable
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, TrainingStep, ignore
@@ -74,8 +75,7 @@ def run(config: Config, report: Report, *, resume: bool = False, dry_run: bool =
         for warning in (*plan_warnings(request), *speaker_warnings(request.data, request.checked)):
             report(Note(warning, important=True))
         device = torch.device("cpu") if dry_run else choose_device(request.section.device)
-        # the caller's random numbers go on where they were
-        stack.enter_context(torch.random.fork_rng(devices=[device] if device.type == "cuda" else []))
+        stack.enter_context(own_torch(device))
         if dry_run:
             state = first_state(request, request.base, device)
             report(plan_table(request, state, ranks=max(ranks.world, request.section.gpus), with_activations=True))

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from speechft_cli.data.audio import read_waveform
@@ -19,6 +18,7 @@ from speechft_cli.encoders.linear_inputs import input_products
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.merge.measurement import Measurement
+from speechft_cli.engines.own_torch import own_torch
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report, counted
 from speechft_cli.io.ahead import READERS, in_order
@@ -30,7 +30,7 @@ from speechft_cli.training.fisher import squared_gradients, unit_norm
 from speechft_cli.training.usable import LeftOut, usable_by_length, usable_for_training
 
 
-@torch.random.fork_rng(devices=[])  # networks begin with random weights; the caller's numbers go on where they were
+@own_torch()
 def listen(
     model: EncoderCheckpoint,
     wanted: Measurement,

@@ -147,14 +147,15 @@ def test_an_experiment_is_evaluated_from_base_to_tuned(evaluated: Evaluated, tin
     assert json.loads(json.dumps(result.data))["scores"][0]["label"] == "base"
 
 
-def test_the_caller_s_random_numbers_go_on_where_they_were(tmp_path: Path, tiny_file: Path, manifests: Path) -> None:
+def test_the_caller_s_torch_is_neither_changed_nor_in_the_way(tmp_path: Path, tiny_file: Path, manifests: Path) -> None:
     before = torch.get_rng_state()
     asked = make_config(
         evaluate__models={"base": tiny_file}, evaluate__data=manifests, evaluate__tasks=["sid"],
         evaluate__steps={"sid": 2}, evaluate__seeds=1, evaluate__extend_learning_rates=0, evaluate__device="cpu",
         evaluate__out=tmp_path / "report",
     )  # fmt: skip
-    evaluate.run(asked, ignore)
+    with torch.inference_mode():
+        evaluate.run(asked, ignore)
     assert torch.equal(before, torch.get_rng_state())
 
 
