@@ -79,6 +79,8 @@ class MergeMethod(BaseModel):
     """Tuned models that it takes at most; None: any number."""
     statistic: ClassVar[Statistic | None] = None
     """What has to be measured of each tuned model beforehand; None: nothing."""
+    proviso: ClassVar[str] = ""
+    """What the tensors themselves make of `sizes`, to be said after the numbers; empty where they change nothing."""
 
     @abstractmethod
     def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
@@ -103,7 +105,7 @@ class MergeMethod(BaseModel):
         return ()
 
     def sizes(self, count: int) -> tuple[float, ...]:
-        """Returns how much of each of `count` task vectors an alpha of 1 adds, before any normalisation."""
+        """Returns how much of each of `count` task vectors an alpha of 1 adds, but for `proviso`."""
         return (1.0,) * count
 
     def wrong_count(self, count: int) -> str | None:

@@ -21,6 +21,7 @@ class Breadcrumbs(WeightedMethod):
     """
 
     name: ClassVar[str] = "breadcrumbs"
+    proviso: ClassVar[str] = "less what is dropped"
 
     density: Annotated[float, Field(ge=0, le=1)] = 0.9
     """Share of each tensor's changes that is kept."""

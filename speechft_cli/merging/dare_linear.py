@@ -23,6 +23,7 @@ class DareLinear(WeightedMethod):
     """
 
     name: ClassVar[str] = "dare_linear"
+    proviso: ClassVar[str] = "on average"
 
     density: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the changes that is kept, at random; the paper's drop rate p is 1 − density."""

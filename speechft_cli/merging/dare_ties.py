@@ -19,6 +19,7 @@ class DareTies(DareLinear):
     """
 
     name: ClassVar[str] = "dare_ties"
+    proviso: ClassVar[str] = "on average, less what is outvoted"
 
     def curve(self, base: Array, tuned: Sequence[Array], spot: Spot) -> Curve:
         """Returns alpha → base + alpha · λ · merged task vector."""

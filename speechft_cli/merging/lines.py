@@ -19,6 +19,7 @@ class LiNeS(Linear):
     """
 
     name: ClassVar[str] = "lines"
+    proviso: ClassVar[str] = "times the λ of each layer"
 
     shallow: float = 0.0
     """λ of the first layer."""

@@ -15,6 +15,7 @@ class MeasuredMethod(WeightedMethod):
     """
 
     statistic: ClassVar[Statistic | None]
+    proviso: ClassVar[str] = "where their statistics are alike"
     fewest: ClassVar[int] = 2
 
     weight: Weight = (1.0,)

@@ -21,6 +21,7 @@ class ModelStock(MergeMethod):
     """
 
     name: ClassVar[str] = "model_stock"
+    proviso: ClassVar[str] = "where they agree, and less where they do not"
     fewest: ClassVar[int] = 2
 
     def sizes(self, count: int) -> tuple[float, ...]:

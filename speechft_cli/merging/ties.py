@@ -26,6 +26,7 @@ class Ties(WeightedMethod):
     """
 
     name: ClassVar[str] = "ties"
+    proviso: ClassVar[str] = "less what is trimmed or outvoted"
 
     density: Annotated[float, Field(ge=0, le=1)] = 0.2
     """Share of each task vector that is kept: its largest changes."""

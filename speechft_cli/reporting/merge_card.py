@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from speechft_cli.merging import METHODS
+
 
 def merge_card(record: Mapping[str, object], files: Mapping[str, str]) -> str:
     """Returns the card as Markdown with a YAML head that model hubs read.
@@ -18,6 +20,8 @@ def merge_card(record: Mapping[str, object], files: Mapping[str, str]) -> str:
     tuned = cast("Sequence[Mapping[str, object]]", record["tuned"])
     parameters = cast("Mapping[str, object]", record["parameters"])
     moved = cast("Mapping[str, float | None]", output["moved"])
+    proviso = METHODS.get(str(record["method"])).proviso
+    adds = f"{_numbers(record['effective_alpha'])}{f' ({proviso})' if proviso else ''}"
     license_ = str(record.get("license") or "")
     head = ["---", f"license: {license_}"] if license_ else ["---"]
     lines = [
@@ -34,7 +38,7 @@ def merge_card(record: Mapping[str, object], files: Mapping[str, str]) -> str:
         "|---|---|",
         f"| method | {record['method']}: {record['paper']} |",
         f"| parameters | {_said(parameters)} |",
-        f"| α, and what it adds of each tuned model | {record['alpha']:g}: {_numbers(record['effective_alpha'])} |",
+        f"| α, and what it adds of each tuned model | {record['alpha']:g}: {adds} |",
         f"| filters | {'; '.join(map(_said, cast('Sequence[Mapping[str, object]]', record['filters']))) or 'none'} |",
         f"| weight-normed convolutions | {record['weight_norm']} |",
         f"| licence of the base | {license_ or 'not known: ask whoever made it'} |",

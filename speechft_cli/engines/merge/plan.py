@@ -62,7 +62,8 @@ def plan(
     keys = [_planned(way, sources, alpha) for way in ways]
     for way, tensors in zip(ways, keys, strict=True):
         effective = ", ".join(f"{alpha * each:g}" for each in way.method.sizes(len(sources.tuned)))
-        text = f"{way.method.name} at alpha {alpha:g} adds this much of each tuned model: {effective}"
+        but = f" ({way.method.proviso})" if way.method.proviso else ""
+        text = f"{way.method.name} at alpha {alpha:g} adds this much of each tuned model: {effective}{but}"
         report(Note(text, important=True))
         _tell(tensors, f" of {way.method.name}" if len(ways) > 1 else "", alpha, report)
     memory = _memory_needed(section, sources, measured)

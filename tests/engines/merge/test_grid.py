@@ -271,6 +271,14 @@ def test_the_card_carries_the_licence_on(store: Path, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "next" / "merge.json").read_text())["license"] == "mit"
 
 
+def test_the_card_says_that_model_stock_adds_its_share_only_where_the_models_agree(store: Path, tmp_path: Path) -> None:
+    merge.run(config_of(store, tmp_path / "stock", tuned=both(store), method="model_stock", alphas=[0.5]), ignore)
+    merge.run(config_of(store, tmp_path / "line", tuned=both(store), alphas=[0.5]), ignore)
+    stock, line = ((tmp_path / name / "alpha-0.5" / "README.md").read_text() for name in ("stock", "line"))
+    assert "each tuned model | 0.5: 0.25, 0.25 (where they agree, and less where they do not) |" in stock
+    assert "each tuned model | 0.5: 0.25, 0.25 |" in line
+
+
 # what else may be going on
 
 
