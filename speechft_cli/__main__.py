@@ -5,10 +5,11 @@ from __future__ import annotations
 import atexit
 import contextlib
 import faulthandler
-import gc
 import io
 import os
 import sys
+
+from speechft_cli.cli import starting
 
 
 def main() -> None:
@@ -18,9 +19,7 @@ def main() -> None:
         sys.stdout.reconfigure(errors="replace")  # a terminal of Latin-1 has no arrow; that is no reason to stop
     # a library that crashes after a night of training leaves the line it was called from in the log, not only a number
     faulthandler.enable()
-    # What is made while starting stays until the end, so looking for garbage in it is a fifth of the time to the first
-    # line. `conduct` looks again, before a command's work.
-    gc.disable()
+    starting.begin()  # ended by `conduct`, before a command's work
     # None of our models has a plugin, and whoever looks for one reads the entry points of every package installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # torch's OpenMP threads wait for each other by spinning; beside another busy process that makes the many small

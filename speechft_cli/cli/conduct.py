@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shlex
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from speechft_cli.cli import starting
 from speechft_cli.errors import InterruptedRunError, RequestError
 
 if TYPE_CHECKING:
@@ -77,9 +77,7 @@ def conduct(
     from speechft_cli.cli.display.console import talk_of
     from speechft_cli.cli.display.progress import Progress
 
-    if not gc.isenabled():  # since the start, see `__main__`
-        gc.freeze()
-        gc.enable()
+    starting.end()
     talk = talk_of(context)
     is_alone = not is_shared or (os.environ.get("WORLD_SIZE") or "1") == "1"
     is_first = is_alone or os.environ.get("RANK", "0") == "0"

@@ -70,10 +70,15 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
-    """Turns what libraries raise when the disk of `folder` is full, each in its own way, into a plain OSError."""
+    """Turns what libraries raise when the disk of `folder` is full, each in its own way, into a plain OSError.
+
+    A signal that stopped one of them is raised again where torch, closing what was half written, hid it.
+    """
     try:
         yield
     except Exception as error:  # torch, libsndfile, numpy, safetensors
+        if error.__context__ is not None and not isinstance(error.__context__, Exception):
+            raise error.__context__ from None
         if isinstance(error, SpeechftError) or (isinstance(error, OSError) and error.errno):
             raise
         number = _number(error, folder)

@@ -233,6 +233,24 @@ def test_ctrl_c_before_the_command_is_read_is_no_traceback() -> None:
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
 
 
+def test_ctrl_c_while_a_library_is_imported_is_no_fault_of_the_library(manifests: Path, tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text(
+        "import os, signal\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "except KeyboardInterrupt:\n"
+        '    raise ImportError("numpy.core.multiarray failed to import") from None\n'
+    )
+    result = subprocess.run(
+        [sys.executable, "-m", "speechft_cli", "finetune", "--encoder", "hubert-small", "--data", str(manifests)],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
+
+
 def test_a_crash_in_c_code_says_where_it_was_called_from() -> None:
     result = _ended_by("os.kill(os.getpid(), signal.SIGSEGV)")
     assert result.returncode == -signal.SIGSEGV

@@ -57,14 +57,19 @@ def test_a_demo_that_failed_is_started_afresh(tmp_path: Path) -> None:
         assert _names(out) == ["demo.json"]
 
 
-def test_a_demo_that_is_interrupted_says_that_it_begins_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "after"), [(signal.SIGINT, 130, "generating"), (signal.SIGTERM, 143, "finetune …")]
+)
+def test_a_demo_that_is_interrupted_says_that_it_begins_again(
+    tmp_path: Path, number: signal.Signals, code: int, after: str
+) -> None:
     typed = [sys.executable, "-m", "speechft_cli", "demo", "--out", "my demo"]
     with subprocess.Popen(typed, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
-        assert any("generating" in line for line in running.stderr)
-        running.send_signal(signal.SIGINT)
+        assert any(after in line for line in running.stderr)
+        running.send_signal(number)
         said = running.stderr.read()
-    assert running.returncode == 130
+    assert running.returncode == code
     assert said.endswith(
         "stopped: interrupted; a demo begins again from the start\nhint: speechft demo --out 'my demo'\n"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import json
 import os
 import resource
@@ -46,6 +47,24 @@ def test_an_error_leaves_the_old_file_and_no_litter(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert path.read_text() == "old"
     assert names(tmp_path) == ["a.txt"]
+
+
+class _Interrupted(io.FileIO):
+    """A file while whose second write Ctrl-C arrives."""
+
+    written = 0
+
+    def write(self, data: object) -> int:
+        self.written += 1
+        if self.written == 2:
+            raise KeyboardInterrupt
+        return super().write(data)  # type: ignore[arg-type]
+
+
+def test_ctrl_c_while_torch_writes_is_no_error_of_torch(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "a.pt") as path, _Interrupted(path, "w") as file:
+        torch.save({"weight": torch.zeros(10_000)}, file)
+    assert names(tmp_path) == []
 
 
 def test_a_folder_appears_whole_at_the_end_of_the_block(tmp_path: Path) -> None:

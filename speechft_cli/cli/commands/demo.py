@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -16,6 +16,7 @@ from speechft_cli.cli.options import AsJson
 from speechft_cli.errors import InterruptedRunError, RequestError
 
 if TYPE_CHECKING:
+    from speechft_cli.config.schema import Config
     from speechft_cli.events import Report, Result, Table
 
 _ARROWS = {"higher": "↑", "lower": "↓"}
@@ -29,10 +30,13 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the whole job in minutes, on synthetic speech."""
-    conduct(context, lambda report: _run(out, report), as_json=as_json)
+    from speechft_cli.engines import evaluate, finetune, merge, prepare
+
+    engines = {"prepare": prepare.run, "finetune": finetune.run, "merge": merge.run, "evaluate": evaluate.run}
+    conduct(context, lambda report: _run(out, engines, report), as_json=as_json)
 
 
-def _run(out: Path, report: Report) -> Result:
+def _run(out: Path, engines: Mapping[str, Callable[[Config, Report], Result]], report: Report) -> Result:
     from speechft_cli.cli.editors import write_config
     from speechft_cli.config.load import load_config
     from speechft_cli.config.templates import template_path
@@ -42,13 +46,11 @@ def _run(out: Path, report: Report) -> Result:
         file = out / "speechft.yaml"
         write_config(file, template_path("demo").read_text(encoding="utf-8"))
         config = load_config(file).config
-        from speechft_cli.engines import evaluate, finetune, merge, prepare
-
         data: dict[str, dict[str, object]] = {}
         results = {}
-        for name, engine in (("prepare", prepare), ("finetune", finetune), ("merge", merge), ("evaluate", evaluate)):
+        for name, run in engines.items():
             report(Note(f"{name} …"))
-            results[name] = engine.run(config, report)
+            results[name] = run(config, report)
             data[name] = dict(results[name].data)
     report(what_matters(data["evaluate"]))
     return Result(
@@ -61,13 +63,18 @@ def _run(out: Path, report: Report) -> Result:
 
 @contextmanager
 def _begun_again() -> Iterator[None]:
-    """Says how a demo that was interrupted goes on, which is otherwise than its commands would."""
+    """Says how a demo that was interrupted goes on, which is otherwise than its commands would.
+
+    A signal between two of them, or before one of them saves what it has, is no kill either.
+    """
+    from speechft_cli.engines.stopping import stoppable
+
+    said = "interrupted; a demo begins again from the start"
     try:
-        yield
+        with stoppable(said):
+            yield
     except InterruptedRunError as error:
-        raise InterruptedRunError(
-            "interrupted; a demo begins again from the start", exit_code=error.exit_code
-        ) from error
+        raise InterruptedRunError(said, exit_code=error.exit_code) from error
 
 
 def what_matters(evaluation: Mapping[str, object]) -> Table:
