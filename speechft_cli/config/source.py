@@ -69,7 +69,7 @@ def read_yaml(path: Path) -> tuple[dict[str, object], dict[str, int]]:
         path: The file.
 
     Returns:
-        The plain data, and the line (from 1) of every dotted key.
+        The plain data, and the line (from 1) of every dotted key; mappings in a list are keys by their numbers.
 
     Raises:
         ConfigError: It can't be read, is no YAML, is no mapping, or says a key twice.
@@ -125,3 +125,8 @@ def _walk(node: yaml.MappingNode, prefix: str, path: Path, lines: dict[str, int]
         lines[key] = line
         if isinstance(value_node, yaml.MappingNode):
             _walk(value_node, f"{key}.", path, lines, problems)
+        elif isinstance(value_node, yaml.SequenceNode):
+            for number, item in enumerate(value_node.value):
+                if isinstance(item, yaml.MappingNode):
+                    lines[f"{key}.{number}"] = item.start_mark.line + 1
+                    _walk(item, f"{key}.{number}.", path, lines, problems)

@@ -164,6 +164,14 @@ def test_a_key_said_twice_is_an_error(tmp_path: Path) -> None:
     ]
 
 
+def test_a_slip_in_a_list_is_told_with_its_own_line(tmp_path: Path) -> None:
+    text = "merge:\n  filters:\n    - match: norm\n      scale: 0\n    - match: bias\n      scal: 0\n"
+    path = _write(tmp_path, text)
+    assert _problems(path) == [f"{path}:6: merge.filters.1.scal: unknown key; did you mean 'scale'?"]
+    path = _write(tmp_path, text.replace("scal:", "match:"))
+    assert _problems(path) == [f"{path}:6: merge.filters.1.match: must be said once, but is also in line 5"]
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert _problems(tmp_path / "none.yaml") == [f"{tmp_path}/none.yaml: must be a file, but there is none"]
 
