@@ -42,20 +42,22 @@ def load_config(
     sets: Sequence[str] = (),
     flags: Mapping[str, object] | None = None,
     check: Check | None = None,
+    here: Path | None = None,
 ) -> LoadedConfig:
     """Reads and validates a config.
 
     Args:
         path: The YAML file; None for defaults and flags alone. Paths inside it are relative to its folder.
-        sets: `a.b=value` strings, the value read as YAML; paths are relative to the working directory.
+        sets: `a.b=value` strings, the value read as YAML; paths are relative to `here`.
         flags: Dotted key → value from the command line; None values are left out.
         check: Finds what the model can't know, such as names that are in no catalogue; told with all else.
+        here: What relative paths of `sets` and `flags` start from; None for the working directory.
 
     Raises:
         ConfigError: The file can't be read or something in it is wrong; lists every problem with file:line, dotted
             key and the nearest valid name.
     """
-    here = Path.cwd()
+    here = Path.cwd() if here is None else here.resolve()
     tree: dict[str, object] = {}
     origins: dict[str, Origin] = {}
     problems: list[str] = []
@@ -116,14 +118,19 @@ class EncoderName(str):
     """The name of an encoder: no path in any folder."""
 
 
+def anchored(path: str | Path, folder: Path) -> Path:
+    """Returns a path of a config file as it is meant: from the file's folder, or from somebody's home."""
+    try:
+        return folder / Path(path).expanduser()
+    except RuntimeError:  # `~nobody`: there is no such user, so it is a name like any other
+        return folder / path
+
+
 def _anchor(value: object, folder: Path, *, may_be_name: bool) -> object:
     if isinstance(value, str | Path) and str(value):
         if may_be_name and (isinstance(value, EncoderName) or names_encoder(str(value), folder)):
             return EncoderName(value)
-        try:
-            return folder / Path(value).expanduser()
-        except RuntimeError:  # `~nobody`: there is no such user, so it is a name like any other
-            return folder / value
+        return anchored(value, folder)
     if isinstance(value, list | tuple):
         return [_anchor(item, folder, may_be_name=may_be_name) for item in value]
     if isinstance(value, dict):

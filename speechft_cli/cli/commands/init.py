@@ -134,7 +134,7 @@ def _config_and_text(talk: Talk, kind: Kind, given: Given, *, is_asked: bool, fo
     asked = (kind, known, folder, given.old)
     answers = ask(talk, *asked) if is_asked else default_answers(*asked)
     _refuse(problems(answers), given.places)
-    config = load_config(None, flags=answers).config
+    config = load_config(None, flags=answers, here=folder).config
     heading = f"# Written by `speechft init --kind {kind.value}`. All keys: `speechft config schema`.\n\n"
     return config, heading + explained(as_tree(answers))
 

@@ -6,8 +6,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from speechft_cli.cli.names import entries
-from speechft_cli.cli.wizard.findings import Encoder, Proposal, corpus_of, encoder_of
+from speechft_cli.cli.wizard.findings import (
+    Encoder,
+    Proposal,
+    corpus_of,
+    encoder_of,
+    utterances_in,
+    utterances_of,
+)
 from speechft_cli.cli.wizard.question import Answers, read_value, typed
+from speechft_cli.config.load import anchored
+from speechft_cli.data.utterance import field_in_words
 from speechft_cli.encoders.names import SMALL
 from speechft_cli.tasks import probed_tasks
 
@@ -16,6 +25,18 @@ _GENERATED = "synthetic"
 #: The corpus whose only label is the name of a folder, and the tasks that may take that for their classes.
 _CLASS_FOLDERS = "folder"
 _CLASSIFICATIONS = ("ks", "er", "ic", "sid")
+_OF_FOLDERS = Proposal("ks", "Folders are classes, which ks takes whatever they are; they have no texts.")
+#: Task → the field of its target (`Task.needs`, which takes torch to ask), in the order in which they are proposed.
+TARGETS = {
+    "asr": "text",
+    "pr": "phones",
+    "ks": "keyword",
+    "er": "emotion",
+    "ic": "action+object+location",
+    "sid": "speaker",
+}
+#: What is proposed where everything is there.
+_FIRST, _PROBED = "asr", ("sid", "pr")
 #: Name → filters that give Transformer layers alphas of their own.
 DEPTHS: Mapping[str, list[dict[str, object]]] = {
     "all": [],
@@ -48,12 +69,38 @@ def probing_tasks(answers: Answers) -> Mapping[str, str]:
     return {name: known[name] for name in probed_tasks()}
 
 
-def task_of_folders(answers: Answers, folder: Path) -> Proposal | None:
-    """Proposes a task that folders of recordings can be used for."""
-    del folder
-    if answers.get("prepare.corpus") != _CLASS_FOLDERS:
+def task_of_data(answers: Answers, folder: Path) -> Proposal | None:
+    """Proposes a task that the recordings have targets for, where they have no texts."""
+    if answers.get("prepare.corpus") == _CLASS_FOLDERS:
+        return _OF_FOLDERS
+    served = _served(answers, folder)
+    if not served or served[0] == _FIRST:
         return None
-    return Proposal(_CLASSIFICATIONS[0], "Folders are classes, which ks takes whatever they are; they have no texts.")
+    return Proposal(served[0], f"What lies there has no texts; {served[0]} takes {field_in_words(TARGETS[served[0]])}.")
+
+
+def probes_of_data(answers: Answers, folder: Path) -> Proposal | None:
+    """Proposes probing tasks that the recordings have targets for, first those that the encoder is not tuned on."""
+    if answers.get("prepare.corpus") == _CLASS_FOLDERS:
+        return _OF_FOLDERS
+    served = sorted(_served(answers, folder), key=lambda name: (name == answers.get("finetune.task"), _rank(name)))
+    if not served or served[:2] == list(_PROBED):
+        return None
+    return Proposal(",".join(served[:2]), "What lies there has what these need.")
+
+
+def _rank(task: str) -> int:
+    return _PROBED.index(task) if task in _PROBED else len(_PROBED)
+
+
+def _served(answers: Answers, folder: Path) -> list[str]:
+    """The tasks that the recordings have targets for; none where nothing can be looked at."""
+    root, data = answers.get("prepare.root"), answers.get("finetune.data") or answers.get("evaluate.data")
+    if root is not None:
+        heard = utterances_of(str(answers.get("prepare.corpus")), anchored(str(root), folder))
+    else:
+        heard = [] if data is None else utterances_in(anchored(str(data), folder))
+    return [task for task, field in TARGETS.items() if any(each.target(field) is not None for each in heard)]
 
 
 def labels_of_folders(key: str) -> Callable[[Answers], Mapping[str, str]]:
@@ -141,7 +188,7 @@ def corpus_in_root(answers: Answers, folder: Path) -> Proposal | None:
     root = answers.get("prepare.root")
     if root is None:
         return Proposal(_GENERATED, "No folder was named.")
-    return corpus_of(folder / str(root))
+    return corpus_of(anchored(str(root), folder))
 
 
 def depths(answers: Answers) -> Mapping[str, str]:

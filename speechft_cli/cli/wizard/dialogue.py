@@ -1,4 +1,4 @@
-"""Asks the questions on a terminal. Ctrl-C raises KeyboardInterrupt; nothing is written here."""
+"""Asks the questions on a terminal. Ctrl-C and Ctrl-D raise KeyboardInterrupt; nothing is written here."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import questionary
-import yaml
+from prompt_toolkit import print_formatted_text
+from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent, merge_key_bindings
 from prompt_toolkit.output import ColorDepth
+from questionary.constants import DEFAULT_STYLE
 
 from speechft_cli.cli.display.console import Talk
 from speechft_cli.cli.names import unknown_names
@@ -46,9 +48,12 @@ def default_answers(kind: Kind, given: Answers, folder: Path, old: Answers) -> d
 
 def ask_kind(talk: Talk) -> Kind:
     """Asks what the file is for."""
-    options = [questionary.Choice(f"{kind.value:<12}{purpose}", value=kind) for kind, purpose in PURPOSES.items()]
-    chosen = questionary.select("What do you want to do?", options, **_look(talk)).unsafe_ask()
+    titles = _titles({kind.value: purpose for kind, purpose in PURPOSES.items()})
+    options = [questionary.Choice(titles[kind.value], value=kind) for kind in PURPOSES]
+    prompt = "What do you want to do?"
+    chosen = _answered(questionary.select(prompt, options, erase_when_done=True, color_depth=_depth(talk)))
     assert isinstance(chosen, Kind)
+    _keep(talk, prompt, chosen.value)
     return chosen
 
 
@@ -89,7 +94,7 @@ def ask(talk: Talk, kind: Kind, given: Answers, folder: Path, old: Answers) -> d
 
 def confirm(talk: Talk, prompt: str) -> bool:
     """Asks yes or no; Enter is yes."""
-    return bool(questionary.confirm(prompt, default=True, **_look(talk)).unsafe_ask())
+    return bool(_answered(questionary.confirm(prompt, default=True, color_depth=_depth(talk))))
 
 
 def problems(answers: Answers) -> list[str]:
@@ -114,13 +119,14 @@ def _proposal(question: Question, answers: Answers, folder: Path, old: Answers) 
 def _ask(talk: Talk, question: Question, answers: Answers, proposal: Proposal) -> object:
     talk.line(proposal.why, style="dim")
     choices = question.choices(answers)
-    look = _look(talk)
+    depth = _depth(talk)
     if not choices:
 
         def check(text: str) -> bool | str:
             return _complaint(question, text, answers) or True
 
-        return _answer(question, questionary.text(question.prompt, default=proposal.answer, validate=check, **look))
+        line = questionary.text(question.prompt, default=proposal.answer, validate=check, color_depth=depth)
+        return _answer(talk, question, answers, line)
     titles = _titles(choices)
     if question.takes_several:
         chosen = proposal.answer.split(",")
@@ -128,14 +134,18 @@ def _ask(talk: Talk, question: Question, answers: Answers, proposal: Proposal) -
             question.prompt,
             choices=[questionary.Choice(titles[name], value=name, checked=name in chosen) for name in choices],
             validate=lambda names: bool(names) or "Choose at least one",
-            **look,
+            erase_when_done=True,
+            color_depth=depth,
         )
-        return _answer(question, boxes)
+        return _answer(talk, question, answers, boxes)
     options = [questionary.Choice(titles[name], value=name) for name in choices]
-    return _answer(question, questionary.select(question.prompt, options, default=proposal.answer, **look))
+    select = questionary.select(
+        question.prompt, options, default=proposal.answer, erase_when_done=True, color_depth=depth
+    )
+    return _answer(talk, question, answers, select)
 
 
-def _answer(question: Question, prompt: questionary.Question) -> object:
+def _answer(talk: Talk, question: Question, answers: Answers, prompt: questionary.Question) -> object:
     """Waits for the answer to a prompt; Esc answers `_BACK`."""
     back = KeyBindings()
 
@@ -145,19 +155,37 @@ def _answer(question: Question, prompt: questionary.Question) -> object:
 
     own = prompt.application.key_bindings
     prompt.application.key_bindings = merge_key_bindings([back] if own is None else [own, back])
-    answer = prompt.unsafe_ask()
+    answer = _answered(prompt)
     if answer is _BACK:
         return _BACK
-    return question.read(",".join(answer) if isinstance(answer, list) else answer)
+    text = ",".join(answer) if isinstance(answer, list) else str(answer)
+    if question.choices(answers):
+        _keep(talk, question.prompt, text)
+    return question.read(text)
+
+
+def _answered(prompt: questionary.Question) -> object:
+    """Waits for the answer to a prompt; Ctrl-D ends the questions as Ctrl-C does."""
+    try:
+        return prompt.unsafe_ask()
+    except EOFError:
+        raise KeyboardInterrupt from None
+
+
+def _keep(talk: Talk, prompt: str, names: str) -> None:
+    """Leaves a question on the screen with the names that were chosen, for which what they are would be too long."""
+    line = [("class:qmark", "?"), ("class:question", f" {prompt} "), ("class:answer", names)]
+    print_formatted_text(FormattedText(line), style=DEFAULT_STYLE, color_depth=_depth(talk))
 
 
 def _complaint(question: Question, text: str, answers: Answers) -> str:
     """What is wrong with a typed answer; empty when nothing is."""
     try:
         value = question.read(text)
-    except (RequestError, yaml.YAMLError) as error:
+    except RequestError as error:
         return str(error)
-    if value is None and not text.strip() and question.read(question.default) is not None:
+    is_empty = value in ("", [], {}) or (value is None and not text.strip())
+    if is_empty and question.read(question.default) is not None:
         return "must be given"
     found = problems({**answers, question.key: value})
     return found[0] if found else ""
@@ -170,5 +198,5 @@ def _titles(choices: Mapping[str, str]) -> dict[str, str]:
     return {name: f"{name:<{width}}{textwrap.shorten(text, room, placeholder='…')}" for name, text in choices.items()}
 
 
-def _look(talk: Talk) -> dict[str, ColorDepth]:
-    return {} if talk.has_color else {"color_depth": ColorDepth.DEPTH_1_BIT}
+def _depth(talk: Talk) -> ColorDepth | None:
+    return None if talk.has_color else ColorDepth.DEPTH_1_BIT

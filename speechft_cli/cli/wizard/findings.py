@@ -7,6 +7,13 @@ import subprocess
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speechft_cli.config.load import anchored
+
+if TYPE_CHECKING:
+    from speechft_cli.data.corpus import Found
+    from speechft_cli.data.utterance import Utterance
 
 #: Audio per batch that HuBERT base takes per GiB of a GPU's memory, with room to spare [s].
 _SECONDS_PER_GIB = 5
@@ -52,7 +59,7 @@ def encoder_of(name: str, folder: Path) -> Encoder | None:
     if is_name(name):
         family = family_of(name)
         return None if family is None else Encoder(family, None, f"{name} is a {family}.")
-    path = folder / name
+    path = anchored(name, folder)
     return _look(path) if path.exists() else None
 
 
@@ -83,8 +90,7 @@ def corpus_of(root: Path) -> Proposal | None:
     Readers that take almost anything, a list or class folders, come last in the catalogue's order of trial.
     """
     from speechft_cli.data import CORPORA
-    from speechft_cli.data.corpus import CorpusRequest, Rejected
-    from speechft_cli.errors import SpeechftError
+    from speechft_cli.data.corpus import Rejected
 
     if not root.exists():
         return None
@@ -93,14 +99,45 @@ def corpus_of(root: Path) -> Proposal | None:
     lenient = ("manifest", "folder")
     names = [name for name in CORPORA if name not in lenient and CORPORA.get(name).needs_root]
     for name in (*names, *lenient):
-        try:
-            found = list(islice(CORPORA.get(name).read(CorpusRequest(root)), _LOOKED_AT))
-        except (SpeechftError, OSError, ValueError):
-            continue  # not this corpus's layout
+        found = _first(name, root)
         sound = sum(not isinstance(each, Rejected) for each in found)
         if sound and sound == len(found):
             return Proposal(name, f"{root} looks like {name}.")
     return None
+
+
+def utterances_of(corpus: str, root: Path) -> list[Utterance]:
+    """Looks at the first utterances of a corpus."""
+    from speechft_cli.data.corpus import Rejected
+
+    return [each[1] for each in _first(corpus, root) if not isinstance(each, Rejected)]
+
+
+def utterances_in(folder: Path) -> list[Utterance]:
+    """Looks at the first utterances of a folder of manifests; none where there are no manifests."""
+    if not folder.is_dir():
+        return []
+    from speechft_cli.data.manifests.folder import available_splits, read_manifest
+    from speechft_cli.errors import SpeechftError
+
+    try:
+        return [
+            each for split in available_splits(folder)[:1] for each in islice(read_manifest(folder, split), _LOOKED_AT)
+        ]
+    except SpeechftError:
+        return []
+
+
+def _first(corpus: str, root: Path) -> list[Found]:
+    """Reads the first of what a corpus holds; nothing where it has another layout."""
+    from speechft_cli.data import CORPORA
+    from speechft_cli.data.corpus import CorpusRequest
+    from speechft_cli.errors import SpeechftError
+
+    try:
+        return list(islice(CORPORA.get(corpus).read(CorpusRequest(root)), _LOOKED_AT))
+    except (SpeechftError, OSError, ValueError):
+        return []
 
 
 def batch_seconds() -> Proposal:

@@ -1,11 +1,14 @@
-"""What a config leads to, in a few lines: updates, hours, checkpoints, disk, rough time, probes."""
+"""What a config leads to, in a few lines: updates, hours, checkpoints, disk, rough time, probes, what is missing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
+from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.schema import Config
+from speechft_cli.encoders.names import shipped_file
+from speechft_cli.errors import shortened
 
 #: Random encoder's size → bytes of its weights, HuBERT's.
 _BYTES = {"tiny": 3.3e6, "small": 12.7e6, "base": 379e6, "large": 1266e6}
@@ -33,17 +36,36 @@ def preview(config: Config) -> Iterator[str]:
             yield f"          {_gigabytes(_KEPT * size)} of disk"
         rest = tune.steps - frozen
         work = _about((frozen / _FROZEN_RATE + rest / _RATE) * tune.batch_seconds * tune.batches_per_update / 3600)
-        if config.encoder is None or config.encoder.init is None or config.encoder.size == "base":
+        if size is None or size > _BYTES["small"]:
             yield f"          at HuBERT base's size some {work} h on one CPU core, a small part of that on a GPU"
     if config.merge is not None:
-        count = len(config.merge.chosen_alphas)
-        files = f"{count} checkpoint{'s' * (count != 1)} of the base's size"
+        alphas = [alpha_name(each) for each in config.merge.chosen_alphas]
+        count = len(alphas)
+        files = f"alpha {shortened(alphas, most=6)}: {count} checkpoint{'s' * (count != 1)} of the base's size"
         size = _weights(config)
         if size is not None:
             files += f", {_gigabytes(count * len(config.merge.methods) * len(config.merge.formats) * size)} of disk"
         yield f"merge     {', '.join(config.merge.methods)}, {files} → {config.merge_dir}"
     if config.evaluate is not None:
         yield f"evaluate  {', '.join(config.evaluate.tasks)} → {config.evaluate_dir}"
+    # what is no absolute path is an encoder's name
+    absent = [str(path) for path in _inputs(config) if path is not None and path.is_absolute() and not path.exists()]
+    if absent:
+        yield f"not there yet: {shortened(absent, most=4)}"
+
+
+def _inputs(config: Config) -> Iterator[Path | None]:
+    """Yields the paths and names of what is there before the first command, or so the config says."""
+    if config.prepare is not None:
+        yield config.prepare.root
+    if config.encoder is not None:
+        yield config.encoder.checkpoint
+    if config.finetune is not None:
+        yield config.finetune.data
+    if config.merge is not None:
+        yield from (config.merge.base, *config.merge.tuned)
+    if config.evaluate is not None:
+        yield from (config.evaluate.data, *config.evaluate.models.values())
 
 
 def _weights(config: Config) -> float | None:
@@ -52,6 +74,8 @@ def _weights(config: Config) -> float | None:
     if encoder is not None and encoder.init == "random":
         return _BYTES.get(encoder.size)
     path = encoder.checkpoint if encoder is not None else config.merge.base if config.merge is not None else None
+    if path is not None and shipped_file(str(path)).is_file():
+        path = shipped_file(str(path))
     return float(path.stat().st_size) if isinstance(path, Path) and path.is_file() else None
 
 

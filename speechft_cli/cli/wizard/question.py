@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from speechft_cli.cli.wizard.findings import Proposal
 from speechft_cli.cli.wizard.kinds import Kind
 from speechft_cli.cli.yaml_text import inline
 from speechft_cli.config.source import YamlLoader
+from speechft_cli.errors import RequestError
 
 #: Dotted key → value, of the answers so far.
 Answers = Mapping[str, object]
@@ -22,8 +24,15 @@ NONE = "none"
 
 
 def read_value(text: str) -> object:
-    """Reads typed text as YAML."""
-    return yaml.load(text, YamlLoader)
+    """Reads typed text as YAML.
+
+    Raises:
+        RequestError: It is none, such as a list whose end is missing.
+    """
+    try:
+        return yaml.load(text, YamlLoader)
+    except yaml.YAMLError:
+        raise RequestError(f"must be a value of YAML, got {text!r}") from None
 
 
 def read_list(text: str) -> object:
@@ -31,9 +40,14 @@ def read_list(text: str) -> object:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def read_paths(text: str) -> object:
+    """Reads paths separated by commas."""
+    return [path_of(part) for part in text.split(",") if part.strip()]
+
+
 def read_models(text: str) -> object:
     """Reads LABEL=PATH separated by commas."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = [path_of(part) for part in text.split(",") if part.strip()]
     return {label: str(path) for label, path in label_models(parts).items()}
 
 
@@ -42,9 +56,18 @@ def read_fields(text: str) -> object:
     return read_labels(text.split(","))
 
 
+def path_of(text: str) -> str:
+    """Reads a path, also as a terminal types it for what is dropped on it: quoted or escaped, with a blank behind."""
+    try:
+        words = shlex.split(text)
+    except ValueError:  # one quotation mark, which is the path's own
+        words = []
+    return words[0] if len(words) == 1 else text.strip()
+
+
 def read_path(text: str) -> object:
     """Reads a path, or none."""
-    return None if text.strip() in ("", NONE) else text
+    return None if text.strip() in ("", NONE) else path_of(text)
 
 
 def typed(value: object) -> str:

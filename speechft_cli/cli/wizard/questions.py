@@ -16,6 +16,7 @@ from speechft_cli.cli.wizard.choices import (
     old_depth,
     old_hours,
     old_start,
+    probes_of_data,
     probing_tasks,
     read_depth,
     read_hours,
@@ -23,12 +24,21 @@ from speechft_cli.cli.wizard.choices import (
     start_given,
     starts,
     summaries,
-    task_of_folders,
+    task_of_data,
     trained_tasks,
 )
 from speechft_cli.cli.wizard.findings import batch_seconds
 from speechft_cli.cli.wizard.kinds import Kind
-from speechft_cli.cli.wizard.question import NONE, Question, read_fields, read_list, read_models, read_path
+from speechft_cli.cli.wizard.question import (
+    NONE,
+    Question,
+    path_of,
+    read_fields,
+    read_list,
+    read_models,
+    read_path,
+    read_paths,
+)
 from speechft_cli.encoders.names import SMALL
 
 _ALL = frozenset(Kind)
@@ -81,7 +91,7 @@ QUESTIONS = (
         "data",
         "Where `speechft prepare --out` wrote them.",
         frozenset({Kind.finetune, Kind.pretrain}),
-        read=str,
+        read=path_of,
     ),
     Question(
         "encoder.init",
@@ -101,7 +111,7 @@ QUESTIONS = (
         "A name of `list checkpoints` (this one is here), or a file or folder.",
         _TRAINS,
         when=is_pretrained,
-        read=str,
+        read=path_of,
     ),
     Question(
         "encoder.family",
@@ -131,7 +141,7 @@ QUESTIONS = (
         _TUNES,
         choices=trained_tasks,
         read=str,
-        propose=task_of_folders,
+        propose=task_of_data,
     ),
     _labels("finetune.labels", "finetune.task"),
     Question(
@@ -179,7 +189,7 @@ QUESTIONS = (
         SMALL,
         "The merge starts here: alpha 0 is this file.",
         frozenset({Kind.merge}),
-        read=str,
+        read=path_of,
     ),
     Question(
         "merge.tuned",
@@ -187,7 +197,7 @@ QUESTIONS = (
         "runs/speechft/finetune",
         "The merge leads there: alpha 1 is the tuned encoder.",
         frozenset({Kind.merge}),
-        read=read_list,
+        read=read_paths,
     ),
     Question(
         "merge.method",
@@ -222,7 +232,7 @@ QUESTIONS = (
         "data",
         "Where `speechft prepare --out` wrote them.",
         frozenset({Kind.evaluate}),
-        read=str,
+        read=path_of,
     ),
     Question(
         "evaluate.models",
@@ -241,7 +251,7 @@ QUESTIONS = (
         choices=probing_tasks,
         read=read_list,
         takes_several=True,
-        propose=task_of_folders,
+        propose=probes_of_data,
     ),
     _labels("evaluate.labels", "evaluate.tasks"),
     Question("seed", "Seed", "1337", "The same seed gives the same run.", _ALL),

@@ -14,12 +14,15 @@ import soundfile
 from speechft_cli.cli.commands.init import Kind
 from speechft_cli.cli.editors import HEADER
 from speechft_cli.cli.names import unknown_names
-from speechft_cli.cli.wizard.choices import DEPTHS, old_depth
+from speechft_cli.cli.wizard.choices import DEPTHS, TARGETS, old_depth
 from speechft_cli.cli.wizard.preview import preview
+from speechft_cli.cli.wizard.question import path_of
 from speechft_cli.cli.wizard.questions import QUESTIONS
 from speechft_cli.config.load import load_config
 from speechft_cli.config.templates import template_names, template_path
+from speechft_cli.data.utterance import Utterance
 from speechft_cli.tasks import TASKS
+from tests.manifest_files import write_manifest
 
 UP, DOWN = "\x1b[A", "\x1b[B"
 ESCAPE = "\x1b"
@@ -267,6 +270,50 @@ def test_evaluation_is_asked_and_abandoned(terminal: list[Terminal], tmp_path: P
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_no_answer_is_told_below_the_question(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, "--kind", "merge")
+    wizard.enter("Name of the experiment", "Pre-trained checkpoint")
+    wizard.answer("Fine-tuned checkpoints", ERASE_LINE)
+    wizard.child.expect_exact("must be given")
+    wizard.child.send(f"{ERASE_LINE}'my runs/a', my\\ runs/b \r")
+    wizard.enter("Merge method")
+    wizard.answer("Alphas", f"{ERASE_LINE}[0, 0.5")
+    wizard.child.expect_exact("must be a value of YAML, got '[0, 0.5'")
+    wizard.child.send("]\r")
+    wizard.enter("Which parts", "Seed")
+    wizard.child.expect_exact("not there yet: my runs/a, my runs/b")
+    wizard.answer("Write speechft.yaml?")
+    assert wizard.end() == 0
+    assert load_config(tmp_path / "speechft.yaml").config.merge.tuned == [
+        tmp_path / "my runs" / "a",
+        tmp_path / "my runs" / "b",
+    ]
+
+
+def test_ctrl_d_ends_without_a_file(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, "--kind", "merge")
+    wizard.child.expect_exact("Name of the experiment")
+    wizard.child.send(f"{ERASE_LINE}\x04")
+    wizard.child.expect_exact("interrupted")
+    assert wizard.end() == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "path"),
+    [
+        ("'/my speech'", "/my speech"),
+        ('"/my speech" ', "/my speech"),
+        ("/my\\ speech ", "/my speech"),
+        (" /my speech", "/my speech"),
+        ("/mum's", "/mum's"),
+        ("~/ünï", "~/ünï"),
+    ],
+)
+def test_a_path_may_come_as_a_terminal_types_what_is_dropped_on_it(typed: str, path: str) -> None:
+    assert path_of(typed) == path
+
+
 def test_layers_of_a_merge_may_go_unequally_far(speechft, tmp_path: Path) -> None:
     speechft("init", "--kind", "merge", "--answers", _write(tmp_path / "a.yaml", "merge.alphas: 0:1:0.05\n"))
     assert load_config(tmp_path / "speechft.yaml").config.merge.filters == []
@@ -337,6 +384,51 @@ def test_what_a_path_holds_is_found_out(speechft, tmp_path: Path, tiny_file: Pat
     assert (config.encoder.family, config.encoder.init, config.encoder.checkpoint) == ("hubert", None, tiny_file)
 
 
+def test_a_home_is_looked_into(speechft, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home" / "speech" / "angry").mkdir(parents=True)
+    soundfile.write(tmp_path / "home" / "speech" / "angry" / "a.wav", [0.1] * 8000, 16_000)
+    _write(tmp_path / "home" / "list.jsonl", '{"audio": "a.wav", "text": "HELLO"}\n')
+    corpora = {}
+    for root in ("~/speech", "~/list.jsonl"):
+        speechft("init", "--defaults", "--set", f"prepare.root={root}", "--force")
+        corpora[root] = load_config(tmp_path / "speechft.yaml").config.prepare.corpus
+    assert corpora == {"~/speech": "folder", "~/list.jsonl": "manifest"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "tuned", "probed"),
+    [
+        ({"text": "HELLO", "phones": "HH AH L OW", "speaker": "ann"}, "asr", ["sid", "pr"]),
+        ({"text": "HELLO", "speaker": "ann"}, "asr", ["sid", "asr"]),
+        ({"keyword": "hello", "speaker": "ann"}, "ks", ["sid", "ks"]),
+        ({"speaker": "ann"}, "sid", ["sid"]),
+    ],
+)
+def test_tasks_are_proposed_that_the_recordings_have_targets_for(
+    speechft, tmp_path: Path, columns: dict[str, str], tuned: str, probed: list[str]
+) -> None:
+    _write(tmp_path / "list.jsonl", json.dumps({"audio": "a.wav", **columns}) + "\n")
+    speechft("init", "--defaults", "--set", "prepare.root=list.jsonl")
+    config = load_config(tmp_path / "speechft.yaml").config
+    assert (config.finetune.task, config.evaluate.tasks) == (tuned, probed)
+
+
+def test_tasks_are_proposed_that_the_manifests_have_targets_for(speechft, tmp_path: Path) -> None:
+    heard = Utterance(
+        "a", tmp_path / "a.wav", duration=1.0, sample_rate=16_000, speaker="ann", labels={"emotion": "sad"}
+    )
+    write_manifest(tmp_path / "data", "train", [heard])
+    for kind in ("finetune", "evaluate"):
+        speechft("init", "--kind", kind, "--defaults", "-o", f"{kind}.yaml")
+    assert load_config(tmp_path / "finetune.yaml").config.finetune.task == "er"
+    assert load_config(tmp_path / "evaluate.yaml").config.evaluate.tasks == ["sid", "er"]
+
+
+def test_the_fields_that_tasks_need_are_the_tasks_own() -> None:
+    assert {name: TASKS.get(name).needs for name in TARGETS} == TARGETS
+
+
 def test_a_file_is_a_list_even_where_it_can_not_be_read_yet(speechft, tmp_path: Path) -> None:
     (tmp_path / "Liste.csv").write_text("Datei;Text\na.wav;HALLO\n")
     assert speechft("init", "--defaults", "--set", "prepare.root=Liste.csv").exit_code == 0
@@ -363,9 +455,23 @@ def test_the_preview_says_what_the_file_leads_to() -> None:
         f"{config.run_dir}",
         "1.9 GB of disk",
         "at HuBERT base's size some 1.4 h on one CPU core, a small part of that on a GPU",
-        f"merge linear, 5 checkpoints of the base's size, 1.9 GB of disk → {config.merge_dir}",
+        "merge linear, alpha 0, 0.25, 0.5, 0.75, 1: 5 checkpoints of the base's size, 1.9 GB of disk → "
+        f"{config.merge_dir}",
         f"evaluate sid → {config.evaluate_dir}",
     ]
+
+
+def test_the_preview_says_what_is_not_there_yet(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    flags = {
+        "finetune.data": "data",
+        "merge.base": "hubert-small",
+        "merge.tuned": ["run"],
+        "evaluate.tasks": ["sid"],
+        "evaluate.models": {"base": "hubert-small", "other": "~/gone.pt"},
+    }
+    last = list(preview(load_config(None, flags=flags, here=tmp_path).config))[-1]
+    assert last == f"not there yet: {tmp_path / 'run'}, {Path.home() / 'gone.pt'}"
 
 
 def test_the_preview_of_the_papers_updates_has_no_exponents() -> None:
