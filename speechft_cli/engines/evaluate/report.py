@@ -117,6 +117,7 @@ def _write(name: str, request: Request, found: _Findings, folder: Path) -> None:
             "torch": torch.__version__,
             "Python": platform.python_version(),
             "device": str(request.device),
+            "threads": str(torch.get_num_threads()),
             "encoder families": ", ".join(dict.fromkeys(request.kinds.values())),
             "seed": str(request.seed),
             "data": str(request.data),

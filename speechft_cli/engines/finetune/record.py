@@ -108,6 +108,7 @@ def run_record(request: FinetuneRequest, folder: Path, ranks: Ranks, device: tor
         "family": base.family.name,
         "seed": request.config.seed,
         "device": str(device),
+        "threads": torch.get_num_threads(),
         "ranks": ranks.world,
         "data": {"path": str(request.data), "sha256": request.data_sha256},
         "base": {

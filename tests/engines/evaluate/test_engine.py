@@ -246,6 +246,7 @@ def test_the_report_says_what_was_done(evaluated: Evaluated) -> None:
         assert scores[0].weights_hash[:16] in page
         assert scores[0].manifest_hash in page
         assert "Best merged encoder by dev: " in page
+    assert f"\n| threads | {torch.get_num_threads()} |\n" in text  # another number rounds otherwise
     pictures = ["alpha-pr", "alpha-sid", "drift-cka", "drift-llfc", "drift-variance", "groups-pr", "groups-sid"]
     assert sorted(each.stem for each in (out / "report-figures").iterdir()) == pictures
     assert all(f"(report-figures/{name}.png)" in text and f'id="{name}-' in html for name in pictures)

@@ -38,6 +38,7 @@ def test_a_run_leaves_everything_the_next_stage_needs(manifests: Path, tmp_path:
     run = read_run(out)
     assert run["status"] == "done"
     assert run["seed"] == 1337
+    assert run["threads"] == torch.get_num_threads()  # another number rounds otherwise
     best = read_encoder(out, hubert)
     assert best.path == out / "best" / "encoder.pt"
     assert best.is_complete
