@@ -341,7 +341,7 @@ def test_a_document_is_json_in_every_encoding(tiny_file: Path, tmp_path: Path) -
         capture_output=True,
         cwd=tmp_path,
     )
-    assert json.loads(result.stdout)["folder"] == "Жé"
+    assert json.loads(result.stdout)["folder"] == f"{tmp_path}/Жé"
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def import_s3prl(
     talk.result(
         Result(
             f"{source.name} carried over, {len(left)} things to know",
-            str(out),
+            str(out.absolute()),
             f"speechft {command} -c {shlex.quote(str(out))}",
             {"command": command, "notes": dict(left)},
         ),

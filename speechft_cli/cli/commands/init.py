@@ -80,7 +80,9 @@ def init(
             )
         write_config(out, template_path(template).read_text(encoding="utf-8"))
         talk.result(
-            Result(f"template {template} written", str(out), f"speechft config show -c {shlex.quote(str(out))}", {}),
+            Result(
+                f"template {template} written", str(out.absolute()), f"speechft config show -c {shlex.quote(str(out))}"
+            ),
             as_json=as_json,
         )
         return
@@ -115,7 +117,7 @@ def init(
     write_config(out, text)
     result = Result(
         summary=f"{kind.value} config written",
-        output=str(out),
+        output=str(out.absolute()),
         next_command=f"speechft {_NEXT[kind]} -c {shlex.quote(str(out))}",
         data={"kind": kind.value},
     )

@@ -78,8 +78,8 @@ def run(request: ConvertRequest, report: Report) -> Result:
     report(_table(outputs, request.out))
     return Result(
         f"encoder converted: {checkpoint.family.name} from {checkpoint.format} to {', '.join(request.formats)}",
-        str(request.out),
-        data={**record, "folder": str(request.out)},
+        str(request.out.absolute()),
+        data={**record, "folder": str(request.out.absolute())},
     )
 
 

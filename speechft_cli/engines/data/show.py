@@ -52,7 +52,7 @@ def show(folder: Path, *, ids: Sequence[str], count: int, seed: int, png: Path |
         report(Note(f"waveforms and spectrograms of {len(drawn)} utterances: {png}"))
     return Result(
         summary=f"{len(chosen)} of {sum(map(len, splits.values()))} utterances",
-        output=str(folder),
+        output=str(folder.absolute()),
         data={"utterances": [_facts(split, each) for split, each in chosen], "png": None if png is None else str(png)},
     )
 

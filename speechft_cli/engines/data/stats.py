@@ -69,7 +69,7 @@ def stats(folder: Path, *, png: Path | None, report: Report) -> Result:
     hours = sum(float(each.durations.sum()) for each in splits.values()) / 3600
     return Result(
         summary=f"{total} utterances, {hours:.2f} h in {', '.join(splits)}",
-        output=str(folder),
+        output=str(folder.absolute()),
         next_command=shlex.join(["speechft", "data", "show", str(folder)]),
         data={
             "splits": {

@@ -69,14 +69,16 @@ def run(request: ExtractRequest, report: Report) -> Result:
             report(Finished())
             ranks.wait()
             if not ranks.is_first:
-                return Result(f"rank {ranks.rank} of {ranks.world}: extracted its share", str(request.out))
+                return Result(f"rank {ranks.rank} of {ranks.world}: extracted its share", str(request.out.absolute()))
             index = [line for number in range(len(parts)) for line in read_part(request.out, number)["utterances"]]
             write_text(request.out / _INDEX, "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in index))
             record = _record(request, encoder, layers, digest, index, key)
             write_json(request.out / _RECORD, record)
     again = f", {reused} of {len(parts)} parts were there" if reused else ""
     return Result(
-        f"{len(index)} utterances, hidden states {', '.join(map(str, layers))}{again}", str(request.out), data=record
+        f"{len(index)} utterances, hidden states {', '.join(map(str, layers))}{again}",
+        str(request.out.absolute()),
+        data=record,
     )
 
 
@@ -99,7 +101,7 @@ def _record(
         "encoder": str(request.encoder),
         "family": encoder.kind,
         "weights_sha256": digest,
-        "audio": str(request.audio),
+        "audio": str(request.audio.absolute()),
         "splits": list(request.splits),
         "hidden_states": list(layers),
         "shape": "(hidden states, features)" if request.is_pooled else "(hidden states, frames, features)",

@@ -561,7 +561,7 @@ def test_set_beats_answers_beats_defaults(speechft, tmp_path: Path) -> None:
         "finetune.steps: 10\nfinetune: {log_every: 5}\nencoder.init: null\nseed: 1\n", encoding="utf-8"
     )
     result = speechft("init", "--answers", "a.yaml", "--set", "seed=2", "--set", "name='1e-4'", "--json")
-    assert json.loads(result.stdout) == {"output": "speechft.yaml", "kind": "experiment"}
+    assert json.loads(result.stdout) == {"output": f"{tmp_path}/speechft.yaml", "kind": "experiment"}
     config = load_config(tmp_path / "speechft.yaml").config
     assert config.encoder is not None
     assert config.finetune is not None
