@@ -15,6 +15,8 @@ from pathlib import Path
 
 from speechft_cli.errors import SpeechftError
 
+#: Name of the folder inside another that its next files are written into.
+UNFINISHED = ".unfinished"
 #: Ends the name that a folder has while another takes its place.
 _OLD = ".old"
 #: What a disk says that has no room left, or none for this user.
@@ -69,6 +71,37 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def atomic_files(folder: Path, *, first: str) -> Iterator[Path]:
+    """Gives an empty folder inside `folder` to write into; in the end what it holds takes its place in `folder`.
+
+    Each file or folder replaces what has its name, whole; all else stays. When the block raises, nothing has changed.
+
+    Args:
+        folder: Where to; it is there, and nobody else may be writing there.
+        first: What is moved before the rest.
+
+    Raises:
+        SpeechftError: The disk is full or the folder can't be written to.
+    """
+    unfinished = folder / UNFINISHED
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)  # what a kill left
+        unfinished.mkdir()
+        with disk_errors(folder):
+            yield unfinished
+        _sync_all(unfinished)
+        for path in sorted(unfinished.iterdir(), key=lambda path: path.name != first):
+            place = folder / path.name
+            if place.is_dir():
+                shutil.rmtree(place)
+            path.replace(place)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+@contextlib.contextmanager
 def disk_errors(folder: Path) -> Iterator[None]:
     """Turns what libraries raise when the disk of `folder` is full, each in its own way, into a plain OSError.
 
@@ -98,9 +131,7 @@ def _number(error: Exception, folder: Path) -> int | None:
 
 def put_in_place(finished: Path, path: Path) -> None:
     """Lets a finished folder on the same disk replace `path`; after a kill in the middle `recover` ends the work."""
-    for file in finished.rglob("*"):
-        if file.is_file():
-            _sync(file)
+    _sync_all(finished)
     old = path.with_name(f".{path.name}.{finished.name}{_OLD}")
     if path.exists():
         path.rename(old)
@@ -144,6 +175,12 @@ def _folder_beside(path: Path) -> Path:
         return folder
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def _sync_all(folder: Path) -> None:
+    for file in folder.rglob("*"):
+        if file.is_file():
+            _sync(file)
 
 
 def _sync(path: Path) -> None:

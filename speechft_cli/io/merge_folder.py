@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from speechft_cli.errors import RequestError
-from speechft_cli.io.atomic import atomic_folder, remove_unfinished, write_json
+from speechft_cli.io.atomic import UNFINISHED, atomic_files, atomic_folder, remove_unfinished, write_json
 from speechft_cli.io.hashes import file_hash
 from speechft_cli.io.walk import walk
 
@@ -130,17 +130,10 @@ def write_merge(folder: Path, fill: Callable[[Path], Mapping[str, object]]) -> N
         with atomic_folder(folder) as unfinished:
             write_json(unfinished / RECORD, fill(unfinished))
         return
-    staging = folder / ".merge"
-    with atomic_folder(staging) as unfinished:
-        write_json(unfinished / RECORD, fill(unfinished))
     # The record gets its place first: were the checkpoint first and the record never, a rerun would see a stranger's
     # file; as it is, it sees its own merge without a checkpoint and makes it again.
-    for path in sorted(staging.iterdir(), key=lambda path: path.name != RECORD):
-        place = folder / path.name
-        if place.is_dir():
-            shutil.rmtree(place)
-        path.replace(place)
-    staging.rmdir()
+    with atomic_files(folder, first=RECORD) as unfinished:
+        write_json(unfinished / RECORD, fill(unfinished))
 
 
 def remove_leftovers(out: Path, folders: Sequence[Path]) -> None:
@@ -155,8 +148,7 @@ def remove_leftovers(out: Path, folders: Sequence[Path]) -> None:
     for folder in folders:
         if any(name.startswith(f".{folder.name}.") for name in hidden[folder.parent]):
             remove_unfinished(folder)
-        remove_unfinished(folder / ".merge")
-        shutil.rmtree(folder / ".merge", ignore_errors=True)
+        shutil.rmtree(folder / UNFINISHED, ignore_errors=True)
     # alphas of an earlier, other grid too; nothing outside the folders that this merge writes
     for parent in {folder.parent for folder in folders if folder != out}:
         for unfinished in parent.glob(".alpha-*.????????*"):

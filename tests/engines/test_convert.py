@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from speechft_cli.engines import convert
 from speechft_cli.engines.convert.request import ConvertRequest
 from speechft_cli.errors import RequestError, SpeechftError
 from speechft_cli.events import Event, Note, ignore
+from speechft_cli.io.atomic import UNFINISHED
 from speechft_cli.io.hashes import file_hash, weights_hash
 from tests.encoders.layouts import LAYOUTS, tiny
 
@@ -155,12 +155,20 @@ def test_a_base_of_another_size_is_refused(tmp_path: Path) -> None:
         run(tmp_path / "a.ckpt", tmp_path / "out", "s3prl", base=other)
 
 
-def test_what_a_killed_conversion_left_is_cleared_away_and_a_living_ones_is_not(tmp_path: Path) -> None:
+def test_what_a_killed_conversion_left_is_cleared_away_and_beside_a_living_one_none_begins(tmp_path: Path) -> None:
     (source,) = save_encoder(tiny("hubert", "base"), tmp_path, ["s3prl"])
-    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
-    living = tmp_path / "out" / f".convert.{os.getpid()}.abc"
-    for folder in (tmp_path / "out" / f".convert.{ended.stdout.decode().strip()}.abc", living):
-        folder.mkdir(parents=True)
-        (folder / "encoder.pt").write_text("half")
-    run(source, tmp_path / "out", "safetensors", verify=False)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {living.name, "encoder.safetensors", "convert.json"}
+    out = tmp_path / "out"
+    (out / UNFINISHED).mkdir(parents=True)
+    (out / UNFINISHED / "encoder.pt").write_text("half")
+    lock = "import sys, fcntl; file = open(sys.argv[1], 'a+'); fcntl.lockf(file, fcntl.LOCK_EX); print(); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", lock, str(out / ".lock")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as living:
+        assert living.stdout is not None
+        living.stdout.readline()
+        with pytest.raises(RequestError, match="out: is in use by process"):
+            run(source, out, "safetensors", verify=False)
+        assert (out / UNFINISHED / "encoder.pt").read_text() == "half"
+        living.communicate(b"\n")
+    run(source, out, "safetensors", verify=False)
+    assert {path.name for path in out.iterdir()} == {"encoder.safetensors", "convert.json"}

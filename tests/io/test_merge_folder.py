@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from speechft_cli.io.atomic import UNFINISHED
 from speechft_cli.io.merge_folder import remove_leftovers
 
 _LISTED: list[Path] = []
@@ -27,7 +28,7 @@ def test_a_grid_of_any_size_is_listed_as_often_and_comes_out_clean(tmp_path: Pat
         for folder in grid[1:]:
             folder.mkdir(parents=True)
         half, old = out / ".alpha-1.0.abcdefgh", out / f".{grid[0].name}.ijklmnop.old"
-        for folder in (half, old, grid[1] / ".merge"):
+        for folder in (half, old, grid[1] / UNFINISHED):
             folder.mkdir()
         _LISTED.clear()
         _ASKED.add(out)

@@ -16,7 +16,6 @@ from speechft_cli.encoders.local import local_path
 from speechft_cli.encoders.names import family_of, is_name, is_shipped, meant
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Report, ignore
-from speechft_cli.io.atomic import atomic_folder, atomic_path
 from speechft_cli.io.checkpoints import check_sums, read_arrays
 
 #: Where a folder of ours keeps its encoder, best first.
@@ -105,7 +104,7 @@ def save_encoder(
     stem: str = "encoder",
     metadata: Mapping[str, str] | None = None,
 ) -> list[Path]:
-    """Writes an encoder in one or more formats, each whole or not at all.
+    """Writes an encoder in one or more formats where nobody reads yet.
 
     Args:
         checkpoint: What to write; with configuration.
@@ -119,19 +118,17 @@ def save_encoder(
 
     Raises:
         RequestError: A format is unknown, or can't hold this encoder; nothing was written.
-        SpeechftError: The disk is full or the folder can't be written to.
+        OSError: The disk is full or the folder can't be written to.
     """
     checkpoint.require_complete()
     chosen = [FORMATS.get(name) for name in dict.fromkeys(formats)]
     for each in chosen:
         each.require(checkpoint)
-    written = []
-    for each in chosen:
-        path = folder / f"{stem}{each.ending}"
-        with (atomic_folder if each.is_folder else atomic_path)(path) as unfinished:
-            each.save(checkpoint, unfinished, metadata)
-        written.append(path)
-    return written
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{stem}{each.ending}" for each in chosen]
+    for each, path in zip(chosen, paths, strict=True):
+        each.save(checkpoint, path, metadata)
+    return paths
 
 
 def _read(file: Path, family: EncoderFamily | None, *, trust: bool) -> EncoderCheckpoint:

@@ -36,10 +36,8 @@ class OutputFormat:
         ending: What comes after the stem of the file name.
         save: How it is written.
         require: Raises a RequestError for an encoder that it can't hold.
-        is_folder: Whether it is a folder of files.
     """
 
     ending: str
     save: Save
     require: Callable[[EncoderCheckpoint], None] = require_nothing
-    is_folder: bool = False

@@ -230,4 +230,4 @@ def _read_json(path: Path) -> dict[str, object]:
     return content
 
 
-HUGGING_FACE = OutputFormat("-hf", save, require, is_folder=True)
+HUGGING_FACE = OutputFormat("-hf", save, require)

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -17,10 +13,11 @@ from speechft_cli.encoders.formats import huggingface, read_encoder, save_encode
 from speechft_cli.encoders.local import named_facts
 from speechft_cli.encoders.verification import difference, s3prl_features, transformers_features
 from speechft_cli.engines.convert.request import ConvertRequest, read_source, require_free
-from speechft_cli.errors import RequestError, SpeechftError
+from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, Table
-from speechft_cli.io.atomic import write_json
+from speechft_cli.io.atomic import atomic_files, write_json
 from speechft_cli.io.hashes import file_hash, weights_hash
+from speechft_cli.io.lock import locked
 from speechft_cli.io.records import now
 from speechft_cli.io.space import require_space, size_text
 
@@ -28,8 +25,6 @@ from speechft_cli.io.space import require_space, size_text
 TOLERANCE = 1e-5
 #: Name of the file that says what was converted from what.
 RECORD = "convert.json"
-#: Begins the name of the folder that a conversion writes into; its process's number follows.
-_UNFINISHED = ".convert."
 
 
 def run(request: ConvertRequest, report: Report) -> Result:
@@ -55,8 +50,11 @@ def run(request: ConvertRequest, report: Report) -> Result:
         "converted_from": request.source.name,
         "weights_sha256": weights_hash(checkpoint.weights),
     }
-    with _staging(request.out) as staging:
-        written = save_encoder(checkpoint, staging, request.formats, stem=request.stem, metadata=notes)
+    with (
+        locked(request.out, report, leave_nothing=True),
+        atomic_files(request.out, first=RECORD) as unfinished,
+    ):
+        written = save_encoder(checkpoint, unfinished, request.formats, stem=request.stem, metadata=notes)
         report(Advanced(len(written) + request.verify, "written"))
         outputs = []
         for count, (name, path) in enumerate(zip(request.formats, written, strict=True), start=1):
@@ -70,11 +68,7 @@ def run(request: ConvertRequest, report: Report) -> Result:
             "source": _lineage(checkpoint, request),
             "outputs": outputs,
         }
-        write_json(staging / RECORD, record)
-        for path, target in zip((*written, staging / RECORD), (*targets, request.out / RECORD), strict=True):
-            if target.is_dir():
-                shutil.rmtree(target)
-            path.replace(target)
+        write_json(unfinished / RECORD, record)
     report(_table(outputs, request.out))
     return Result(
         f"encoder converted: {checkpoint.family.name} from {checkpoint.format} to {', '.join(request.formats)}",
@@ -136,39 +130,6 @@ def _lineage(checkpoint: EncoderCheckpoint, request: ConvertRequest) -> dict[str
         "base": None if request.base is None else str(request.base.resolve()),
         "zero_filled": sorted(checkpoint.filled),
     }
-
-
-@contextmanager
-def _staging(out: Path) -> Iterator[Path]:
-    """Gives a folder inside `out` to write into; in the end it is gone, and `out` too when nothing lies in it."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        _clear(out)
-        staging = Path(tempfile.mkdtemp(prefix=f"{_UNFINISHED}{os.getpid()}.", dir=out))
-    except OSError as error:
-        raise RequestError(
-            f"{out}: must be a folder that can be written to: {error.strerror}", "choose another --out"
-        ) from error
-    try:
-        yield staging
-    except SpeechftError as error:
-        error.message = error.message.replace(f"{staging}/", f"{out}/")  # it is gone when somebody reads this
-        raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if not any(out.iterdir()):
-            out.rmdir()
-
-
-def _clear(out: Path) -> None:
-    """Removes what conversions that were killed left in `out`; those of living processes stay."""
-    for left in out.glob(f"{_UNFINISHED}*"):
-        try:
-            os.kill(int(left.name.split(".")[2]), 0)
-        except (ProcessLookupError, ValueError, IndexError):
-            shutil.rmtree(left, ignore_errors=True)
-        except PermissionError:
-            pass  # a living process of another user
 
 
 def _table(outputs: Sequence[Mapping[str, object]], out: Path) -> Table:
