@@ -8,6 +8,7 @@ import faulthandler
 import io
 import os
 import sys
+from typing import TextIO
 
 from speechft_cli.cli import starting
 
@@ -31,7 +32,8 @@ def main() -> None:
     code = 1  # of a traceback, which no SystemExit announces
     # The first function registered is the last one called: threads have ended by then and files are closed. What is
     # left is taking modules apart, which costs a tenth of a short command, half an import of torch, and serves nobody.
-    atexit.register(lambda: _leave(code))
+    stdout = sys.stdout
+    atexit.register(lambda: _leave(code, stdout))
     try:
         from speechft_cli.cli.app import app
 
@@ -49,6 +51,8 @@ def main() -> None:
             raise
         _say_full(error)
         raise SystemExit(code) from None
+    finally:
+        sys.stdout = sys.stderr  # the results are out; what libraries say as they end, as some trackers do, is none
 
 
 def _open_closed_streams() -> None:
@@ -60,9 +64,9 @@ def _open_closed_streams() -> None:
             os.set_inheritable(descriptor, True)
 
 
-def _leave(code: int) -> None:
+def _leave(code: int, stdout: TextIO) -> None:
     try:
-        sys.stdout.flush()
+        stdout.flush()
     except OSError as error:
         if code == 0 and _is_full(error):
             _say_full(error)

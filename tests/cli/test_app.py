@@ -251,6 +251,11 @@ def test_ctrl_c_while_a_library_is_imported_is_no_fault_of_the_library(manifests
     assert (result.returncode, result.stdout, result.stderr) == (130, "", "interrupted\n")
 
 
+def test_what_a_library_says_as_it_ends_is_no_result() -> None:
+    result = _ended_by('import atexit; atexit.register(print, "see your runs"); sys.argv = ["speechft", "--version"]')
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"speechft {__version__}\n", "see your runs\n")
+
+
 def test_a_crash_in_c_code_says_where_it_was_called_from() -> None:
     result = _ended_by("os.kill(os.getpid(), signal.SIGSEGV)")
     assert result.returncode == -signal.SIGSEGV
