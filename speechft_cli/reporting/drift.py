@@ -36,7 +36,7 @@ class Drift:
 
     label: str
     weights_hash: str
-    alpha: str | None
+    alpha: float | None
     layer: int
     distance: float | None
     size: float | None

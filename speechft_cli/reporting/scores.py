@@ -81,7 +81,7 @@ class Score:
     label: str
     weights_hash: str
     configuration: str
-    alpha: str | None
+    alpha: float | None
     method: str | None
     task: str
     preset: str
@@ -110,8 +110,8 @@ class Score:
         return Metric(self.metric, self.title, self.unit, self.better)
 
     def exact_alpha(self) -> Decimal | None:
-        """Returns the alpha as a number."""
-        return None if self.alpha is None else Decimal(self.alpha)
+        """Returns the alpha as it was asked for, without the rounding of a float."""
+        return None if self.alpha is None else Decimal(repr(self.alpha))
 
 
 def read_scores(path: Path) -> list[Score]:

@@ -47,7 +47,7 @@ def suggest(lines: Sequence[Drift], *, tuned: str) -> Suggestion | None:
     Source: the knee as in Satopaa et al. 2011, "Finding a Kneedle in a Haystack".
     """
     encoders = by_encoder(lines)
-    alphas = {label: Decimal(each[0].alpha) for label, each in encoders.items() if each[0].alpha is not None}
+    alphas = {label: Decimal(repr(each[0].alpha)) for label, each in encoders.items() if each[0].alpha is not None}
     end = encoders.get(tuned) or next((encoders[label] for label, alpha in alphas.items() if alpha == 1), None)
     between = {label: alpha for label, alpha in alphas.items() if 0 < alpha < 1}
     if end is None or not between or mean_drift(end) <= 0:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 
-def way_of(label: str, alpha: str | None) -> str:
+def way_of(label: str, alpha: float | None) -> str:
     """Returns what a merged encoder's label says before its alpha: `ties` of `ties/alpha-0.5`; empty for one way."""
     return "" if alpha is None else label.rpartition("/")[0]
 
 
-def ways(encoders: Iterable[tuple[str, str | None]]) -> list[str]:
+def ways(encoders: Iterable[tuple[str, float | None]]) -> list[str]:
     """Returns the ways of some (label, alpha), each once, in their order; one that is empty when nothing was merged."""
     return list(dict.fromkeys(way_of(label, alpha) for label, alpha in encoders if alpha is not None)) or [""]
 

@@ -34,11 +34,11 @@ def line(**changed: object) -> Drift:
     return replace(one, **changed)  # type: ignore[arg-type]
 
 
-def merged(alpha: str, cka: float, **changed: object) -> Drift:
+def merged(alpha: float, cka: float, **changed: object) -> Drift:
     return line(label=f"alpha-{alpha}", alpha=alpha, cka=cka, **{"llfc": 0.99, "variance": 0.98, **changed})
 
 
-GRID = [line(cka=1.0, label="base"), line(cka=0.5), merged("0", 1.0), merged("0.25", 0.97), merged("0.5", 0.85)]
+GRID = [line(cka=1.0, label="base"), line(cka=0.5), merged(0, 1.0), merged(0.25, 0.97), merged(0.5, 0.85)]
 
 
 def test_lines_are_read_as_they_were_written(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_the_suggestion_is_the_knee_of_the_drift_curve() -> None:
 
 def test_neither_the_ends_nor_what_lies_beyond_is_suggested() -> None:
     # at 0.5 the features have gone 70 %: further than the weights, other than at all the alphas that are left out
-    ends = [merged("0", 1.0), merged("0.5", 0.65), merged("1", 0.5), merged("1.5", 0.9)]
+    ends = [merged(0, 1.0), merged(0.5, 0.65), merged(1, 0.5), merged(1.5, 0.9)]
     found = suggest([line(cka=0.5), *ends], tuned="tuned")
     assert found is not None
     assert found.label == "alpha-0.5"
@@ -84,28 +84,28 @@ def test_neither_the_ends_nor_what_lies_beyond_is_suggested() -> None:
 
 def test_of_knees_equally_far_ahead_the_smaller_alpha_is_suggested() -> None:
     # shares 1/8 at 0.25 and 3/8 at 0.5
-    found = suggest([line(cka=0.5), merged("0.25", 0.9375), merged("0.5", 0.8125)], tuned="tuned")
+    found = suggest([line(cka=0.5), merged(0.25, 0.9375), merged(0.5, 0.8125)], tuned="tuned")
     assert found is not None
     assert found.label == "alpha-0.25"
 
 
 def test_features_that_are_no_mixture_are_warned_of() -> None:
-    found = suggest([*GRID[:-1], merged("0.5", 0.85, llfc=0.8)], tuned="tuned")
+    found = suggest([*GRID[:-1], merged(0.5, 0.85, llfc=0.8)], tuned="tuned")
     assert found is not None
     assert "LLFC down to 0.800 in layer 0" in found.reason
-    layers = [merged("0.5", 0.85), merged("0.5", 0.85, layer=1, llfc=0.95, variance=0.7)]
+    layers = [merged(0.5, 0.85), merged(0.5, 0.85, layer=1, llfc=0.95, variance=0.7)]
     found = suggest([line(cka=0.5), *layers], tuned="tuned")
     assert found is not None
     assert "LLFC down to 0.950 in layer 1, variance down to 0.70 in layer 1" in found.reason
 
 
 def test_alpha_1_stands_for_the_tuned_encoder() -> None:
-    found = suggest([merged("0.5", 0.9), merged("1", 0.5)], tuned="tuned")
+    found = suggest([merged(0.5, 0.9), merged(1, 0.5)], tuned="tuned")
     assert found is not None
     assert found.share == pytest.approx(0.2)
 
 
 def test_without_an_end_or_a_merge_there_is_no_suggestion() -> None:
-    assert suggest([merged("0.5", 0.9)], tuned="tuned") is None
+    assert suggest([merged(0.5, 0.9)], tuned="tuned") is None
     assert suggest([line()], tuned="tuned") is None
-    assert suggest([merged("0.5", 1.0), line(cka=1.0)], tuned="tuned") is None
+    assert suggest([merged(0.5, 1.0), line(cka=1.0)], tuned="tuned") is None

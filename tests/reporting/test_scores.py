@@ -44,7 +44,7 @@ def test_scores_are_read_as_they_were_written(tmp_path: Path) -> None:
     fold = Fold("01", (50.0,), 0.1, ((0.01, 40.0), (0.1, 45.0)), True, (30,), 8)
     scores = [
         score(),
-        score(label="α\u2028β", alpha="0.25", value=100 / 3),
+        score(label="α\u2028β", alpha=0.25, value=100 / 3),
         score(folds=(fold, replace(fold, name="02"))),
     ]
     write_lines(tmp_path / "scores.jsonl", scores)

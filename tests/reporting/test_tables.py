@@ -11,8 +11,8 @@ def scores() -> list[Score]:
         score(value=20.0, **per),
         score(label="tuned", value=70.0),
         score(label="tuned", value=12.5, **per),
-        score(label="alpha-0.5", alpha="0.5", value=80.0),
-        score(label="alpha-0.5", alpha="0.5", value=14.0, **per),
+        score(label="alpha-0.5", alpha=0.5, value=80.0),
+        score(label="alpha-0.5", alpha=0.5, value=14.0, **per),
         score(split="dev", value=1.0),
     ]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from speechft_cli.config.alphas import alpha_name
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.manifests.folder import available_splits, read_manifest
 from speechft_cli.data.utterance import Seconds, Utterance
@@ -91,7 +90,7 @@ def measure_drift(job: DriftJob, path: Path, report: Report) -> list[Drift]:
     """
     source = _source(job)
     before = [line for line in read_drift(path) if line.source == source]
-    known: dict[tuple[str, str | None], list[Drift]] = {}
+    known: dict[tuple[str, float | None], list[Drift]] = {}
     for line in before:
         known.setdefault((line.weights_hash, line.alpha), []).append(replace(line, label=""))
     ends = _Ends(job)
@@ -189,8 +188,8 @@ def _labelled(lines: Sequence[Drift], candidate: Candidate) -> list[Drift]:
     return [replace(line, label=candidate.label) for line in dict.fromkeys(lines)]
 
 
-def _alpha(candidate: Candidate) -> str | None:
-    return None if candidate.alpha is None else alpha_name(candidate.alpha)
+def _alpha(candidate: Candidate) -> float | None:
+    return None if candidate.alpha is None else float(candidate.alpha)
 
 
 def _source(job: DriftJob) -> str:

@@ -198,11 +198,10 @@ def _result(request: Request, found: _Findings, folder: Path) -> Result:
     ]
     best = guess = None
     if recommendation is not None:
-        alpha = None if recommendation.alpha is None else alpha_name(recommendation.alpha)
         parts.append(f"best merged encoder by dev: {recommendation.label or 'none'}")
-        best = {**asdict(recommendation), "alpha": alpha, "options": [_plain(each) for each in recommendation.options]}
+        best = _plain(recommendation) | {"options": [_plain(each) for each in recommendation.options]}
     if suggestion is not None:
-        guess = {**asdict(suggestion), "alpha": alpha_name(suggestion.alpha)}
+        guess = _plain(suggestion)
         if recommendation is None:
             parts.append(f"to try by drift: {suggestion.label}")
     page = folder / f"{_stem(request)}.html"
@@ -222,8 +221,9 @@ def _result(request: Request, found: _Findings, folder: Path) -> Result:
     )
 
 
-def _plain(option: Option) -> dict[str, object]:
-    return {**asdict(option), "alpha": None if option.alpha is None else alpha_name(option.alpha)}
+def _plain(choice: Option | Recommendation | Suggestion) -> dict[str, object]:
+    """As JSON has it: an alpha is a number."""
+    return {**asdict(choice), "alpha": None if choice.alpha is None else float(choice.alpha)}
 
 
 def _stem(request: Request) -> str:

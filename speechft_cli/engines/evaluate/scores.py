@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from speechft_cli.config.alphas import alpha_name
 from speechft_cli.engines.evaluate.request import Request
 from speechft_cli.io.atomic import write_text
 from speechft_cli.probing.job import Outcome, ProbeJob, mean_over_folds
@@ -71,7 +70,7 @@ class ScoreBook:
             replace(
                 score,
                 label=candidate.label,
-                alpha=None if candidate.alpha is None else alpha_name(candidate.alpha),
+                alpha=None if candidate.alpha is None else float(candidate.alpha),
                 method=candidate.method,
             )
             for candidate, digest, job in self._request.pairs

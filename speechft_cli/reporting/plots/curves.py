@@ -79,7 +79,7 @@ def _panel(task: str, scores: Sequence[Score], way: str, anchors: Mapping[str, f
     for score in scores:
         if score.alpha is not None and way_of(score.label, score.alpha) != way:
             continue
-        alpha = anchors.get(score.label) if score.alpha is None else float(score.alpha)
+        alpha = anchors.get(score.label) if score.alpha is None else score.alpha
         if alpha is not None:
             # alpha 0 and the base are the same weights: the first one stands for both
             curves.setdefault(score.split, {}).setdefault(alpha, Point(alpha, score.value, score.interval))

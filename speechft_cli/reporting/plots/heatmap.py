@@ -43,7 +43,7 @@ def draw_heatmaps(lines: Sequence[Drift], *, anchors: Mapping[str, float]) -> li
         columns: dict[float, list[Drift]] = {}
         for label, layers in sorted(encoders.items(), key=lambda item: item[1][0].alpha is None):
             own = layers[0].alpha
-            alpha = anchors.get(label) if own is None else float(own)
+            alpha = anchors.get(label) if own is None else own
             if alpha is not None and (own is None or way_of(label, own) == way):
                 columns.setdefault(alpha, layers)
         for kind in _KINDS:

@@ -65,5 +65,5 @@ def _name(option: Option) -> str:
     """A merged encoder's alpha, with what sets it apart from others of the same alpha."""
     if option.alpha is None:
         return option.label
-    way = way_of(option.label, str(option.alpha))
+    way = way_of(option.label, float(option.alpha))
     return f"{way} {option.alpha.normalize():f}" if way else f"{option.alpha.normalize():f}"

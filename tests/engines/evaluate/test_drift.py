@@ -109,7 +109,7 @@ def test_drift_needs_no_labels_and_grows_with_alpha(drifted: tuple[Path, list[Ev
         [(line.relative or 0) / 2 for line in drift["tuned"]]
     )
     assert {line.utterances for lines in drift.values() for line in lines} == {4}  # dev
-    assert json.loads(json.dumps(result.data))["suggested"]["alpha"] == "0.5"
+    assert json.loads(json.dumps(result.data))["suggested"]["alpha"] == 0.5
 
 
 def test_what_is_measured_already_is_not_measured_again(

@@ -135,8 +135,8 @@ def test_an_experiment_is_evaluated_from_base_to_tuned(evaluated: Evaluated, tin
     ]
     assert {score.label: score.alpha for score in scores} == {
         **dict.fromkeys(labels),
-        "alpha-0": "0",
-        "alpha-0.5": "0.5",
+        "alpha-0": 0.0,
+        "alpha-0.5": 0.5,
     }
     assert scores[0].weights_hash == weights_hash(tiny.weights)
     assert {score.utterances for score in scores} == {4}

@@ -15,8 +15,8 @@ def test_a_panel_runs_from_base_over_the_grid_to_tuned() -> None:
     scores = [
         score(value=80.0),
         score(label="tuned", value=60.0),
-        score(label="alpha-0", alpha="0", value=80.0),
-        score(label="alpha-0.25", alpha="0.25", value=85.0, interval=1.5),
+        score(label="alpha-0", alpha=0, value=80.0),
+        score(label="alpha-0.25", alpha=0.25, value=85.0, interval=1.5),
         score(label="tuned", value=50.0, split="dev"),
         score(label="somebody's", value=99.0),
     ]
@@ -75,8 +75,8 @@ def test_the_anchors_and_the_axis_are_named() -> None:
 def test_each_way_through_weight_space_is_a_panel_of_its_own() -> None:
     scores = [
         score(value=80.0),
-        score(label="linear/alpha-0.5", alpha="0.5", value=85.0),
-        score(label="ties/alpha-0.5", alpha="0.5", value=70.0),
+        score(label="linear/alpha-0.5", alpha=0.5, value=85.0),
+        score(label="ties/alpha-0.5", alpha=0.5, value=70.0),
         score(label="tuned", value=60.0),
     ]
     found = panels(scores, anchors=ANCHORS)
