@@ -7,6 +7,7 @@ explains and checks keys and names as they are typed, offline.
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,10 @@ def require_new(path: Path, *, force: bool) -> None:
     """Makes sure that a config file may be written.
 
     Raises:
-        RequestError: There is such a file, which nobody has allowed to overwrite.
+        RequestError: There is such a file, which nobody has allowed to overwrite; or a folder.
     """
+    if path.is_dir():
+        raise RequestError(f"{path}: must be a file, is a folder", f"-o {shlex.quote(str(path / 'speechft.yaml'))}")
     if path.exists() and not force:
         raise RequestError(f"{path}: must not exist, but does", "--force overwrites it, -o writes another file")
 

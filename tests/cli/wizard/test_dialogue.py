@@ -605,6 +605,14 @@ def test_a_file_is_overwritten_only_by_force(speechft, tmp_path: Path) -> None:
     assert load_config(tmp_path / "speechft.yaml").config.seed == 1337
 
 
+def test_a_folder_is_no_file_to_write_whatever_is_forced(speechft, tmp_path: Path) -> None:
+    (tmp_path / "my runs").mkdir()
+    for force in ([], ["--force"]):
+        result = speechft("init", "--defaults", "-o", "my runs", *force)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == "error: my runs: must be a file, is a folder\nhint: -o 'my runs/speechft.yaml'\n"
+
+
 def test_every_question_has_a_default_a_reason_and_a_key_of_the_file() -> None:
     for question in QUESTIONS:
         assert question.default
