@@ -92,9 +92,11 @@ def atomic_files(folder: Path, *, first: str) -> Iterator[Path]:
         _sync_all(unfinished)
         for path in sorted(unfinished.iterdir(), key=lambda path: path.name != first):
             place = folder / path.name
+            recover(place)
             if place.is_dir():
-                shutil.rmtree(place)
-            path.replace(place)
+                put_in_place(path, place)
+            else:
+                path.replace(place)
     except OSError as error:
         raise cannot_write(folder, error) from error
     finally:

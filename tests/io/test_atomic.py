@@ -22,7 +22,16 @@ import safetensors.torch
 import torch
 
 from speechft_cli.errors import SpeechftError
-from speechft_cli.io.atomic import atomic_folder, atomic_path, recover, remove_unfinished, write_json, write_text
+from speechft_cli.io.atomic import (
+    UNFINISHED,
+    atomic_files,
+    atomic_folder,
+    atomic_path,
+    recover,
+    remove_unfinished,
+    write_json,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -122,6 +131,26 @@ def test_an_error_leaves_the_old_folder_and_no_litter(tmp_path: Path) -> None:
         raise RuntimeError
     assert names(path) == ["old"]
     assert names(tmp_path) == ["best"]
+
+
+def test_files_and_folders_take_their_places_beside_what_stays(tmp_path: Path) -> None:
+    write_text(tmp_path / "mine", "mine")
+    for left in (UNFINISHED, ".hf.hf.old"):  # by kills: half written, and moved aside for a new one that never came
+        (tmp_path / left).mkdir()
+        write_text(tmp_path / left / "old", "old")
+    for turn in ("first", "second"):
+        with atomic_files(tmp_path, first="record") as unfinished:
+            (unfinished / "hf").mkdir()
+            for name in (f"hf/{turn}", "record"):
+                (unfinished / name).write_text(turn)
+        assert names(tmp_path) == ["hf", "mine", "record"]
+        assert names(tmp_path / "hf") == [turn]
+        assert (tmp_path / "record").read_text() == turn
+    with contextlib.suppress(RuntimeError), atomic_files(tmp_path, first="record") as unfinished:
+        (unfinished / "record").write_text("half")
+        raise RuntimeError
+    assert names(tmp_path) == ["hf", "mine", "record"]
+    assert (tmp_path / "record").read_text() == "second"
 
 
 def test_a_kill_in_mid_write_leaves_nothing_under_the_name(tmp_path: Path) -> None:
