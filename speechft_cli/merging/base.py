@@ -22,7 +22,7 @@ Whole = Callable[[], Iterable[tuple[Array, Array]]]
 def _several(value: object) -> object:
     if isinstance(value, bool | str):
         raise ValueError(f"must be a number, or one number per tuned model, got {value!r}")
-    return (value,) if isinstance(value, int | float) else value
+    return (value,) if isinstance(value, int | float) else tuple(value) if isinstance(value, list) else value
 
 
 #: One number for all tuned models, or one for each.
@@ -68,7 +68,12 @@ class MergeMethod(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False, validate_by_name=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
+        validate_by_name=True,
     )
 
     name: ClassVar[str]
