@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import resource
 import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -21,6 +22,8 @@ from speechft_cli.io.parent import end_with_parent
 
 #: How long the end of a process takes to become known [s].
 _NEWS = 5.0
+#: How many files may be open: every batch that was read holds one, and a shell often allows but 1024, or 256.
+_OPEN_FILES = 10_240
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ def load_updates(
     Raises:
         SpeechftError: A recording can't be read, or a process that reads has ended.
     """
+    if workers:
+        _allow_open_files()
     loader = DataLoader(
         _Waveforms([source.utterances for source in sources]),
         batch_sampler=_Batches(plan),  # an endless iterable of batches is enough for it
@@ -71,6 +76,14 @@ def load_updates(
             yield planned, tuple(_batch(pieces, each) for pieces, each in zip(planned.batches, items, strict=True))
     finally:
         del read  # ends the workers now: while an error's traceback holds this frame, the interpreter waits for them
+
+
+def _allow_open_files() -> None:
+    """Raises the limit that a shell sets to what the system allows: torch hangs where it is met."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @contextlib.contextmanager

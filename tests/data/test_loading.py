@@ -43,6 +43,30 @@ def test_a_recording_that_has_gone_is_named(tmp_path: Path, workers: int) -> Non
         next(load_updates(sources, plan, workers=workers))
 
 
+_READS_MUCH = """
+import resource
+import sys
+from functools import partial
+from pathlib import Path
+
+from speechft_cli.data.batches import Position, Source, plan_updates
+from speechft_cli.data.loading import load_updates
+from speechft_cli.data.manifests.folder import read_manifest
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+sources = [Source(read_manifest(Path(sys.argv[1]), "train"), batch_seconds=3.0)]
+plan = partial(plan_updates, sources, seed=1, step=0, positions=[Position()], batches_per_update=100)
+print(len(next(load_updates(sources, plan, workers=2))[1]))
+"""
+
+
+def test_an_update_may_have_more_batches_than_a_shell_allows_open_files(manifests: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", _READS_MUCH, str(manifests)], capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, result.stdout) == (0, "100\n"), result.stderr
+
+
 _READS = """
 import multiprocessing
 import sys
