@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from speechft_cli.config.source import YamlLoader
 from speechft_cli.config.templates import template_path
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import save_encoder
+from speechft_cli.errors import InterruptedRunError
 
 _CONNECT = socket.socket.connect
 
@@ -53,6 +55,26 @@ def test_a_demo_that_failed_is_started_afresh(tmp_path: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         stopped()
+    with fresh_folder(out):
+        assert _names(out) == ["demo.json"]
+
+
+def test_a_second_ctrl_c_leaves_a_demo_that_is_started_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, look = tmp_path / "demo", Path.rglob
+
+    def interrupted(folder: Path, pattern: str) -> Iterator[Path]:
+        signal.raise_signal(signal.SIGINT)
+        return look(folder, pattern)
+
+    def stopped() -> None:
+        with fresh_folder(out):
+            _write(out / "half")
+            monkeypatch.setattr(Path, "rglob", interrupted)
+            raise InterruptedRunError("by the first")
+
+    with pytest.raises(InterruptedRunError, match="by the first"):
+        stopped()
+    monkeypatch.undo()
     with fresh_folder(out):
         assert _names(out) == ["demo.json"]
 

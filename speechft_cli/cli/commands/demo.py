@@ -111,6 +111,7 @@ def fresh_folder(out: Path) -> Iterator[None]:
         RequestError: The folder holds something that no demo wrote, or a demo that was killed.
     """
     from speechft_cli.io.atomic import write_json
+    from speechft_cli.training.interrupt import Interruptible
 
     diary = out / _DIARY
     if diary.exists():
@@ -124,7 +125,8 @@ def fresh_folder(out: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        write_json(diary, {"wrote": sorted(_files(out) - foreign)})
+        with Interruptible():  # whoever is impatient presses Ctrl-C twice
+            write_json(diary, {"wrote": sorted(_files(out) - foreign)})
 
 
 def _wrote(diary: Path) -> list[str]:
