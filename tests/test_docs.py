@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from speechft_cli.cli.app import app
 from speechft_cli.cli.commands import COMMANDS
 from speechft_cli.data.manifests.folder import read_manifest
+from tests.config_page import PAGE, config_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 #: What makes a command small; the tutorial's own words stay as they are.
@@ -53,6 +54,10 @@ def test_the_tutorial_is_ten_lines_from_recordings_to_a_report(
             result = CliRunner().invoke(app, [*words, *SMALL.get(words[0], [])])
             assert result.exit_code == 0, f"{line}\n{result.stderr}"
     assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_the_page_of_keys_is_what_the_model_says() -> None:
+    assert PAGE.read_text(encoding="utf-8") == config_page(), "python -m tests.config_page writes it"
 
 
 def test_the_python_page_runs(tmp_path: Path, manifests: Path, monkeypatch: pytest.MonkeyPatch) -> None:
