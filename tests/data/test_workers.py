@@ -58,7 +58,7 @@ def test_processes_that_can_not_be_started_are_no_scripts_fault(tmp_path: Path) 
     )
     done = run_script(tmp_path / "guarded.py", script)
     assert done.returncode == 1
-    assert "SpeechftError: worker processes can't be started: " in done.stderr.splitlines()[-1]
+    assert "SpeechftError: worker processes can't be started: " in done.stderr.splitlines()[-2]
     assert "Exception in thread" not in done.stderr
 
 
@@ -66,4 +66,4 @@ def test_a_script_that_every_process_would_run_again_is_told_so(tmp_path: Path) 
     script = "from speechft_cli.data.workers import in_processes\nprint(list(in_processes(abs, [1, 2], workers=1)))\n"
     done = run_script(tmp_path / "unguarded.py", script)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("SpeechftError: worker processes end while they start")
+    assert done.stderr.splitlines()[-2].endswith("SpeechftError: worker processes end while they start")
