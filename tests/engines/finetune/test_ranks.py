@@ -123,7 +123,7 @@ def test_a_rank_that_is_killed_ends_the_others_and_the_run_with_one_message(
         if isinstance(event, TrainingStep) and event.step == 1:
             os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
 
-    with pytest.raises(SpeechftError, match=r"^rank [01]: the process ended with exit code -9$"):
+    with pytest.raises(SpeechftError, match=r"(?m)^rank [01]: the process ended with exit code -9$"):
         finetune.run(config_for(manifests, tmp_path / "run", **settings, finetune__gpus=2), kill_one)
     assert not multiprocessing.active_children()
     assert "Traceback" not in capfd.readouterr().err
