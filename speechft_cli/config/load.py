@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from speechft_cli.config.complaints import complaint
 from speechft_cli.config.dotted import put
 from speechft_cli.config.reference import from_reference, is_reference
 from speechft_cli.config.schema import Config
@@ -165,21 +166,6 @@ def _placed(found: Sequence[tuple[str, str]], origins: Mapping[str, Origin]) -> 
     return [line for _, _, line in sorted(lines)]
 
 
-#: How the types of pydantic's errors begin → what the value must be.
-_KINDS = {
-    "int_": "a whole number",
-    "float_": "a number",
-    "finite_number": "a finite number",
-    "bool_": "true or false",
-    "string_": "text",
-    "path_": "a path",
-    "list_": "a list, as in [a, b]",
-    "too_short": "a list with at least one item",
-    "dict_": "a mapping of names to values, as in {a: b}",
-    "model_": "a section with keys of its own",
-}
-
-
 def _sentence(error: ErrorDetails) -> str:
     if error["type"] == "extra_forbidden":
         name, known = str(error["loc"][-1]), _siblings(error["loc"])
@@ -188,16 +174,7 @@ def _sentence(error: ErrorDetails) -> str:
             return f"unknown key; did you mean {' or '.join(elsewhere)}?"
         near = nearest_name(name, known)
         return f"unknown key; did you mean {near!r}?" if near else f"unknown key; {unknown_name(name, known)}"
-    if error["type"] == "value_error":  # one of our own validators, which says what it got
-        return error["msg"].removeprefix("Value error, ")
-    kind = next((said for types, said in _KINDS.items() if error["type"].startswith(types)), None)
-    message = f"must be {kind}" if kind else error["msg"].replace("Input should be", "must be")
-    got = error["input"]
-    if isinstance(got, Path):
-        got = str(got)
-    elif isinstance(got, list | tuple):
-        got = [str(each) if isinstance(each, Path) else each for each in got]
-    return f"{message[0].lower()}{message[1:]}, got {got!r}"
+    return complaint(error)
 
 
 def _homes(name: str) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from pydantic import ValidationError
 
 from speechft_cli.config.alphas import alpha_name
+from speechft_cli.config.complaints import complaint
 from speechft_cli.config.sections.merge import FilterSection, MergeSection
 from speechft_cli.errors import ConfigError
 from speechft_cli.merging import METHODS
@@ -87,7 +88,7 @@ def _configured(
     try:
         method = kind.model_validate(own)
     except ValidationError as error:
-        return None, _problems("merge.parameters", own, error)
+        return None, _problems("merge.parameters", error)
     found = [f"merge.parameters.{problem}" for problem in method.problems(count)]
     wrong = method.wrong_count(count)
     return method, found if wrong is None else [f"merge.tuned: {wrong}", *found]
@@ -129,22 +130,16 @@ def _wrong_overrides(method: MergeMethod, filters: Sequence[Filter], count: int)
             found = override(method, each.parameters).problems(count)
             problems += [f"{where}.{problem}" for problem in found]
         except ValidationError as error:
-            problems += _problems(where, each.parameters, error, method=method.name)
+            problems += _problems(where, error, method=method.name)
     return problems
 
 
-def _problems(
-    where: str, given: Mapping[str, object], error: ValidationError, *, method: str = "the method"
-) -> list[str]:
+def _problems(where: str, error: ValidationError, *, method: str = "the method") -> list[str]:
     lines = []
     for each in error.errors():
         key = str(each["loc"][0]) if each["loc"] else ""
-        message = each["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-        if each["type"] == "extra_forbidden":
-            message = f"is no parameter of {method}"
-        elif ", got " not in message:
-            message += f", got {given.get(key)!r}"
-        lines.append(f"{where}.{key}: {message[0].lower()}{message[1:]}")
+        is_unknown = each["type"] == "extra_forbidden"
+        lines.append(f"{where}.{key}: {f'is no parameter of {method}' if is_unknown else complaint(each)}")
     return sorted(lines)
 
 
