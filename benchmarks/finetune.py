@@ -36,7 +36,7 @@ from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.tasks import TASKS
 from speechft_cli.training.freezing import freeze, release, trainable_names
 from speechft_cli.training.job import Job
-from speechft_cli.training.kernels import attention_for_any_length, keep_cnn_in_float32
+from speechft_cli.training.kernels import attention_for_any_length, choose_kernels
 from speechft_cli.training.memory import compile_layers
 from speechft_cli.training.precision import Precision
 from speechft_cli.training.ranks import Ranks
@@ -194,7 +194,7 @@ class _Read(Dataset[tuple[int, Tensor]]):
 def ours(make: Callable[[], TrainingState], job: Job, batch_seconds: float, workers: int, is_frozen: bool) -> Epoch:
     """One epoch the way the training loop trains."""
     state = make()
-    keep_cnn_in_float32(state.encoder)
+    choose_kernels(state.encoder)
     if is_frozen:
         freeze(state.encoder, with_dropout=True)
     else:

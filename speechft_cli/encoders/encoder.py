@@ -76,7 +76,7 @@ class Encoder(nn.Module):
 
         Args:
             family: Its facts.
-            expert: s3prl's `UpstreamExpert`; changed when `exact_padding` is asked for.
+            expert: s3prl's `UpstreamExpert`; changed so that it can pad exactly.
             configuration: Hash of what its features depend on besides weights and audio.
             exact_padding: Whether an utterance's features in a batch are those it has alone. If not, batches are
                 padded as s3prl pads them, which the published figures were measured with.
@@ -85,7 +85,8 @@ class Encoder(nn.Module):
         self.family = family
         self.expert = expert
         self.configuration = configuration
-        self._padding = ExactPadding(family, self.model) if exact_padding else None
+        self._is_exact = exact_padding
+        self._padding = ExactPadding(family, self.model)
 
     @property
     def model(self) -> nn.Module:
@@ -140,12 +141,13 @@ class Encoder(nn.Module):
         weights, run = weights_hash(cnn.state_dict()), cnn.forward
 
         def recall(inputs: Tensor) -> Tensor:
-            lengths = self._padding.sample_counts if self._padding is not None else None
-            return outputs.of(inputs, lengths, weights=weights, run=run)
+            return outputs.of(inputs, self._padding.sample_counts, weights=weights, run=run)
 
         cnn.forward = recall
 
-    def forward(self, waveforms: Sequence[Tensor], mask: Tensor | None = None) -> Encoded:
+    def forward(
+        self, waveforms: Sequence[Tensor], mask: Tensor | None = None, *, exact_padding: bool = False
+    ) -> Encoded:
         """Encodes a batch of waveforms (N_i,), 16 kHz, in [-1, 1].
 
         Without exact padding, what a batch's padding does depends on the family (docs/formats.md); a batch of one is
@@ -154,6 +156,7 @@ class Encoder(nn.Module):
         Args:
             waveforms: What to encode.
             mask: Frames to hide from the Transformer (B, T): the mask embedding takes their place.
+            exact_padding: Whether padding is exact also where the encoder was built to pad as s3prl does.
 
         Raises:
             SpeechftError: A waveform is too short for a single frame.
@@ -163,7 +166,7 @@ class Encoder(nn.Module):
             shortest = min(len(waveform) for waveform in waveforms)
             raise SpeechftError(f"waveform: must give at least one frame, got {shortest} samples at 16 kHz")
         lengths = [len(waveform) for waveform in waveforms]
-        padding = self._padding.of(lengths) if self._padding is not None else contextlib.nullcontext()
+        padding = self._padding.of(lengths) if self._is_exact or exact_padding else contextlib.nullcontext()
         with padding, self._hiding(mask):
             hidden_states = self.expert(list(waveforms), **self.family.call)["hidden_states"]
         return Encoded(tuple(hidden_states), torch.tensor(counts, device=waveforms[0].device))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from speechft_cli.data.audio import read_waveform
+from speechft_cli.data.neighbours import MOST_PADDING, runs_of_neighbours
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.encoders.encoder import FrozenEncoder
 from speechft_cli.errors import SpeechftError
@@ -22,11 +23,6 @@ Batching = Literal["exact", "stock"]
 
 #: Counts up whenever features would come out differently.
 VERSION = 3
-
-#: Most utterances and most audio [s] encoded at once.
-_MOST, _MOST_SECONDS = 32, 64.0
-#: Most of an utterance's batch that is padding [1]; at 0.2 HuBERT base took longer on a CPU than one by one.
-_MOST_PADDING = 0.05
 
 #: Utterance → waveform (N,), 16 kHz.
 ReadWaveform = Callable[[Utterance], Tensor]
@@ -52,15 +48,10 @@ def plan_batches(utterances: Sequence[Utterance], batching: Batching) -> list[li
         batching: With `exact` no utterance is padded by more than a twentieth, as padding costs time though it
             changes nothing.
     """
-    batches: list[list[Utterance]] = []
-    for each in sorted(utterances, key=lambda each: (each.duration, each.id)):
-        last = batches[-1] if batches else []
-        has_room = last and len(last) < _MOST and each.duration * (len(last) + 1) <= _MOST_SECONDS
-        if has_room and (batching == "stock" or last[0].duration >= (1 - _MOST_PADDING) * each.duration):
-            last.append(each)
-        else:
-            batches.append([each])
-    return batches
+    ordered = sorted(utterances, key=lambda each: (each.duration, each.id))
+    most_padding = MOST_PADDING if batching == "exact" else 1.0
+    runs = runs_of_neighbours([each.duration for each in ordered], most_padding=most_padding)
+    return [ordered[run] for run in runs]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
-from speechft_cli.data.audio import read_waveform
+from speechft_cli.data.neighbours import batches_to_encode, read_batches
 from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.events import Advanced, Finished, Report, Started
-from speechft_cli.io.ahead import READERS, in_order
 from speechft_cli.tasks.base import Metric
+from speechft_cli.tasks.masking import Masking
 from speechft_cli.training.interrupt import Interruptible
 from speechft_cli.training.job import Job
 from speechft_cli.training.ranks import Ranks
@@ -32,7 +33,7 @@ def evaluate(
     report: Report,
     interruptible: Interruptible,
 ) -> Mapping[str, float] | None:
-    """Returns the job's scores on dev, each utterance encoded alone so that padding has no say; None if interrupted.
+    """Returns the job's scores on dev, padded exactly where utterances share a batch; None if interrupted.
 
     Args:
         encoder: Put into evaluation mode.
@@ -41,27 +42,28 @@ def evaluate(
         step: Updates made, for the report.
         ranks: Each scores its share; all get the scores of the whole.
         report: Told how far it is.
-        interruptible: Asked after every utterance; one rank that is interrupted stops all.
+        interruptible: Asked after every batch; one rank that is interrupted stops all.
     """
     encoder.eval()
     head.eval()
-    own = range(len(job.dev))[ranks.rank :: ranks.world]
-    read = in_order(read_waveform, (job.dev[index] for index in own), workers=READERS)
-    pairs: list[tuple[str, str]] = []
-    report(Started(f"{job.task.name} dev at step {step}", len(own), "utterances"))
-    for done, (index, waveform) in enumerate(zip(own, read, strict=True), start=1):
-        pairs.append(_predict(encoder, head, job, index, waveform))
-        report(Advanced(done))
+    own = batches_to_encode(job.dev.durations, device=encoder.device.type)[ranks.rank :: ranks.world]
+    pairs: dict[int, tuple[str, str]] = {}
+    report(Started(f"{job.task.name} dev at step {step}", sum(map(len, own)), "utterances"))
+    for batch, waveforms in read_batches(job.dev, own):
+        pairs |= zip(batch, predict(encoder, head, job, batch, waveforms), strict=True)
+        report(Advanced(len(pairs)))
         if interruptible.received is not None:
             break
-    shares = ranks.gather(None if interruptible.received is not None else pairs)
-    every = [share for share in shares if share is not None]
-    if len(every) < ranks.world:
+    shares = [
+        share for share in ranks.gather(None if interruptible.received is not None else pairs) if share is not None
+    ]
+    if len(shares) < ranks.world:
         report(Finished("interrupted"))
         return None
+    every = {index: pair for share in shares for index, pair in share.items()}
     # the order of dev, whatever the number of ranks: sums of floats depend on it
-    pairs = [every[index % ranks.world][index // ranks.world] for index in range(len(job.dev))]
-    scores = job.task.score([prediction for prediction, _ in pairs], [reference for _, reference in pairs])
+    predictions, references = zip(*(every[index] for index in range(len(job.dev))), strict=True)
+    scores = job.task.score(predictions, references)
     report(Finished(", ".join(f"{each.title} {each.format(scores[each.name])}" for each in job.task.metrics)))
     return scores
 
@@ -82,21 +84,45 @@ def is_improvement(scores: Mapping[str, float], best: Mapping[str, float] | None
     return False
 
 
-def _predict(encoder: Encoder, head: nn.Module, job: Job, index: int, waveform: Tensor) -> tuple[str, str]:
-    """The prediction for one utterance of dev and its reference."""
-    waveform = waveform.to(encoder.device)
+@torch.no_grad()
+def predict(
+    encoder: Encoder, head: nn.Module, job: Job, indices: Sequence[int], waveforms: Sequence[Tensor]
+) -> list[tuple[str, str]]:
+    """Returns the predictions for some utterances of dev, and their references.
+
+    Args:
+        encoder: In evaluation mode.
+        head: The job's, in evaluation mode.
+        job: With masking, predictions are of hidden frames.
+        indices: Which utterances.
+        waveforms: Of each (N_i,), 16 kHz.
+    """
+    waveforms = [waveform.to(encoder.device) for waveform in waveforms]
     if job.masking is None:
-        encoded = encoder([waveform])
+        encoded = encoder(waveforms, exact_padding=True)
         logits = head(encoded.last, encoded.frame_counts)
-        return job.task.predict(logits, encoded.frame_counts, job.vocabulary)[0], job.reference(job.dev[index])
-    of_frames = job.dev_units(index)
-    frames = encoder.family.frame_count(len(waveform))
-    counts = torch.tensor([frames], device=waveform.device)
+        predictions = job.task.predict(logits, encoded.frame_counts, job.vocabulary)
+        return list(zip(predictions, [job.reference(job.dev[index]) for index in indices], strict=True))
+    masks = [_mask(job.masking, encoder.family.frame_count(len(waveform))) for waveform in waveforms]
+    together = pad_sequence(masks, batch_first=True).to(encoder.device)
+    encoded = encoder(waveforms, together, exact_padding=True)
+    return [
+        _predict_units(head, job, index, features[: len(mask)], mask)
+        for index, features, mask in zip(indices, encoded.last, masks, strict=True)
+    ]
+
+
+def _mask(masking: Masking, frames: int) -> Tensor:
+    """Which frames of an utterance are hidden (T,), whatever others come with it."""
     generator = torch.Generator().manual_seed(_MASK_SEED)
-    mask = job.masking.draw(counts, frames=frames, generator=generator)
-    hidden = mask[0].nonzero()[:, 0]
+    return masking.draw(torch.tensor([frames]), frames=frames, generator=generator)[0]
+
+
+def _predict_units(head: nn.Module, job: Job, index: int, features: Tensor, mask: Tensor) -> tuple[str, str]:
+    """The units of an utterance's hidden frames, by its features (T, D), and their references."""
+    of_frames = job.dev_units(index)
+    hidden = mask.nonzero()[:, 0]
     hidden = hidden[hidden < len(of_frames)]
-    logits = head(encoder([waveform], mask).last[:, hidden], counts)
-    units = [job.vocabulary.symbols[of_frames[frame]] for frame in hidden.tolist()]
-    (prediction,) = job.task.predict(logits, torch.tensor([len(hidden)]), job.vocabulary)
-    return prediction, " ".join(units)
+    counts = torch.tensor([len(hidden)], device=features.device)
+    (prediction,) = job.task.predict(head(features[None, hidden.to(features.device)], counts), counts, job.vocabulary)
+    return prediction, " ".join(job.vocabulary.symbols[of_frames[frame]] for frame in hidden.tolist())

@@ -15,8 +15,9 @@ import torch
 
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.manifests.folder import read_manifest
+from speechft_cli.encoders import ENCODERS
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
-from speechft_cli.encoders.s3prl import build_encoder
+from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.engines import evaluate, finetune
 from speechft_cli.errors import InterruptedRunError, SpeechftError
 from speechft_cli.events import Event, Report, TrainingStep, ignore
@@ -24,6 +25,7 @@ from speechft_cli.io.run_folder import read_metrics, read_run
 from speechft_cli.probing.encoding import encode_batch
 from speechft_cli.reporting.scores import read_scores
 from speechft_cli.tasks.heads import BidirectionalLSTM
+from speechft_cli.training.kernels import choose_kernels
 from tests.conftest import make_config
 
 pytestmark = [
@@ -83,6 +85,26 @@ def test_attention_in_half_precision_is_not_cudnn_s(manifests: Path, tmp_path: P
     called = {event.key for event in profile.key_averages()}
     assert any("scaled_dot_product" in name for name in called)
     assert not any("cudnn_attention" in name for name in called)
+
+
+@pytest.mark.parametrize("name", ["hubert", "data2vec", "distilhubert"])
+def test_the_kernels_chosen_for_half_precision_compute_what_float32_computes(name: str) -> None:
+    encoder = build_encoder(random_checkpoint(ENCODERS.get(name), "tiny", seed=0), device=torch.device("cuda"))
+    waveforms = [torch.randn(16_000).cuda(), torch.randn(12_000).cuda()]
+    positions = list(encoder.model.get_submodule("encoder.pos_conv").parameters())
+    exact = encoder(waveforms).last
+    wanted = torch.autograd.grad(exact[0].square().sum(), positions)
+
+    choose_kernels(encoder)
+    with torch.autocast("cuda", torch.bfloat16):
+        rounded = encoder(waveforms).last
+    found = torch.autograd.grad(rounded[0].float().square().sum(), positions)
+    with torch.no_grad():
+        assert (rounded[0] - exact[0]).norm() < 0.03 * exact[0].norm()
+        assert (rounded[0] - exact[0]).norm() > 0
+        for own, reference in zip(found, wanted, strict=True):
+            assert (own - reference).norm() < 0.15 * reference.norm()
+    torch.testing.assert_close(encoder(waveforms).last, exact, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

@@ -16,7 +16,7 @@ from speechft_cli.engines.finetune.units import UnitsRequest, label_frames, with
 from speechft_cli.events import Report
 from speechft_cli.training.freezing import trainable_names
 from speechft_cli.training.job import Job
-from speechft_cli.training.kernels import keep_cnn_in_float32
+from speechft_cli.training.kernels import choose_kernels
 from speechft_cli.training.loop import LoopSettings
 from speechft_cli.training.memory import checkpoint_layers, compile_layers
 from speechft_cli.training.precision import Precision
@@ -56,7 +56,7 @@ def last_state(request: FinetuneRequest, last: Path, device: torch.device) -> Tr
 
 def adapt_encoder(encoder: Encoder, section: FinetuneSection) -> None:
     """Makes an encoder compute as it is to be trained: what in fp32, what compiled, what again for the gradient."""
-    keep_cnn_in_float32(encoder)
+    choose_kernels(encoder)
     if section.compile:
         compile_layers(encoder)
     if section.gradient_checkpointing:  # around what is compiled

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from torch import Tensor
 from speechft_cli.config.sections.finetune import UnitsSection
 from speechft_cli.data.audio import SAMPLE_RATE, read_waveform
 from speechft_cli.data.batches import FRAME_STRIDE
+from speechft_cli.data.neighbours import batches_to_encode, read_batches
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
@@ -31,8 +31,8 @@ from speechft_cli.training.job import Job
 from speechft_cli.training.ranks import Ranks
 from speechft_cli.training.units import Units
 
-#: Utterances → the frames (T, D) of each, features of an encoder or MFCCs.
-FramesOf = Callable[[Iterable[Utterance]], Iterator[Tensor]]
+#: Utterances → the place of each among them and its frames (T, D), features of an encoder or MFCCs, in any order.
+FramesOf = Callable[[Sequence[Utterance]], Iterator[tuple[int, Tensor]]]
 
 _CENTRES = "centres.npy"
 #: Utterances labelled between two files: what a kill can cost.
@@ -102,8 +102,11 @@ def label_frames(
     done = 0
     for first in mine:
         if not (file := shards[first]).is_file():
-            frames = features(_some(job, first))
-            units = [nearest_clusters(each.to(device), centres).cpu().numpy().astype(np.int16) for each in frames]
+            labelled = {
+                place: nearest_clusters(frames.to(device), centres).cpu().numpy().astype(np.int16)
+                for place, frames in features(_some(job, first))
+            }
+            units = [labelled[place] for place in range(len(labelled))]
             with atomic_path(file) as unfinished:
                 np.savez(unfinished, units=np.concatenate(units), counts=[len(each) for each in units])
         done += min(_SHARD, total - first)
@@ -160,15 +163,23 @@ def _join(shards: Sequence[Path], place: Path, units: int) -> NDArray[np.int64]:
 
 def _features(request: UnitsRequest, device: torch.device) -> FramesOf:
     if request.encoder is None or request.section.layer is None:
-        return partial(in_order, lambda each: mfcc(read_waveform(each)), workers=READERS)
-    layer, encoder = request.section.layer, build_encoder(request.encoder, device=device)
+        return _mfccs
+    layer, encoder = request.section.layer, build_encoder(request.encoder, device=device, exact_padding=True)
 
     @torch.no_grad()
-    def features(utterances: Iterable[Utterance]) -> Iterator[Tensor]:
-        for waveform in in_order(read_waveform, utterances, workers=READERS):
-            yield encoder([waveform.to(device)]).hidden_states[layer][0].float()
+    def features(utterances: Sequence[Utterance]) -> Iterator[tuple[int, Tensor]]:
+        durations = np.array([each.duration for each in utterances])
+        for batch, waveforms in read_batches(utterances, batches_to_encode(durations, device=device.type)):
+            encoded = encoder([waveform.to(device) for waveform in waveforms])
+            counts = encoded.frame_counts.tolist()
+            for place, own, count in zip(batch, encoded.hidden_states[layer], counts, strict=True):
+                yield place, own[:count].float()
 
     return features
+
+
+def _mfccs(utterances: Sequence[Utterance]) -> Iterator[tuple[int, Tensor]]:
+    return enumerate(in_order(lambda each: mfcc(read_waveform(each)), utterances, workers=READERS))
 
 
 def _fit_centres(job: Job, place: Path, request: UnitsRequest, features: FramesOf, report: Report) -> None:
@@ -196,7 +207,7 @@ def _fit_frames(
     chosen = _fit_set(utterances, request.section.fit_hours, random)
     frames: list[NDArray[np.float32]] = []
     share = 1.0
-    for each in counted(features(chosen), report, "reading frames to cluster", len(chosen), "utterances"):
+    for _, each in counted(features(chosen), report, "reading frames to cluster", len(chosen), "utterances"):
         own = each.cpu().numpy()
         if not frames:
             values = float(chosen.durations.sum()) * SAMPLE_RATE / FRAME_STRIDE * own.shape[1]
