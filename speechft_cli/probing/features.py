@@ -177,7 +177,8 @@ class Features:
             kept = self._frame_store.get(name)
             if kept is None:
                 kept = self._encode_again(name)[name]
-            self._keep_in_memory(name, kept)
+            else:
+                self._keep_in_memory(name, kept)
         return kept.float()
 
     def without_a_place(self, utterances: Sequence[Utterance]) -> int:

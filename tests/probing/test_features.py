@@ -216,6 +216,16 @@ def test_hidden_states_take_no_more_memory_than_they_may(
     assert [mine.without_a_place([each]) for each in utterances] == [0, 1, 0, 1, 1]
 
 
+def test_hidden_states_made_at_their_first_use_fill_all_the_memory_they_may(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    memory = sum(alone(encoder, each).nbytes for each in utterances)
+    mine, _ = features(encoder, Needs([], utterances), tmp_path / "cache", memory=memory, disk=0)
+    for utterance in utterances:
+        mine.hidden_states(utterance)
+    assert mine.without_a_place(utterances) == 0
+
+
 def test_who_shares_a_batch_is_part_of_what_stock_features_are_and_of_no_others(
     encoder: Encoder, utterances: list[Utterance], tmp_path: Path
 ) -> None:
