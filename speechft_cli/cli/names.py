@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from speechft_cli.registry import Entry, Registry, unknown_name
 
-#: Dotted key → the catalogue its value, or each of its values, must be in.
+#: Dotted key → the catalogue its value, each of its values, or each of its keys must be in.
 GROUPS = {
     "encoder.family": "encoders",
     "prepare.corpus": "corpora",
@@ -18,8 +18,13 @@ GROUPS = {
     "finetune.labels": "tasks",
     "finetune.strategy": "strategies",
     "merge.method": "methods",
+    "merge.greedy": "tasks",
     "merge.formats": "formats",
     "evaluate.tasks": "tasks",
+    "evaluate.labels": "tasks",
+    "evaluate.folds": "tasks",
+    "evaluate.steps": "tasks",
+    "evaluate.learning_rates": "tasks",
     "evaluate.target": "tasks",
     "evaluate.preset": "presets",
     "evaluate.score": "scores",

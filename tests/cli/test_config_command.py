@@ -104,6 +104,16 @@ def test_validate_knows_the_names_of_the_catalogues(speechft, tmp_path: Path) ->
     )
 
 
+def test_validate_knows_every_key_that_names_tasks(speechft, tmp_path: Path) -> None:
+    lines = ["merge:", "  greedy: sidd", "evaluate:", "  labels: {sidd: speaker}", "  folds: {sidd: session}"]
+    lines += ["  steps: {sidd: 5}", "  learning_rates: {sidd: [0.1]}"]
+    (tmp_path / "bad.yaml").write_text("\n".join(lines), encoding="utf-8")
+    problems = json.loads(speechft("config", "validate", "-c", "bad.yaml", "--json").stdout)["problems"]
+    keys = ["2: merge.greedy", "4: evaluate.labels", "5: evaluate.folds", "6: evaluate.steps"]
+    keys.append("7: evaluate.learning_rates")
+    assert [problem.partition(": must")[0] for problem in problems] == [f"bad.yaml:{key}" for key in keys]
+
+
 def test_wrong_sets_keys_and_names_are_told_at_once_in_the_order_of_the_lines(speechft, tmp_path: Path) -> None:
     lines = ["encoder: {family: huber}", *"#" * 8, "merge: {method: linaer, alpa: 1}", "seed: none"]
     (tmp_path / "bad.yaml").write_text("\n".join(lines), encoding="utf-8")

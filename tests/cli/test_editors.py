@@ -49,6 +49,7 @@ def test_an_editor_has_nothing_against_what_the_loader_reads(text: str) -> None:
         "finetune: {task: asrr}",
         "finetune: {tasks: {asrr: 1}}",
         "evaluate: {tasks: [sidd]}",
+        "evaluate: {folds: {sidd: session}}",
         "mergee: {}",
         'seed: "1"',
         "seed: true",
