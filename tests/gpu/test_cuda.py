@@ -93,17 +93,17 @@ def test_the_kernels_chosen_for_half_precision_compute_what_float32_computes(nam
     waveforms = [torch.randn(16_000).cuda(), torch.randn(12_000).cuda()]
     positions = list(encoder.model.get_submodule("encoder.pos_conv").parameters())
     exact = encoder(waveforms).last
-    wanted = torch.autograd.grad(exact[0].square().sum(), positions)
+    direction = torch.randn_like(exact[0])
+    wanted = torch.autograd.grad((exact[0] * direction).sum(), positions)
 
     choose_kernels(encoder)
     with torch.autocast("cuda", torch.bfloat16):
         rounded = encoder(waveforms).last
-    found = torch.autograd.grad(rounded[0].float().square().sum(), positions)
+    found = torch.autograd.grad((rounded[0].float() * direction).sum(), positions)
     with torch.no_grad():
-        assert (rounded[0] - exact[0]).norm() < 0.03 * exact[0].norm()
-        assert (rounded[0] - exact[0]).norm() > 0
+        assert 0 < (rounded[0] - exact[0]).norm() < 0.03 * exact[0].norm()
         for own, reference in zip(found, wanted, strict=True):
-            assert (own - reference).norm() < 0.15 * reference.norm()
+            assert (own - reference).norm() < 0.05 * reference.norm()
     torch.testing.assert_close(encoder(waveforms).last, exact, rtol=1e-5, atol=1e-5)
 
 
