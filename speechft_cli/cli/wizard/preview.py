@@ -25,26 +25,27 @@ def preview(config: Config) -> Iterator[str]:
         yield f"prepare   {config.prepare.corpus}, {hours} → {config.data_dir}"
     tune = config.finetune
     if tune is not None:
-        heard = _about(tune.steps * tune.batch_seconds / 3600, 3)
+        update = tune.batch_seconds * tune.batches_per_update * tune.gpus
+        heard = _about(tune.steps * update / 3600, 3)
         frozen = int(tune.frozen_share * tune.steps)
         yield (
-            f"finetune  {tune.steps} updates of at most {tune.batch_seconds:g} s, {heard} h of audio in all; "
+            f"finetune  {tune.steps} updates of at most {update:g} s, {heard} h of audio in all; "
             f"the encoder is frozen in the first {frozen} → {config.run_dir}"
         )
         size = _weights(config)
         if size is not None:
             yield f"          {_gigabytes(_KEPT * size)} of disk"
         rest = tune.steps - frozen
-        work = _about((frozen / _FROZEN_RATE + rest / _RATE) * tune.batch_seconds * tune.batches_per_update / 3600)
+        work = _about((frozen / _FROZEN_RATE + rest / _RATE) * update / 3600)
         if size is None or size > _BYTES["small"]:
             yield f"          at HuBERT base's size some {work} h on one CPU core, a small part of that on a GPU"
     if config.merge is not None:
         alphas = [alpha_name(each) for each in config.merge.chosen_alphas]
-        count = len(alphas)
+        count = len(alphas) * len(config.merge.methods) * max(1, len(config.merge.weights))
         files = f"alpha {shortened(alphas, most=6)}: {count} checkpoint{'s' * (count != 1)} of the base's size"
         size = _weights(config)
         if size is not None:
-            files += f", {_gigabytes(count * len(config.merge.methods) * len(config.merge.formats) * size)} of disk"
+            files += f", {_gigabytes(count * len(config.merge.formats) * size)} of disk"
         yield f"merge     {', '.join(config.merge.methods)}, {files} → {config.merge_dir}"
     if config.evaluate is not None:
         yield f"evaluate  {', '.join(config.evaluate.tasks)} → {config.evaluate_dir}"

@@ -461,6 +461,23 @@ def test_the_preview_says_what_the_file_leads_to() -> None:
     ]
 
 
+def test_the_preview_counts_every_batch_of_an_update_and_every_way_of_a_merge() -> None:
+    flags = {
+        "encoder.init": "random",
+        "encoder.size": "base",
+        "finetune.steps": 300,
+        "finetune.batch_seconds": 24,
+        "finetune.batches_per_update": 5,
+        "finetune.gpus": 2,
+        "merge.method": ["linear", "ties"],
+        "merge.weights": [[1, 0], [0.5, 0.5], [0, 1]],
+        "merge.alphas": "0:1:0.25",
+    }
+    lines = " ".join(" ".join(preview(load_config(None, flags=flags).config)).split())
+    assert "300 updates of at most 240 s, 20 h of audio in all" in lines
+    assert "30 checkpoints of the base's size, 11 GB of disk" in lines  # 30 · 379 MB
+
+
 def test_the_preview_says_what_is_not_there_yet(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     flags = {
