@@ -12,12 +12,13 @@ import typer
 
 from speechft_cli.cli.names import complete_template
 from speechft_cli.cli.options import AsJson, OutFile, Overwrite
-from speechft_cli.cli.wizard.kinds import Kind
+from speechft_cli.cli.wizard.kinds import FIXED, Kind
 from speechft_cli.errors import ConfigError, RequestError, SpeechftError
 
 if TYPE_CHECKING:
     from speechft_cli.cli.display.console import Talk
     from speechft_cli.cli.wizard.given import Given
+    from speechft_cli.cli.wizard.question import Answers
     from speechft_cli.config.schema import Config
 
 
@@ -65,7 +66,7 @@ def init(
 
     For example: speechft init --template asr -o experiment.yaml
     """
-    from speechft_cli.cli.display.console import nearby, talk_of
+    from speechft_cli.cli.display.console import talk_of
     from speechft_cli.cli.editors import require_new, write_config
     from speechft_cli.config.templates import template_path
     from speechft_cli.events import Result
@@ -92,6 +93,7 @@ def init(
             "init: must have a terminal to ask its questions on, got none",
             "speechft init --defaults, --answers FILE, or --template NAME",
         )
+    from speechft_cli.cli.wizard.dialogue import ask_kind, default_answers, problems
     from speechft_cli.cli.wizard.given import kind_of, read_given, read_older, with_older
 
     given = read_given(answers, sets or ())
@@ -99,21 +101,15 @@ def init(
     if kind is None:
         kind = Kind.experiment if tree is None else kind_of(tree)
         if is_asked and tree is None:
-            from speechft_cli.cli.wizard.dialogue import ask_kind
-
             kind = ask_kind(talk)
     if tree is not None:
         given = with_older(given, tree, kind)
-    config, text = _config_and_text(talk, kind, given, is_asked=is_asked, folder=out.parent)
+    _refuse(problems(given.answers), given.places)  # before the questions, not after them
     if is_asked:
-        from speechft_cli.cli.wizard.dialogue import confirm
-        from speechft_cli.cli.wizard.preview import preview
-
-        talk.line(f"\n{text}")
-        for line in preview(config):
-            talk.line(nearby(line))
-        if not confirm(talk, f"Write {nearby(out)}?"):
-            raise SpeechftError(f"{out}: not written, as you wished")
+        text = _asked(talk, kind, given, out)
+    else:
+        answered = default_answers(kind, _known(kind, given), out.parent, given.old)
+        _, text = _config_and_text(kind, answered, given, out.parent)
     write_config(out, text)
     result = Result(
         summary=f"{kind.value} config written",
@@ -124,17 +120,37 @@ def init(
     talk.result(result, as_json=as_json)
 
 
-def _config_and_text(talk: Talk, kind: Kind, given: Given, *, is_asked: bool, folder: Path) -> tuple[Config, str]:
-    """Completes the answers, checks them like a file, and writes them as YAML."""
-    from speechft_cli.cli.wizard.dialogue import ask, default_answers, problems
-    from speechft_cli.cli.wizard.kinds import FIXED
+def _known(kind: Kind, given: Given) -> Answers:
+    """Returns what needs no question."""
+    return {**FIXED.get(kind, {}), **given.answers}
+
+
+def _asked(talk: Talk, kind: Kind, given: Given, out: Path) -> str:
+    """Asks what is not known, and whether to write the file that comes of it; returns its text. Esc goes back."""
+    from speechft_cli.cli.display.console import nearby
+    from speechft_cli.cli.wizard.dialogue import Dialogue, confirm
+    from speechft_cli.cli.wizard.preview import preview
+
+    dialogue = Dialogue(talk, kind, _known(kind, given), out.parent, given.old)
+    while True:
+        config, text = _config_and_text(kind, dialogue.ask(), given, out.parent)
+        talk.line(f"\n{text}")
+        for line in preview(config):
+            talk.line(nearby(line))
+        is_wanted = confirm(talk, f"Write {nearby(out)}?")
+        if is_wanted:
+            return text
+        if is_wanted is not None:
+            raise SpeechftError(f"{out}: not written, as you wished")
+        dialogue.back()
+
+
+def _config_and_text(kind: Kind, answers: Answers, given: Given, folder: Path) -> tuple[Config, str]:
+    """Checks the answers like a file, and writes them as YAML."""
+    from speechft_cli.cli.wizard.dialogue import problems
     from speechft_cli.cli.yaml_text import as_tree, explained
     from speechft_cli.config.load import load_config
 
-    _refuse(problems(given.answers), given.places)  # before the questions, not after them
-    known = {**FIXED.get(kind, {}), **given.answers}
-    asked = (kind, known, folder, given.old)
-    answers = ask(talk, *asked) if is_asked else default_answers(*asked)
     _refuse(problems(answers), given.places)
     config = load_config(None, flags=answers, here=folder).config
     heading = f"# Written by `speechft init --kind {kind.value}`. All keys: `speechft config schema`.\n\n"

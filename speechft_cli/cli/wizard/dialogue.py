@@ -57,44 +57,59 @@ def ask_kind(talk: Talk) -> Kind:
     return chosen
 
 
-def ask(talk: Talk, kind: Kind, given: Answers, folder: Path, old: Answers) -> dict[str, object]:
-    """Asks every question of a kind, but for what is given; Esc goes back to the question before.
+class Dialogue:
+    """Every question of a kind, but for what is given; Esc goes back to the question before."""
 
-    Args:
-        talk: Where to say why a question is asked.
-        kind: Of file.
-        given: Dotted key → value.
-        folder: What relative paths start from.
-        old: Dotted key → value of an older file, which Enter takes again.
-    """
-    talk.line("Enter takes the answer shown, Esc goes back, Ctrl-C ends without a file.", style="dim")
-    questions = _questions(kind, given)
-    answers: dict[str, object] = {}
-    asked: list[int] = []
-    place = 0
-    while place < len(questions):
-        question = questions[place]
-        known = {**given, **answers}
-        choices = question.choices(known)
-        if not question.when(known) or len(choices) == 1:
-            if question.when(known):
-                answers[question.key] = question.read(next(iter(choices)))
-            place += 1
-            continue
-        value = _ask(talk, question, known, _proposal(question, known, folder, old))
-        if value is not _BACK:
-            answers[question.key] = value
-            asked.append(place)
-            place += 1
-        elif asked:
-            place = asked.pop()
-            del answers[questions[place].key]
-    return {**answers, **given}
+    def __init__(self, talk: Talk, kind: Kind, given: Answers, folder: Path, old: Answers) -> None:
+        """
+        Args:
+            talk: Where to say why a question is asked.
+            kind: Of file.
+            given: Dotted key → value.
+            folder: What relative paths start from.
+            old: Dotted key → value of an older file, which Enter takes again.
+        """
+        self._talk = talk
+        self._given = given
+        self._folder = folder
+        self._old = old
+        self._questions = _questions(kind, given)
+        self._answers: dict[str, object] = {}
+        self._asked: list[int] = []
+        self._place = 0
+        talk.line("Enter takes the answer shown, Esc goes back, Ctrl-C ends without a file.", style="dim")
+
+    def ask(self) -> dict[str, object]:
+        """Asks from where it stands to the last question; returns all answers, with what is given."""
+        while self._place < len(self._questions):
+            question = self._questions[self._place]
+            known = {**self._given, **self._answers}
+            choices = question.choices(known)
+            if not question.when(known) or len(choices) == 1:
+                if question.when(known):
+                    self._answers[question.key] = question.read(next(iter(choices)))
+                self._place += 1
+                continue
+            value = _ask(self._talk, question, known, _proposal(question, known, self._folder, self._old))
+            if value is _BACK:
+                self.back()
+            else:
+                self._answers[question.key] = value
+                self._asked.append(self._place)
+                self._place += 1
+        return {**self._answers, **self._given}
+
+    def back(self) -> None:
+        """Goes back to the question that was answered last, if one was."""
+        if self._asked:
+            self._place = self._asked.pop()
+            del self._answers[self._questions[self._place].key]
 
 
-def confirm(talk: Talk, prompt: str) -> bool:
-    """Asks yes or no; Enter is yes."""
-    return bool(_answered(questionary.confirm(prompt, default=True, color_depth=_depth(talk))))
+def confirm(talk: Talk, prompt: str) -> bool | None:
+    """Asks yes or no; Enter is yes, Esc neither."""
+    answer = _answered(_with_back(questionary.confirm(prompt, default=True, color_depth=_depth(talk))))
+    return None if answer is _BACK else bool(answer)
 
 
 def problems(answers: Answers) -> list[str]:
@@ -147,6 +162,17 @@ def _ask(talk: Talk, question: Question, answers: Answers, proposal: Proposal) -
 
 def _answer(talk: Talk, question: Question, answers: Answers, prompt: questionary.Question) -> object:
     """Waits for the answer to a prompt; Esc answers `_BACK`."""
+    answer = _answered(_with_back(prompt))
+    if answer is _BACK:
+        return _BACK
+    text = ",".join(answer) if isinstance(answer, list) else str(answer)
+    if question.choices(answers):
+        _keep(talk, question.prompt, text)
+    return question.read(text)
+
+
+def _with_back(prompt: questionary.Question) -> questionary.Question:
+    """Makes Esc answer a prompt with `_BACK`."""
     back = KeyBindings()
 
     @back.add("escape", eager=True)
@@ -155,13 +181,7 @@ def _answer(talk: Talk, question: Question, answers: Answers, prompt: questionar
 
     own = prompt.application.key_bindings
     prompt.application.key_bindings = merge_key_bindings([back] if own is None else [own, back])
-    answer = _answered(prompt)
-    if answer is _BACK:
-        return _BACK
-    text = ",".join(answer) if isinstance(answer, list) else str(answer)
-    if question.choices(answers):
-        _keep(talk, question.prompt, text)
-    return question.read(text)
+    return prompt
 
 
 def _answered(prompt: questionary.Question) -> object:

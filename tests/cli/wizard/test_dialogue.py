@@ -182,6 +182,27 @@ def test_escape_goes_back_to_the_question_before(terminal: list[Terminal], tmp_p
     assert (config.encoder.init, config.encoder.checkpoint) == (None, tmp_path / "mine.pt")
 
 
+def test_escape_at_the_preview_goes_back_to_the_last_question(terminal: list[Terminal], tmp_path: Path) -> None:
+    wizard = _open(terminal, "--kind", "merge", "--set", "merge.filters=[]")
+    wizard.enter("Name of", "Pre-trained", "Fine-tuned", "Merge method", "Alphas", "Seed")
+    wizard.child.expect_exact("Write speechft.yaml?")
+    wizard.child.send(ESCAPE)
+    wizard.answer("Seed", f"{ERASE_LINE}7")
+    wizard.enter("Write speechft.yaml?")
+    assert wizard.end() == 0
+    assert load_config(tmp_path / "speechft.yaml").config.seed == 7
+
+
+def test_escape_at_the_preview_asks_again_where_nothing_else_was_asked(terminal: list[Terminal]) -> None:
+    given = ["name=n", "merge.base=a.pt", "merge.tuned=[b.pt]", "merge.method=linear", "merge.alphas=0.5"]
+    given += ["merge.filters=[]", "seed=1"]
+    wizard = _open(terminal, "--kind", "merge", *(word for answer in given for word in ("--set", answer)))
+    wizard.child.expect_exact("Write speechft.yaml?")
+    wizard.child.send(ESCAPE)
+    wizard.enter("Write speechft.yaml?")
+    assert wizard.end() == 0
+
+
 def test_a_window_of_sixty_columns_breaks_nothing(terminal: list[Terminal], tmp_path: Path) -> None:
     wizard = _open(terminal, "--kind", "merge")
     wizard.child.setwinsize(40, 60)
