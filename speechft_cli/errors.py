@@ -37,6 +37,11 @@ class ConfigError(RequestError):
         super().__init__("\n".join(self.problems), hint)
 
 
+def amount(count: int, things: str) -> str:
+    """Says how many things there are; `things` is a plural in -s."""
+    return f"{count} {things.removesuffix('s') if count == 1 else things}"
+
+
 def shortened(names: Sequence[str], *, most: int) -> str:
     """Says the first of many names in one line, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from speechft_cli.errors import RequestError, SpeechftError
+from speechft_cli.errors import RequestError, SpeechftError, amount
 from speechft_cli.events import Advanced, Finished, Note, Report, Started
 from speechft_cli.io.download import fetch
 from speechft_cli.io.lock import locked
@@ -106,7 +106,7 @@ def _unpacked(path: Path, report: Report) -> Iterator[Path]:
     try:
         folder.mkdir()
         count = _unzip(path, folder, report) if zipfile.is_zipfile(path) else _untar(path, folder, report)
-        report(Finished(f"{count} files"))
+        report(Finished(amount(count, "files")))
         yield folder
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
         path.unlink(missing_ok=True)

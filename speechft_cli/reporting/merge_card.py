@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+from speechft_cli.errors import amount
 from speechft_cli.merging import METHODS
 
 
@@ -31,7 +32,7 @@ def merge_card(record: Mapping[str, object], files: Mapping[str, str]) -> str:
         "",
         f"# {record['family']} encoder, merged with {record['method']} at α = {record['alpha']:g}",
         "",
-        f"Between a base and {len(tuned)} model{'s' * (len(tuned) > 1)} fine-tuned from it. Written by speechft "
+        f"Between a base and {amount(len(tuned), 'models')} fine-tuned from it. Written by speechft "
         f"{record['speechft']}, {record['created']}; merge.json beside this card says the same for programs.",
         "",
         "| | |",

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from speechft_cli.cli.options import AsJson, OutFile, Overwrite
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import RequestError, amount
 
 
 def import_s3prl(
@@ -63,7 +63,7 @@ def import_s3prl(
         talk.say(note.removeprefix("# "))
     talk.result(
         Result(
-            f"{source.name} carried over, {len(left)} things to know",
+            f"{source.name} carried over, {amount(len(left), 'things')} to know",
             str(out.absolute()),
             f"speechft {command} -c {shlex.quote(str(out))}",
             {"command": command, "notes": dict(left)},

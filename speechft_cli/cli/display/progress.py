@@ -11,6 +11,7 @@ from speechft_cli.cli.display.layout import Bar, bars, facts
 from speechft_cli.cli.display.region import Region
 from speechft_cli.cli.display.tables import draw
 from speechft_cli.cli.display.work import Work, clock
+from speechft_cli.errors import amount
 from speechft_cli.events import Advanced, DeviceMemory, Event, Finished, Note, Started, Table, TrainingStep
 
 #: Off a terminal, work that only counts has a line at most this often [s].
@@ -56,7 +57,7 @@ class Progress:
         match event:
             case Started():
                 self._works.append(Work(event.what, event.total, event.unit))
-                self._show(f"{event.what}: {event.total} {event.unit}".rstrip() if event.total else event.what)
+                self._show(f"{event.what}: {amount(event.total, event.unit)}".rstrip() if event.total else event.what)
             case Advanced() if self._works:
                 self._works[-1].advance(event.done, event.note)
                 if self._region is None and self._works[-1].is_due(_LINE_EVERY):

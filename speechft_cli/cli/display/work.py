@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from speechft_cli.errors import amount
+
 #: What is reported as done so soon after the beginning was done by an earlier run [s].
 _AT_ONCE = 0.1
 
@@ -60,8 +62,11 @@ class Work:
         """How far, for how long still and how fast; what is not known is left out."""
         if self._total is None and not self._done:
             return ()
-        count = str(self._done) if self._total is None else f"{self._done:>{len(str(self._total))}}/{self._total}"
-        details = [f"{count} {self._unit}".rstrip()]
+        if self._total is None:
+            count = amount(self._done, self._unit)
+        else:
+            count = f"{self._done:>{len(str(self._total))}}/{amount(self._total, self._unit)}"
+        details = [count.rstrip()]
         if self._latest is None:
             return tuple(details)
         passed = time.monotonic() - self._latest[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 from speechft_cli.config.alphas import alpha_name
 from speechft_cli.config.schema import Config
 from speechft_cli.encoders.names import shipped_file
-from speechft_cli.errors import shortened
+from speechft_cli.errors import amount, shortened
 
 #: Random encoder's size → bytes of its weights, HuBERT's.
 _BYTES = {"tiny": 3.3e6, "small": 12.7e6, "base": 379e6, "large": 1266e6}
@@ -42,7 +42,7 @@ def preview(config: Config) -> Iterator[str]:
     if config.merge is not None:
         alphas = [alpha_name(each) for each in config.merge.chosen_alphas]
         count = len(alphas) * len(config.merge.methods) * max(1, len(config.merge.weights))
-        files = f"alpha {shortened(alphas, most=6)}: {count} checkpoint{'s' * (count != 1)} of the base's size"
+        files = f"alpha {shortened(alphas, most=6)}: {amount(count, 'checkpoints')} of the base's size"
         size = _weights(config)
         if size is not None:
             files += f", {_gigabytes(count * len(config.merge.formats) * size)} of disk"

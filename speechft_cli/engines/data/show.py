@@ -10,7 +10,7 @@ from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.manifests.folder import read_splits
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import Utterances
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import RequestError, amount
 from speechft_cli.events import Note, Report, Result, Table
 from speechft_cli.io.atomic import atomic_path
 from speechft_cli.reporting.recordings import draw_utterances
@@ -49,9 +49,9 @@ def show(folder: Path, *, ids: Sequence[str], count: int, seed: int, png: Path |
         waveforms = [(each.id, read_waveform(each).numpy()) for each in drawn]
         with atomic_path(png) as path:
             path.write_bytes(draw_utterances(waveforms))
-        report(Note(f"waveforms and spectrograms of {len(drawn)} utterances: {png}"))
+        report(Note(f"waveforms and spectrograms of {amount(len(drawn), 'utterances')}: {png}"))
     return Result(
-        summary=f"{len(chosen)} of {sum(map(len, splits.values()))} utterances",
+        summary=f"{len(chosen)} of {amount(sum(map(len, splits.values())), 'utterances')}",
         output=str(folder.absolute()),
         data={"utterances": [_facts(split, each) for split, each in chosen], "png": None if png is None else str(png)},
     )

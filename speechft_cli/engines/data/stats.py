@@ -14,6 +14,7 @@ import numpy as np
 
 from speechft_cli.data.manifests.folder import read_splits
 from speechft_cli.data.utterances import Utterances
+from speechft_cli.errors import amount
 from speechft_cli.events import Note, Report, Result, Table
 from speechft_cli.io.atomic import atomic_path
 from speechft_cli.reporting.recordings import draw_durations
@@ -68,7 +69,7 @@ def stats(folder: Path, *, png: Path | None, report: Report) -> Result:
     total = sum(len(each.durations) for each in splits.values())
     hours = sum(float(each.durations.sum()) for each in splits.values()) / 3600
     return Result(
-        summary=f"{total} utterances, {hours:.2f} h in {', '.join(splits)}",
+        summary=f"{amount(total, 'utterances')}, {hours:.2f} h in {', '.join(splits)}",
         output=str(folder.absolute()),
         next_command=shlex.join(["speechft", "data", "show", str(folder)]),
         data={

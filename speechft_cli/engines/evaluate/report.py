@@ -15,6 +15,7 @@ from speechft_cli.config.alphas import alpha_name
 from speechft_cli.data.splits.task_splits import RULES
 from speechft_cli.engines.evaluate.request import Request
 from speechft_cli.engines.evaluate.scores import predictions_path
+from speechft_cli.errors import amount
 from speechft_cli.events import Report, Result, Table
 from speechft_cli.io.atomic import atomic_folder, write_text
 from speechft_cli.probing.candidates import BASE, TUNED
@@ -190,9 +191,9 @@ def _task_facts(job: ProbeJob) -> TaskFacts:
 
 def _result(request: Request, found: _Findings, folder: Path) -> Result:
     recommendation, suggestion = found.recommendation, found.suggestion
-    encoders = _count(len(request.candidates), "encoder")
+    encoders = amount(len(request.candidates), "encoders")
     parts = [
-        f"{encoders} × {_count(len(request.jobs), 'task')} scored{request.preset_suffix}"
+        f"{encoders} × {amount(len(request.jobs), 'tasks')} scored{request.preset_suffix}"
         if found.scores
         else f"drift of {encoders}"
     ]
@@ -228,7 +229,3 @@ def _plain(choice: Option | Recommendation | Suggestion) -> dict[str, object]:
 
 def _stem(request: Request) -> str:
     return "report" if request.jobs else "drift"
-
-
-def _count(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

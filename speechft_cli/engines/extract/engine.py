@@ -17,6 +17,7 @@ from speechft_cli.engines.extract.parts import check_folder, is_done, parts_of, 
 from speechft_cli.engines.extract.request import ExtractRequest, open_encoder
 from speechft_cli.engines.extract.sources import file_states, read_audio
 from speechft_cli.engines.stopping import stoppable
+from speechft_cli.errors import amount
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, ignore
 from speechft_cli.io.atomic import write_json, write_text
 from speechft_cli.io.lock import locked
@@ -76,7 +77,7 @@ def run(request: ExtractRequest, report: Report) -> Result:
             write_json(request.out / _RECORD, record)
     again = f", {reused} of {len(parts)} parts were there" if reused else ""
     return Result(
-        f"{len(index)} utterances, hidden states {', '.join(map(str, layers))}{again}",
+        f"{amount(len(index), 'utterances')}, hidden states {', '.join(map(str, layers))}{again}",
         str(request.out.absolute()),
         data=record,
     )

@@ -18,7 +18,7 @@ from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.base import MASK_EMBEDDING
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.engines.scorable import unscored
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import RequestError, amount
 from speechft_cli.tasks import trained_task
 from speechft_cli.tasks.base import Task
 from speechft_cli.tasks.hubert import HUBERT, unit_vocabulary
@@ -73,7 +73,8 @@ def left_out_notes(checked: CheckedJob, section: FinetuneSection) -> Iterator[st
     """Says for each reason how many utterances were left out, with an example."""
     for each in checked.rejected:
         detail = f" ({each.detail})" if each.detail else ""
-        yield f"{each.count} training utterances left out: {each.reason}, for example {each.utterance_id}{detail}"
+        count = amount(each.count, "training utterances")
+        yield f"{count} left out: {each.reason}, for example {each.utterance_id}{detail}"
     if checked.dev_left_out:
         needs, longest = checked.job.task.needs, f"longer than {section.max_seconds:g} s"
         reason = (
@@ -81,7 +82,7 @@ def left_out_notes(checked: CheckedJob, section: FinetuneSection) -> Iterator[st
             if checked.job.masking is not None
             else f"no {field_in_words(needs)}, {longest}"
         )
-        yield f"{checked.dev_left_out} dev utterances left out: {reason}, or too short for a frame"
+        yield f"{amount(checked.dev_left_out, 'dev utterances')} left out: {reason}, or too short for a frame"
     if checked.dev_unscored:
         yield f"dev: {checked.dev_unscored}"
 
@@ -185,7 +186,7 @@ def _require_some(data: Path, train: Utterances, dev: Utterances, rejected: Sequ
     raise RequestError(
         f"{data}: must have utterances to train on and to select checkpoints with, has {len(train)} in train "
         f"and {len(dev)} in dev"
-        + "".join(f"\n  {each.count} training utterances left out: {each.reason}" for each in rejected),
+        + "".join(f"\n  {amount(each.count, 'training utterances')} left out: {each.reason}" for each in rejected),
         "finetune.min_seconds and finetune.max_seconds say what is left out; speechft data stats shows what is there",
     )
 

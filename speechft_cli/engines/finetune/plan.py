@@ -9,6 +9,7 @@ from torch import nn
 from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.engines.finetune.jobs import CheckedJob
 from speechft_cli.engines.finetune.request import FinetuneRequest
+from speechft_cli.errors import amount
 from speechft_cli.events import Table
 from speechft_cli.io.space import size_text
 from speechft_cli.training.activations import activation_bytes
@@ -93,8 +94,11 @@ def _data_rows(request: FinetuneRequest, checked: CheckedJob, ranks: int) -> lis
     prefix = f"{job.task.name}: " if len(request.checked) > 1 else ""
     share = f", {job.weight / total:.0%} of the updates" if prefix else ""
     rows = [
-        (f"{prefix}training data", f"{len(job.train)} utterances, {hours:.2f} h, {per_epoch} steps per epoch{share}"),
-        (f"{prefix}dev data", f"{len(job.dev)} utterances"),
+        (
+            f"{prefix}training data",
+            f"{amount(len(job.train), 'utterances')}, {hours:.2f} h, {amount(per_epoch, 'steps')} per epoch{share}",
+        ),
+        (f"{prefix}dev data", amount(len(job.dev), "utterances")),
     ]
     if job.crop_seconds is not None:
         rows.append((f"{prefix}crops", f"at most {job.crop_seconds:g} s"))
@@ -141,7 +145,7 @@ def _activations(request: FinetuneRequest, state: TrainingState) -> Iterator[str
             sizes.append(f"{size_text(size)} while the encoder is {'frozen' if is_frozen else 'trained'}")
         less = ", less with gradient checkpointing" if section.gradient_checkpointing else ""
         name = f"{job.task.name}: " if len(request.checked) > 1 else ""
-        yield f"{name}about {', '.join(sizes)}, for {len(batch)} utterances of up to {seconds:.1f} s{less}"
+        yield f"{name}about {', '.join(sizes)}, for {amount(len(batch), 'utterances')} of up to {seconds:.1f} s{less}"
 
 
 def _count(parameters: Iterable[nn.Parameter]) -> int:

@@ -19,7 +19,7 @@ from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.engines.device import choose_device
 from speechft_cli.engines.merge.measurement import Measurement
 from speechft_cli.engines.own_torch import own_torch
-from speechft_cli.errors import RequestError
+from speechft_cli.errors import RequestError, amount
 from speechft_cli.events import Note, Report, counted
 from speechft_cli.io.ahead import READERS, in_order
 from speechft_cli.tasks import trained_task
@@ -118,7 +118,9 @@ def _drawn(
     report: Report,
 ) -> Utterances:
     """As many of the usable utterances as are asked for, in their order."""
-    said = [f"{each.count} utterances left out: {each.reason}, for example {each.utterance_id}" for each in flaws]
+    said = [
+        f"{amount(each.count, 'utterances')} left out: {each.reason}, for example {each.utterance_id}" for each in flaws
+    ]
     if not usable:
         raise RequestError("\n  ".join([f"{wanted.data[number]}: must have {what}, for {label}, has none", *said]))
     for each in said:

@@ -41,7 +41,7 @@ from speechft_cli.engines.prepare.request import check_request, corpus_name, cor
 from speechft_cli.engines.prepare.verdict import check_result
 from speechft_cli.engines.prepare.work import JOURNAL, tidy, work_folder
 from speechft_cli.engines.stopping import stoppable
-from speechft_cli.errors import RequestError, SpeechftError
+from speechft_cli.errors import RequestError, SpeechftError, amount
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started
 from speechft_cli.io.ahead import cores
 from speechft_cli.tasks import trained_task
@@ -190,7 +190,7 @@ def _generate(name: str, made: Iterator[Item], out: Path, report: Report) -> lis
         found.append(each)
         if len(found) % _REPORT_EVERY == 0:
             report(Advanced(len(found)))
-    report(Finished(f"{len(found)} files"))
+    report(Finished(amount(len(found), "files")))
     return found
 
 

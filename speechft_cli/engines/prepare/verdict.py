@@ -7,7 +7,7 @@ from speechft_cli.data.manifests.prepared import REJECTED
 from speechft_cli.data.preparing.collated import Collation
 from speechft_cli.engines.prepare.report import left_out, rejections
 from speechft_cli.engines.prepare.request import corpus_name
-from speechft_cli.errors import SpeechftError
+from speechft_cli.errors import SpeechftError, amount
 
 #: Reason → what to do about it, where most are rejected for it.
 _CURES = {
@@ -47,7 +47,7 @@ def check_result(result: Collation, section: PrepareSection) -> None:
             "\n  ".join([f"{name}: not a single utterance can be used", *rejections(result), *left_out(result)]), hint
         )
     if section.strict and result.reasons:
-        problem = f"{name}: {result.reasons.total()} utterances can't be used (strict)"
+        problem = f"{name}: {amount(result.reasons.total(), 'utterances')} can't be used (strict)"
         raise UnusableCorpusError(
             "\n  ".join([problem, *rejections(result)]),
             f"{hint}; without --strict they are listed in {REJECTED} and left out",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from speechft_cli.errors import amount
 from speechft_cli.events import Table
 from speechft_cli.reporting.document import Section
 from speechft_cli.reporting.scores import Score
@@ -103,7 +104,7 @@ def caveats_section(scores: Sequence[Score], tasks: Sequence[TaskFacts]) -> Sect
     smallest = min(tasks, key=lambda task: task.tested)
     seeds = min(len(score.seeds) for score in scores)
     size = (
-        f"The smallest test split has {smallest.tested} utterances ({smallest.name}), and every probe was "
+        f"The smallest test split has {amount(smallest.tested, 'utterances')} ({smallest.name}), and every probe was "
         f"trained with {'one seed' if seeds == 1 else f'{seeds} seeds'}. Differences that a few utterances or another "
         "seed could turn around mean nothing."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from speechft_cli.errors import amount
 from speechft_cli.events import Table
 from speechft_cli.reporting.breakdown import Breakdown, breakdown_table
 from speechft_cli.reporting.document import Section, listed
@@ -114,7 +115,7 @@ def superb_section(table: Table) -> Section:
 
 def drift_section(lines: Sequence[Drift], anchors: Mapping[str, float]) -> Section:
     """Returns how far the encoders have moved."""
-    heard = f"Measured on {lines[0].utterances} utterances, {lines[0].seconds:.0f} s."
+    heard = f"Measured on {amount(lines[0].utterances, 'utterances')}, {lines[0].seconds:.0f} s."
     pictures = tuple(draw_heatmaps(lines, anchors=anchors))
     return Section("Drift", (*_DRIFT, heard), pictures, (drift_table(lines),))
 
