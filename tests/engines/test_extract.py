@@ -17,6 +17,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
+from speechft_cli.data import neighbours
 from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.manifests.folder import read_manifest
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
@@ -28,7 +29,6 @@ from speechft_cli.engines.extract.request import ExtractRequest
 from speechft_cli.errors import InterruptedRunError, RequestError
 from speechft_cli.events import Advanced, Event, Note, ignore
 from speechft_cli.io.hashes import weights_hash
-from speechft_cli.probing import encoding
 from tests.manifest_files import write_manifest
 
 
@@ -139,7 +139,7 @@ def test_recordings_in_a_folder_that_is_a_link_are_heard(tiny_file: Path, manife
 def test_an_interrupted_run_goes_on_where_it_was_and_a_lost_file_is_made_again(
     tiny_file: Path, manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encoding, "_MOST", 3)  # several batches and parts of these short recordings
+    monkeypatch.setattr(neighbours, "_MOST", 3)  # several batches and parts of these short recordings
     monkeypatch.setattr(parts, "_PART_SECONDS", 3.0)
     request = ExtractRequest(tiny_file, manifests, tmp_path / "out", splits=("train",))
 
