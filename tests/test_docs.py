@@ -179,8 +179,17 @@ def test_an_option_that_a_sentence_names_beside_its_command_is_one() -> None:
         if (word := code.removeprefix("speechft ").split(" ")[0]) in COMMANDS
         for option in re.findall(r"(?<!\S)--[a-z-]+", code)
     }
-    known = {name: {each for part in command.params for each in part.opts} for name, command in commands.items()}
-    assert ("evaluate", "--drift-only") in named
+    named |= {
+        (word, option)
+        for file in (DOCS.parent / "tests" / "messages").glob("*.yaml")
+        for hint in re.findall("hint: .*", file.read_text(encoding="utf-8"))
+        for word, options in re.findall(r"speechft ([a-z-]+)((?: --?[a-z-]+)+)", hint)
+        for option in options.split()
+    }
+    known = {
+        name: {"--help", *(each for part in command.params for each in part.opts)} for name, command in commands.items()
+    }
+    assert named >= {("evaluate", "--drift-only"), ("finetune", "--help")}
     assert sorted(each for each in named if each[1] not in known[each[0]]) == []
 
 

@@ -147,7 +147,8 @@ def _labelled_job(
 def _masked_job(section: FinetuneSection, data: Path, base: EncoderCheckpoint, weight: float) -> CheckedJob:
     if MASK_EMBEDDING not in base.weights:
         raise RequestError(
-            f"finetune.task: must be a task with labels, because {base.family.name} has no mask embedding for hubert"
+            f"finetune.task: must be a task with labels, because {base.family.name} has no mask embedding for hubert",
+            "speechft list tasks shows them; docs/formats.md says which families have a mask embedding",
         )
     configuration = cast("Mapping[str, float]", base.family.section(base.container, base.family.configuration) or {})
     masking = Masking(float(configuration.get("mask_prob", 0.8)), int(configuration.get("mask_length", 10)))

@@ -31,9 +31,10 @@ def plan_table(request: FinetuneRequest, state: TrainingState, *, ranks: int, wi
     """
     section, strategy = request.section, request.strategy
     rows = [row for each in request.checked for row in _data_rows(request, each, ranks)]
+    rows.append(("strategy", f"{strategy.name}{f': {strategy.note}' if strategy.note else ''}"))
+    if request.base.family.cnn_prefixes:
+        rows.append(("CNN", "trains once the encoder does" if request.trains_cnn else "never trains"))
     rows += [
-        ("strategy", f"{strategy.name}{f': {strategy.note}' if strategy.note else ''}"),
-        ("CNN", "trains once the encoder does" if request.trains_cnn else "never trains"),
         ("frozen encoder's dropout", "on" if section.frozen_dropout else "off"),
         ("precision", section.precision),
         ("weights, gradients, Adam", size_text(_memory(state))),

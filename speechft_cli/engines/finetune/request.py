@@ -107,6 +107,11 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
         require_trackers(section.trackers)
     read_manifest(data, "train")  # what is missing here is said before an encoder that has a name is fetched
     base = _base(config, resume_from, report)
+    if section.train_cnn and not base.family.cnn_prefixes:
+        raise RequestError(
+            f"finetune.train_cnn: must be false for {base.family.name}, which has no CNN, got true",
+            "leave it out: all of this encoder trains",
+        )
     checked = check_jobs(section, data, base)
     schedule = StableSchedule(
         steps=section.steps,

@@ -145,6 +145,6 @@ def _check(section: MergeSection, sources: Sources, ways: Sequence[Variant]) -> 
             hints[error.hint] = None
     unused = unused_filters(ways[0], sources.plan.merged)
     if unused:
-        hints["speechft merge --plan -v shows the tensors' names"] = None
+        hints["speechft -v merge --plan shows the tensors' names"] = None
     if problems or unused:
         raise ConfigError(problems + unused, "; ".join(hints))
