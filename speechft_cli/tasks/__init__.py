@@ -77,6 +77,16 @@ TASKS: Registry[AnyTask] = Registry(
     },
 )
 
+#: Task → the field of its target (`Task.needs`, which takes torch to ask), in the order in which they are proposed.
+PROPOSED = {
+    "asr": "text",
+    "pr": "phones",
+    "ks": "keyword",
+    "er": "emotion",
+    "ic": "action+object+location",
+    "sid": "speaker",
+}
+
 
 def probed_tasks() -> list[str]:
     """Returns the tasks that a frozen encoder is scored on: the units of `hubert` are made by fine-tuning alone."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from speechft_cli.errors import RequestError
-from speechft_cli.tasks import TASKS, trained_task
+from speechft_cli.tasks import PROPOSED, TASKS, trained_task
 from speechft_cli.tasks.base import Task
 
 TARGETS = {
@@ -48,6 +48,10 @@ def test_nothing_can_be_trained_for_the_others() -> None:
 def test_a_task_has_its_catalogue_name(task: Task) -> None:
     assert task.name in TASKS
     assert TASKS.get(task.name) is task
+
+
+def test_the_fields_that_tasks_are_proposed_by_are_their_own() -> None:
+    assert {name: TASKS.get(name).needs for name in PROPOSED} == PROPOSED
 
 
 @pytest.mark.parametrize("kind", ["head", "probe"])

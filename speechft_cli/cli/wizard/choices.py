@@ -18,7 +18,7 @@ from speechft_cli.cli.wizard.question import Answers, read_value, typed
 from speechft_cli.config.load import anchored
 from speechft_cli.data.utterance import field_in_words
 from speechft_cli.encoders.names import SMALL
-from speechft_cli.tasks import probed_tasks
+from speechft_cli.tasks import PROPOSED, probed_tasks
 
 #: The corpus that needs no folder.
 _GENERATED = "synthetic"
@@ -26,15 +26,6 @@ _GENERATED = "synthetic"
 _CLASS_FOLDERS = "folder"
 _CLASSIFICATIONS = ("ks", "er", "ic", "sid")
 _OF_FOLDERS = Proposal("ks", "Folders are classes, which ks takes whatever they are; they have no texts.")
-#: Task → the field of its target (`Task.needs`, which takes torch to ask), in the order in which they are proposed.
-TARGETS = {
-    "asr": "text",
-    "pr": "phones",
-    "ks": "keyword",
-    "er": "emotion",
-    "ic": "action+object+location",
-    "sid": "speaker",
-}
 #: What is proposed where everything is there.
 _FIRST, _PROBED = "asr", ("sid", "pr")
 #: Name → filters that give Transformer layers alphas of their own.
@@ -76,7 +67,9 @@ def task_of_data(answers: Answers, folder: Path) -> Proposal | None:
     served = _served(answers, folder)
     if not served or served[0] == _FIRST:
         return None
-    return Proposal(served[0], f"What lies there has no texts; {served[0]} takes {field_in_words(TARGETS[served[0]])}.")
+    return Proposal(
+        served[0], f"What lies there has no texts; {served[0]} takes {field_in_words(PROPOSED[served[0]])}."
+    )
 
 
 def probes_of_data(answers: Answers, folder: Path) -> Proposal | None:
@@ -100,7 +93,7 @@ def _served(answers: Answers, folder: Path) -> list[str]:
         heard = utterances_of(str(answers.get("prepare.corpus")), anchored(str(root), folder))
     else:
         heard = [] if data is None else utterances_in(anchored(str(data), folder))
-    return [task for task, field in TARGETS.items() if any(each.target(field) is not None for each in heard)]
+    return [task for task, field in PROPOSED.items() if any(each.target(field) is not None for each in heard)]
 
 
 def labels_of_folders(key: str) -> Callable[[Answers], Mapping[str, str]]:

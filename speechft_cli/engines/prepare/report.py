@@ -14,16 +14,8 @@ from speechft_cli.data.preparing.collated import Collation
 from speechft_cli.encoders.names import SMALL
 from speechft_cli.engines.prepare.request import corpus_name
 from speechft_cli.events import Advanced, Finished, Note, Report, Result, Started, Table
+from speechft_cli.tasks import PROPOSED
 
-#: Task → what it needs of a manifest, in the order in which they are proposed.
-_FIELDS = {
-    "asr": "text",
-    "er": "emotion",
-    "ks": "keyword",
-    "ic": "action+object+location",
-    "pr": "phones",
-    "sid": "speaker",
-}
 _LOOKED_AT = 1000  # utterances
 
 
@@ -133,7 +125,7 @@ def _task(section: PrepareSection, out: Path) -> list[str]:
     if "train" not in available_splits(out):
         return []
     train = read_manifest(out, "train")
-    for task, field in _FIELDS.items():
+    for task, field in PROPOSED.items():
         if any(target is not None for target in itertools.islice(train.targets(field), _LOOKED_AT)):
             return [] if task == "asr" else ["--task", task]
     return ["--task", "hubert"]

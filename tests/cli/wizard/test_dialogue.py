@@ -14,7 +14,7 @@ import soundfile
 from speechft_cli.cli.commands.init import Kind
 from speechft_cli.cli.editors import HEADER
 from speechft_cli.cli.names import unknown_names
-from speechft_cli.cli.wizard.choices import DEPTHS, TARGETS, old_depth
+from speechft_cli.cli.wizard.choices import DEPTHS, old_depth
 from speechft_cli.cli.wizard.preview import preview
 from speechft_cli.cli.wizard.question import path_of
 from speechft_cli.cli.wizard.questions import QUESTIONS
@@ -444,10 +444,6 @@ def test_tasks_are_proposed_that_the_manifests_have_targets_for(speechft, tmp_pa
         speechft("init", "--kind", kind, "--defaults", "-o", f"{kind}.yaml")
     assert load_config(tmp_path / "finetune.yaml").config.finetune.task == "er"
     assert load_config(tmp_path / "evaluate.yaml").config.evaluate.tasks == ["sid", "er"]
-
-
-def test_the_fields_that_tasks_need_are_the_tasks_own() -> None:
-    assert {name: TASKS.get(name).needs for name in TARGETS} == TARGETS
 
 
 def test_a_file_is_a_list_even_where_it_can_not_be_read_yet(speechft, tmp_path: Path) -> None:

@@ -339,6 +339,7 @@ def test_the_next_command_trains_a_task_that_the_manifests_have_targets_for(corp
         (" --task ic", {"action": "open", "object": "door", "location": "none"}),
         (" --task sid", {"speaker": "a"}),
         (" --task hubert", {}),
+        (" --task pr", {"phones": "Y EH S", "emotion": "anger"}),  # as the wizard proposes
         ("", {"text": "yes", "emotion": "anger"}),
     ):
         lines = [{"audio": str(wave), "duration": 0.2, "split": split, **fields} for split in ("train", "dev")]
