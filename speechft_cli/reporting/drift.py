@@ -19,7 +19,7 @@ class Drift:
     Attributes:
         label: The encoder's name.
         weights_hash: SHA-256 of its weights as they were loaded.
-        alpha: Of a merged encoder, exact, as text; None for any other.
+        alpha: Of a merged encoder; None for any other.
         layer: 0 for the Transformer's input, i for the output of layer i.
         distance: ‖θ − θ0‖ of the layer's weights; for layer 0 of all the weights outside the layers. None for a hidden
             state that is no layer's output.

@@ -52,7 +52,7 @@ class Score:
         label: The encoder's name.
         weights_hash: SHA-256 of the weights that were loaded and scored.
         configuration: SHA-256 of what else features depend on; empty for a baseline.
-        alpha: Of a merged encoder, exact, as text; None for any other.
+        alpha: Of a merged encoder; None for any other.
         method: Merge method of a merged encoder; None for any other.
         task: The task's name.
         preset: The protocol it was probed by, as a name.

@@ -25,9 +25,7 @@ def with_label(task: AnyTask, field: str | None, *, key: str) -> AnyTask:
     """
     if field is None:
         return task
-    if "+" in (field if not isinstance(task, Classification) else "") or (
-        "+" in task.needs and not isinstance(task, Classification)
-    ):
+    if not isinstance(task, Classification) and ("+" in field or "+" in task.needs):
         raise RequestError(
             f"{key}: must be of a task with one field, {task.name} needs {task.needs}, got {field!r}",
             "name the fields so when you prepare the manifests",

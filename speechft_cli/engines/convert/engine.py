@@ -45,10 +45,11 @@ def run(request: ConvertRequest, report: Report) -> Result:
     steps = len(targets) * (2 if request.verify else 1) + request.verify
     report(Started("converting", steps, "steps"))
     before = _features_before(checkpoint) if request.verify else None
+    source = _lineage(checkpoint, request)
     notes = {
         "speechft": __version__,
         "converted_from": request.source.name,
-        "weights_sha256": weights_hash(checkpoint.weights),
+        "weights_sha256": str(source["weights_sha256"]),
     }
     with (
         locked(request.out, report, leave_nothing=True),
@@ -62,12 +63,7 @@ def run(request: ConvertRequest, report: Report) -> Result:
             outputs.append(_output(path, name, apart))
             report(Advanced(len(written) + request.verify + count, path.name))
         report(Finished())
-        record = {
-            "speechft": __version__,
-            "created": now(),
-            "source": _lineage(checkpoint, request),
-            "outputs": outputs,
-        }
+        record = {"speechft": __version__, "created": now(), "source": source, "outputs": outputs}
         write_json(unfinished / RECORD, record)
     report(_table(outputs, request.out))
     return Result(
