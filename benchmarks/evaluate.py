@@ -94,7 +94,7 @@ def encode_once(
         return encoder
 
     utterances = [each for split in splits.values() for each in split]
-    keeping = Keeping(cache, "benchmark", "exact", 0, 2**40, torch.float32)
+    keeping = Keeping(cache, "benchmark", "exact", True, 0, 2**40, torch.float32)
     features = Features(build, name, Needs(utterances, []), keeping, read=read)
     features.encode(Share(), lambda _: None)
     return {

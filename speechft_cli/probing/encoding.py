@@ -66,12 +66,17 @@ class Needs:
     pooled: Sequence[Utterance]
     frames: Sequence[Utterance]
 
-    def plan(self, batching: Batching) -> list[list[Utterance]]:
-        """Returns the batches to encode: every stretch once, whatever is made of it."""
+    def plan(self, batching: Batching, *, are_frames_alone: bool) -> list[list[Utterance]]:
+        """Returns the batches to encode: every stretch once, whatever is made of it.
+
+        Args:
+            batching: How utterances share a batch.
+            are_frames_alone: Whether utterances whose hidden states are needed share none, so that hidden states that
+                have to be made again come out the same to the last bit; they do anyway with `stock`.
+        """
         by_name = {stretch_name(each): each for each in (*self.frames, *self.pooled)}
-        if batching == "stock":
-            return plan_batches(list(by_name.values()), "stock")
-        # hidden states may have to be made again one by one, and must then come out the same to the last bit
+        if batching == "stock" or not are_frames_alone:
+            return plan_batches(list(by_name.values()), batching)
         alone = {stretch_name(each): each for each in self.frames}
         by_length = sorted(alone.values(), key=lambda each: (each.duration, each.id))
         rest = [each for name, each in by_name.items() if name not in alone]

@@ -107,7 +107,7 @@ def _evaluate_frames(job: ProbeJob, label: str, features: Features, *, device: t
 def _frames(job: ProbeJob, split: str, features: Features) -> FrameExamples:
     heard = job.heard(split)
     return FrameExamples(
-        features=lambda row: features.hidden_states(heard[row]),
+        features=lambda rows: features.hidden_states([heard[row] for row in rows]),
         lengths=[each.duration for each in heard],
         targets=job.targets(split),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from speechft_cli.probing.encoding import (
     Needs,
     ReadWaveform,
     encode_batch,
+    plan_batches,
     read_ahead,
     stretch_name,
 )
@@ -43,6 +44,8 @@ class Keeping:
         cache: Folder of the stores.
         manifest_hash: Of the manifests that the utterances come from.
         batching: How utterances share a batch.
+        are_frames_alone: Whether each utterance whose hidden states are needed is encoded alone, which a CPU does as
+            fast; a GPU would mostly wait for its next kernel.
         memory: Most memory that hidden states take [bytes].
         disk: Most that all stores take on the disk [bytes].
         precision: Of hidden states: what is kept is what every probe hears, wherever it lies.
@@ -51,6 +54,7 @@ class Keeping:
     cache: Path
     manifest_hash: str
     batching: Batching
+    are_frames_alone: bool
     memory: int
     disk: int
     precision: torch.dtype
@@ -87,7 +91,7 @@ class Features:
         self._read = read
         self._pooled_names = {stretch_name(each) for each in needs.pooled}
         self._frame_names = {stretch_name(each) for each in needs.frames}
-        self._batches = needs.plan(keeping.batching)
+        self._batches = needs.plan(keeping.batching, are_frames_alone=keeping.are_frames_alone)
         self._batch_of = {stretch_name(each): batch for batch in self._batches for each in batch}
         self._memory: dict[str, Tensor] = {}
         self._memory_bytes = 0
@@ -159,27 +163,27 @@ class Features:
         """
         names = [stretch_name(each) for each in utterances]
         found = self._pooled_store.get_all(names)
-        for name in names:
-            if name not in found:  # somebody removed it, or it was damaged
-                self._encode_again(name)
-                found |= self._pooled_store.get_all(stretch_name(each) for each in self._batch_of[name])
+        if missing := [name for name in names if name not in found]:  # somebody removed it, or it was damaged
+            self._encode_batches(self._planned(missing))
+            found |= self._pooled_store.get_all(missing)
         return torch.stack([found[name] for name in names])
 
-    def hidden_states(self, utterance: Utterance) -> Tensor:
-        """Returns all hidden states of one utterance (L + 1, T, D), float32 on the CPU.
+    def hidden_states(self, utterances: Sequence[Utterance]) -> list[Tensor]:
+        """Returns all hidden states of each utterance (L + 1, T_i, D), float32 on the CPU.
 
         Raises:
             SpeechftError: The audio can't be read or is too short for a frame.
         """
-        name = stretch_name(utterance)
-        kept = self._memory.get(name)
-        if kept is None:
-            kept = self._frame_store.get(name)
-            if kept is None:
-                kept = self._encode_again(name)[name]
-            else:
-                self._keep_in_memory(name, kept)
-        return kept.float()
+        by_name = {stretch_name(each): each for each in utterances}
+        kept = {name: self._memory[name] for name in by_name if name in self._memory}
+        kept |= self._frame_store.get_all(by_name.keys() - kept.keys())
+        if missing := [name for name in by_name if name not in kept]:
+            is_planned = self._keeping.are_frames_alone or self._keeping.batching == "stock"
+            together = [by_name[name] for name in missing]
+            kept |= self._encode_batches(self._planned(missing) if is_planned else plan_batches(together, "exact"))
+        for name in by_name.keys() - self._memory.keys():
+            self._keep_in_memory(name, kept[name])
+        return [kept[stretch_name(each)].float() for each in utterances]
 
     def without_a_place(self, utterances: Sequence[Utterance]) -> int:
         """Returns how many of the utterances' hidden states are neither in memory nor on disk."""
@@ -190,9 +194,16 @@ class Features:
         self._encoder = None
         self._memory, self._memory_bytes = {}, 0
 
-    def _encode_again(self, name: str) -> dict[str, Tensor]:
-        batch = self._batch_of[name]
-        return self._encode(batch, [self._read(each) for each in batch], Share())
+    def _planned(self, names: Iterable[str]) -> list[list[Utterance]]:
+        """Returns the batches of the plan that hold some utterances or crops, each once."""
+        batches = [self._batch_of[name] for name in names]
+        return list({stretch_name(batch[0]): batch for batch in batches}.values())
+
+    def _encode_batches(self, batches: Sequence[list[Utterance]]) -> dict[str, Tensor]:
+        made: dict[str, Tensor] = {}
+        for batch, waveforms in zip(batches, read_ahead(batches, self._read), strict=True):
+            made |= self._encode(batch, waveforms, Share())
+        return made
 
     @torch.no_grad()
     def _encode(self, batch: Sequence[Utterance], waveforms: Sequence[Tensor], share: Share) -> dict[str, Tensor]:

@@ -35,12 +35,12 @@ class FrameExamples:
     """One split of a sequence task.
 
     Attributes:
-        features: Row → hidden states (L + 1, T, D) of that utterance; may compute them when asked.
+        features: Rows → hidden states (L + 1, T_i, D) of these utterances; may compute them when asked.
         lengths: Any measure of each utterance's length, to batch alike with alike.
         targets: Normalised targets.
     """
 
-    features: Callable[[int], Tensor]
+    features: Callable[[Sequence[int]], Sequence[Tensor]]
     lengths: Sequence[float]
     targets: Sequence[str]
 
@@ -90,7 +90,7 @@ def train_frame_probes(
         raise RequestError(f"task {task.name}: must have training targets within its vocabulary, has none")
     dev_targets = encode_known(task, dev.targets, vocabulary)
     lengths = [train.lengths[row] for row in learnable]
-    layers, _, width = train.features(0).shape
+    layers, _, width = train.features([0])[0].shape
     probes = [
         _Training(lambda: Probe(task.probe(width, len(vocabulary)), layers), rate, seed, device)
         for rate in learning_rates
@@ -99,7 +99,7 @@ def train_frame_probes(
     to_score = evaluation_steps(steps, evaluations)
     for step, places in zip(range(1, steps + 1), _batches(lengths, seed=seeds[0], batch_size=batch_size), strict=False):
         batch = [learnable[place] for place in places]
-        hidden_states, counts = _collate([train.features(row) for row in batch], device)
+        hidden_states, counts = _collate(train.features(batch), device)
         truth = [targets[row] or [] for row in batch]
         for each in probes:
             each.update(task, hidden_states, counts, truth, vocabulary)
@@ -134,7 +134,7 @@ def predict_frames(
         device: Where to compute.
         predict: How logits are read; as the task does by default.
     """
-    layers, _, width = examples.features(0).shape
+    layers, _, width = examples.features([0])[0].shape
     probes = []
     for each in weights:
         probe = Probe(task.probe(width, len(vocabulary)), layers).to(device)
@@ -215,7 +215,7 @@ def _hear(
     rows = sorted(range(len(targets)), key=lambda row: examples.lengths[row])
     for first in range(0, len(rows), _SCORING_BATCH):
         batch = rows[first : first + _SCORING_BATCH]
-        hidden_states, counts = _collate([examples.features(row) for row in batch], device)
+        hidden_states, counts = _collate(examples.features(batch), device)
         known = {place: target for place, row in enumerate(batch) if (target := targets[row]) is not None}
         places = list(known)
         for turn, probe in enumerate(probes):

@@ -80,13 +80,17 @@ def _scores(
     """
     normaliser = Normaliser()
     for each in (*queries, *documents):
-        normaliser.add(features.hidden_states(each))
-    chosen = range(len(features.hidden_states(queries[0]))) if layers is None else layers
-    asked = [normaliser(features.hidden_states(each), chosen).to(device) for each in queries]
+        normaliser.add(*features.hidden_states([each]))
+    of_queries = features.hidden_states(queries)
+    chosen = range(len(of_queries[0])) if layers is None else layers
+    asked = [normaliser(each, chosen).to(device) for each in of_queries]
     costs = torch.empty(len(chosen), len(queries), len(documents))
     done = 0
     for places in _blocks(documents):
-        heard = [normaliser(features.hidden_states(documents[place]), chosen).to(device) for place in places]
+        heard = [
+            normaliser(each, chosen).to(device)
+            for each in features.hidden_states([documents[place] for place in places])
+        ]
         for turn in range(len(chosen)):
             block, counts = pad([each[turn] for each in heard])
             found = [query_costs(query[turn], block, counts) for query in asked]

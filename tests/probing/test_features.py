@@ -49,12 +49,13 @@ def features(
     identity: str = "w",
     manifests: str = "m",
     batching: Batching = "exact",
+    are_frames_alone: bool = True,
     memory: int = 2**30,
     disk: int = 2**30,
     precision: torch.dtype = torch.float32,
 ) -> tuple[Features, list[int]]:
     """Features, and where the encoder's calls are noted: how many waveforms each."""
-    keeping = Keeping(cache, manifests, batching, memory, disk, precision)
+    keeping = Keeping(cache, manifests, batching, are_frames_alone, memory, disk, precision)
     calls: list[int] = []
     handle = encoder.register_forward_pre_hook(lambda _, arguments: calls.append(len(arguments[0])))
     _HANDLES.append(handle)
@@ -102,7 +103,7 @@ def test_pooled_vectors_and_hidden_states_come_from_one_pass(
     encode(mine)
     assert sum(calls) == 5
     for utterance in utterances:
-        states = mine.hidden_states(utterance)
+        (states,) = mine.hidden_states([utterance])
         assert torch.equal(states, alone(encoder, utterance))
         torch.testing.assert_close(mine.pooled([utterance])[0], states.mean(dim=1), rtol=0, atol=1e-6)
     assert sum(calls) == 5 + 5  # those of `alone`
@@ -180,7 +181,7 @@ def test_wherever_hidden_states_are_kept_they_are_the_same(
             encoder, Needs([], utterances), tmp_path / place, memory=memory, disk=disk, precision=precision
         )
         encode(mine)
-        heard[place] = [mine.hidden_states(each) for each in utterances * 2]
+        heard[place] = [*mine.hidden_states(utterances), *mine.hidden_states(utterances)]
     for states in heard.values():
         assert all(torch.equal(mine, other) for mine, other in zip(states, heard["memory"], strict=True))
     # the hooks of all four see every call: those of the first count most
@@ -189,6 +190,24 @@ def test_wherever_hidden_states_are_kept_they_are_the_same(
     torch.testing.assert_close(
         heard["memory"][0], alone(encoder, utterances[0]), rtol=0, atol=0 if precision == torch.float32 else 0.02
     )
+
+
+def test_a_gpu_encodes_hidden_states_in_batches_also_where_they_are_made_again(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    for place, memory in (("memory", 2**30), ("nowhere", 0)):
+        mine, calls = features(
+            encoder, Needs([], utterances), tmp_path / place, are_frames_alone=False, memory=memory, disk=0
+        )
+        if memory:
+            encode(mine)
+        calls.clear()
+        states = mine.hidden_states([*reversed(utterances), utterances[0]])
+
+        # 0.3 s, twice 0.5 s with 0.52 s, 0.8 s
+        assert calls == ([] if memory else [1, 3, 1])
+        for own, utterance in zip(states, [*reversed(utterances), utterances[0]], strict=True):
+            torch.testing.assert_close(own, alone(encoder, utterance), rtol=1e-4, atol=1e-4)
 
 
 def test_the_result_is_the_same_however_many_processes_share_the_encoding(
@@ -204,7 +223,7 @@ def test_the_result_is_the_same_however_many_processes_share_the_encoding(
     assert shares[0].without_a_place(utterances) == 0
     assert torch.equal(shares[0].pooled(needs.pooled), single.pooled(needs.pooled))
     for utterance in utterances:
-        assert torch.equal(shares[0].hidden_states(utterance), single.hidden_states(utterance))
+        assert torch.equal(shares[0].hidden_states([utterance])[0], single.hidden_states([utterance])[0])
 
 
 def test_hidden_states_take_no_more_memory_than_they_may(
@@ -222,7 +241,7 @@ def test_hidden_states_made_at_their_first_use_fill_all_the_memory_they_may(
     memory = sum(alone(encoder, each).nbytes for each in utterances)
     mine, _ = features(encoder, Needs([], utterances), tmp_path / "cache", memory=memory, disk=0)
     for utterance in utterances:
-        mine.hidden_states(utterance)
+        mine.hidden_states([utterance])
     assert mine.without_a_place(utterances) == 0
 
 
@@ -286,7 +305,7 @@ def test_the_next_recordings_are_read_while_the_encoder_works(
             came_first.set()
         return read_waveform(utterance)
 
-    keeping = Keeping(tmp_path / "cache", "m", "exact", 2**30, 2**30, torch.float32)
+    keeping = Keeping(tmp_path / "cache", "m", "exact", True, 2**30, 2**30, torch.float32)
     mine = Features(lambda: encoder, "w", Needs([], utterances), keeping, read=read)  # a batch for each
 
     def wait(*_: object) -> None:
@@ -307,7 +326,7 @@ def test_where_there_is_no_room_no_more_is_read(encoder: Encoder, utterances: li
 
     many = [replace(utterances[0], id=f"u{number:03}") for number in range(100)]
     mine = Features(
-        lambda: encoder, "w", Needs([], many), Keeping(tmp_path, "m", "exact", 0, 0, torch.float32), read=read
+        lambda: encoder, "w", Needs([], many), Keeping(tmp_path, "m", "exact", True, 0, 0, torch.float32), read=read
     )
     encode(mine)
     assert "u000" in heard

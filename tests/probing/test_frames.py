@@ -29,7 +29,7 @@ def examples(count: int, *, seed: int) -> FrameExamples:
             states[0, 12 * place + 4 : 12 * place + 12, PHONES.index(phone)] += 2.0
         features.append(states)
         targets.append(" ".join(phones))
-    return FrameExamples(features.__getitem__, [each.shape[1] for each in features], targets)
+    return FrameExamples(lambda rows: [features[row] for row in rows], [each.shape[1] for each in features], targets)
 
 
 def train(
@@ -81,7 +81,7 @@ def train_alone(task: Task, rate: float, seed: int, *, first: int, steps: int) -
         adam = torch.optim.Adam(probe.parameters(), lr=rate)
         for step in range(1, steps + 1):
             rows = next(batches)
-            states, counts = frames._collate([data.features(row) for row in rows], CPU)
+            states, counts = frames._collate(data.features(rows), CPU)
             targets = [task.encode(data.targets[row], vocabulary) for row in rows]
             adam.zero_grad()
             task.loss(probe.train()(states, counts), counts, targets, vocabulary).backward()
@@ -107,7 +107,7 @@ def test_the_loss_on_dev_is_the_mean_over_the_utterances_whose_target_train_has(
     alone = [
         PR.loss(probe(states[None], counts), counts, [PR.encode(dev.targets[row], vocabulary)], vocabulary)
         for row in range(1, 20)
-        for states in [dev.features(row)]
+        for states in dev.features([row])
         for counts in [torch.tensor([states.shape[1]])]
     ]
     assert trained.loss == pytest.approx(float(torch.stack(alone).detach().mean()), rel=1e-5)
@@ -116,9 +116,9 @@ def test_the_loss_on_dev_is_the_mean_over_the_utterances_whose_target_train_has(
 def test_a_target_that_no_class_stands_for_is_not_trained_on() -> None:
     data, asked = examples(4, seed=0), Counter[int]()
 
-    def features(row: int) -> torch.Tensor:
-        asked[row] += 1
-        return data.features(row)
+    def features(rows: Sequence[int]) -> Sequence[torch.Tensor]:
+        asked.update(rows)
+        return data.features(rows)
 
     odd = FrameExamples(features, data.lengths, ["É", "É", "A", "É"])
     settings = {"learning_rates": [1e-2], "seeds": [3], "steps": 2, "batch_size": 4, "evaluations": 1, "device": CPU}
@@ -138,9 +138,9 @@ def test_every_utterance_is_in_one_batch_per_epoch_with_others_of_its_length() -
 def test_features_are_made_once_per_update_for_all_probes() -> None:
     data, asked = examples(40, seed=0), []
 
-    def features(row: int) -> torch.Tensor:
-        asked.append(row)
-        return data.features(row)
+    def features(rows: Sequence[int]) -> Sequence[torch.Tensor]:
+        asked.extend(rows)
+        return data.features(rows)
 
     seen: list[int] = []
     train_frame_probes(

@@ -60,7 +60,7 @@ def utterance(name: str, count: int, **more: object) -> Utterance:
 
 @pytest.fixture
 def features(job: ProbeJob, tmp_path: Path) -> Features:
-    keeping = Keeping(tmp_path, "m", "exact", 2**30, 0, torch.float32)
+    keeping = Keeping(tmp_path, "m", "exact", True, 2**30, 0, torch.float32)
     needs = Needs([], job.everything())
     return Features(HearsInLayerOne, "w", needs, keeping, read=lambda each: said(each.id.split("-")[1:]))
 

@@ -94,7 +94,7 @@ def score(trial: Trial, *, noise: float) -> float:
     def examples(targets: Sequence[str]) -> FrameExamples:
         states = [trial.sound(target)[None] for target in targets]  # one layer: (1, T, D)
         noisy = [each + noise * torch.randn(each.shape, generator=generator) for each in states]
-        return FrameExamples(noisy.__getitem__, [each.shape[1] for each in noisy], targets)
+        return FrameExamples(lambda rows: [noisy[row] for row in rows], [each.shape[1] for each in noisy], targets)
 
     splits = {split: examples(targets) for split, targets in trial.splits.items()}
     probes = train_frame_probes(

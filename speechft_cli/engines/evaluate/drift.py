@@ -64,11 +64,14 @@ class DriftJob:
 
     def encode(self, checkpoint: EncoderCheckpoint, digest: str, *, memory: int) -> Encode:
         """Returns how to encode with a checkpoint, each utterance alone, with `memory` bytes to keep hidden states."""
-        keeping = replace(self.keeping, batching="exact", memory=memory, disk=0, precision=torch.float32)
+        keeping = replace(
+            self.keeping, batching="exact", are_frames_alone=True, memory=memory, disk=0, precision=torch.float32
+        )
         needs = Needs([], self.utterances)
         encoder = partial(build_encoder, checkpoint, device=self.device)
         identity = digest + checkpoint.configuration_hash
-        return Features(encoder, identity, needs, keeping, read=read_waveform).hidden_states
+        features = Features(encoder, identity, needs, keeping, read=read_waveform)
+        return lambda utterance: features.hidden_states([utterance])[0]
 
     def candidate(self, label: str) -> Candidate | None:
         """Returns the encoder called `label`, if there is one."""

@@ -143,6 +143,7 @@ def read_request(config: Config, report: Report) -> Request:
             cache=section.cache or config.evaluate_dir / "cache",
             manifest_hash=data_hash(data),
             batching=section.batching,
+            are_frames_alone=device.type == "cpu",
             memory=int(section.memory_gib * 2**30),
             disk=int(section.cache_gib * 2**30),
             precision=_PRECISIONS[section.frame_precision],
