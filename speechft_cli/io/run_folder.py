@@ -43,12 +43,14 @@ def read_run(folder: Path) -> dict[str, object]:
     """
     path = folder / "run.json"
     try:
-        run: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
+        run = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(run, dict):
+            raise ValueError("must be an object")
     except FileNotFoundError:
         raise RequestError(
             f"{folder}: must be a run folder with run.json, but there is none", "without --resume a run begins there"
         ) from None
-    except (json.JSONDecodeError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise RequestError(f"{path}: can't be read: {error}", "start another run: --out DIR") from error
     return run
 

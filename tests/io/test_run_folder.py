@@ -25,7 +25,11 @@ def test_resuming_drops_the_lines_of_work_to_be_done_again(tmp_path: Path) -> No
 def test_a_folder_that_is_no_run_says_so(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"must be a run folder with run\.json"):
         read_run(tmp_path)
-    (tmp_path / "run.json").write_text("{")
+
+
+@pytest.mark.parametrize("damaged", [b"{", b'{"status": "\xff"}', b"[]"])
+def test_a_damaged_record_of_a_run_says_so(tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "run.json").write_bytes(damaged)
     with pytest.raises(RequestError, match=r"run\.json: can't be read"):
         read_run(tmp_path)
 
