@@ -118,6 +118,7 @@ def test_what_is_too_short_for_a_frame_or_has_no_readable_name_is_left_out(
     (tmp_path / "in").mkdir()
     soundfile.write(tmp_path / "in" / "click.wav", np.zeros(399), 16_000)
     soundfile.write(tmp_path / "in" / "frame.wav", np.ones(400) / 2, 16_000)
+    (tmp_path / "in" / "._frame.wav").write_bytes(b"what a Mac notes of a file")
     shutil.copy(manifests / "audio" / "dev-0.wav", os.fsencode(tmp_path / "in") + b"/caf\xe9.wav")  # Latin-1
     said: list[Event] = []
     extract.run(ExtractRequest(tiny_file, tmp_path / "in", tmp_path / "out"), said.append)

@@ -110,8 +110,9 @@ def _inspected(path: Path) -> tuple[list[Utterance], list[tuple[Path, str]]]:
 
 def _recordings(folder: Path) -> list[Path]:
     try:
-        return sorted(each for each in entries(folder, is_deep=True) if each.suffix.lower() in SUFFIXES)
+        found = [each for each in entries(folder, is_deep=True) if each.suffix.lower() in SUFFIXES]
     except OSError as error:
         raise RequestError(
             f"{error.filename or folder}: can't be read: {error.strerror or error}", "make it readable, or take it out"
         ) from error
+    return sorted(each for each in found if each.name[0] != ".")  # a Mac puts ._a.wav beside a.wav
