@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,8 @@ from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.neighbours import MOST_PADDING, runs_of_neighbours
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.encoders.encoder import FrozenEncoder
-from speechft_cli.errors import SpeechftError
+from speechft_cli.encoders.memory import is_lack_of_memory
+from speechft_cli.errors import SpeechftError, amount
 from speechft_cli.io.ahead import READERS, in_order
 
 #: `exact`: an utterance's features are those it has alone. `stock`: batches padded as s3prl pads them, which changes
@@ -101,8 +103,8 @@ def encode_batch(encoder: FrozenEncoder, batch: Sequence[Utterance], waveforms: 
         The hidden states (L + 1, T_i, D) of each utterance: its own frames, float32, on the encoder's device.
 
     Raises:
-        SpeechftError: A recording is too short for a frame, or the encoder makes NaN or Inf of it; the message names
-            the utterance.
+        SpeechftError: A recording is too short for a frame or too long for the memory, or the encoder makes NaN or
+            Inf of it; the message names the utterance.
     """
     for utterance, waveform in zip(batch, waveforms, strict=True):
         if encoder.framing.count(len(waveform)) == 0:
@@ -110,9 +112,9 @@ def encode_batch(encoder: FrozenEncoder, batch: Sequence[Utterance], waveforms: 
                 f"utterance {utterance.id}: must give at least one frame, got {len(waveform)} samples at 16 kHz"
             )
     # a GPU would round what the CNN multiplies to ten bits, by an algorithm that depends on the batch
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+    with _lack_of_memory_named(batch), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         result = encoder([each.to(encoder.device) for each in waveforms])
-    states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
+        states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
     encoded = [own[:, :count] for own, count in zip(states, result.frame_counts.tolist(), strict=True)]
     for utterance, own in zip(batch, encoded, strict=True):
         _require_finite(utterance, own)
@@ -145,6 +147,21 @@ class Waveforms:
                 self._left -= waveform.nbytes
                 self._kept[name] = waveform
         return waveform
+
+
+@contextlib.contextmanager
+def _lack_of_memory_named(batch: Sequence[Utterance]) -> Iterator[None]:
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        longest = max(batch, key=lambda each: each.duration)
+        raise SpeechftError(
+            f"utterance {longest.id}: must fit into memory, got {amount(len(batch), 'utterances')} of up to "
+            f"{longest.duration:.1f} s",
+            "divide long recordings: lists take stretches by start and end; or take a device with more memory",
+        ) from error
 
 
 def _require_finite(utterance: Utterance, states: Tensor) -> None:

@@ -14,6 +14,7 @@ from speechft_cli.data.audio import SAMPLE_RATE
 from speechft_cli.data.batches import Piece
 from speechft_cli.data.loading import Batch
 from speechft_cli.data.utterance import Seconds
+from speechft_cli.encoders.memory import is_lack_of_memory
 from speechft_cli.errors import SpeechftError
 from speechft_cli.training.job import Job
 from speechft_cli.training.objective import batch_loss
@@ -57,8 +58,8 @@ def out_of_memory_named(
     """
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _is_memory(error):
+    except (MemoryError, RuntimeError) as error:
+        if not is_lack_of_memory(error):
             raise
         seconds = max(piece.length for piece in pieces) / SAMPLE_RATE
         phase = "frozen" if is_frozen else "trained"
@@ -90,9 +91,3 @@ def _compiler_named() -> Iterator[None]:
             f"finetune.compile: torch can't compile here: {str(error).splitlines()[0]}",
             "on a CPU it takes g++, on a GPU gcc and Triton; --set finetune.compile=false goes without",
         ) from error
-
-
-def _is_memory(error: RuntimeError) -> bool:
-    # torch has an error type of its own for GPUs only
-    said = ("can't allocate memory", "not enough memory", "ALLOC_FAILED")
-    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in said)

@@ -16,7 +16,15 @@ from speechft_cli.encoders.encoder import Encoder
 from speechft_cli.encoders.s3prl import build_encoder, random_checkpoint
 from speechft_cli.errors import SpeechftError
 from speechft_cli.io.ahead import READERS
-from speechft_cli.probing.encoding import Batching, Needs, Waveforms, crop_middle, plan_batches, stretch_name
+from speechft_cli.probing.encoding import (
+    Batching,
+    Needs,
+    Waveforms,
+    crop_middle,
+    encode_batch,
+    plan_batches,
+    stretch_name,
+)
 from speechft_cli.probing.features import Features, Keeping, Share
 
 
@@ -349,6 +357,12 @@ def test_an_utterance_too_short_for_a_frame_or_without_audio_is_named(
     for each in (short, gone):
         with pytest.raises(SpeechftError, match=f"utterance {each.id}: "):
             encode(features(encoder, Needs([each], []), tmp_path / "cache")[0])
+
+
+def test_an_utterance_too_long_for_the_memory_is_named(encoder: Encoder, utterances: list[Utterance]) -> None:
+    waveform = torch.zeros(1).expand(10**12)  # 4 TB once it is copied
+    with pytest.raises(SpeechftError, match=r"utterance u0: must fit into memory, got 1 utterance of up to 0\.5 s"):
+        encode_batch(encoder, [utterances[0]], [waveform])
 
 
 def test_an_encoder_that_makes_no_numbers_of_an_utterance_is_told(utterances: list[Utterance], tmp_path: Path) -> None:
