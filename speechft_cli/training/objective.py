@@ -23,14 +23,14 @@ def batch_loss(state: TrainingState, job: Job, batch: Batch, *, is_frozen: bool)
         batch: Of the job's utterances; anywhere.
         is_frozen: Whether the encoder is, so that no graph is kept through it.
     """
-    encoder, task = state.encoder, job.task
-    waveforms = [waveform.to(state.device, non_blocking=True) for waveform in batch.waveforms]
+    encoder, task, device = state.encoder, job.task, state.device
+    waveforms = [waveform.to(device, non_blocking=True) for waveform in batch.waveforms]
     targets = job.targets(batch.pieces, encoder.family)
-    with state.precision.autocast(state.device):
+    with state.precision.autocast(device):
         mask = None
         if job.masking is not None:
             counts = torch.tensor([encoder.family.frame_count(len(waveform)) for waveform in waveforms])
-            mask = job.masking.draw(counts, frames=int(counts.max())).to(state.device, non_blocking=True)
+            mask = job.masking.draw(counts, frames=int(counts.max())).to(device, non_blocking=True)
         with torch.set_grad_enabled(not is_frozen):
             encoded = encoder(waveforms, mask)
         logits = state.heads[task.name](encoded.last, encoded.frame_counts)
