@@ -119,6 +119,10 @@ def test_what_is_there_is_not_replaced_unless_asked(tmp_path: Path) -> None:
         "other.txt",
         "convert.json",
     }
+    before = (tmp_path / "out" / "convert.json").read_text()
+    with pytest.raises(RequestError, match=r"convert\.json: exists"):  # the record of what else lies there
+        run(source, tmp_path / "out", "s3prl", verify=False)
+    assert (tmp_path / "out" / "convert.json").read_text() == before
     with pytest.raises(RequestError, match="is what would be replaced"):
         run(source, tmp_path, "s3prl", force=True)
 

@@ -12,7 +12,7 @@ from speechft_cli.encoders.checkpoint import EncoderCheckpoint
 from speechft_cli.encoders.formats import huggingface, read_encoder, save_encoder
 from speechft_cli.encoders.local import named_facts
 from speechft_cli.encoders.verification import difference, s3prl_features, transformers_features
-from speechft_cli.engines.convert.request import ConvertRequest, read_source, require_free
+from speechft_cli.engines.convert.request import RECORD, ConvertRequest, read_source, require_free
 from speechft_cli.errors import SpeechftError
 from speechft_cli.events import Advanced, Finished, Report, Result, Started, Table
 from speechft_cli.io.atomic import atomic_files, write_json
@@ -23,8 +23,6 @@ from speechft_cli.io.space import require_space, size_text
 
 #: The largest difference between features before and after that counts as none; see `difference` for its unit.
 TOLERANCE = 1e-5
-#: Name of the file that says what was converted from what.
-RECORD = "convert.json"
 
 
 def run(request: ConvertRequest, report: Report) -> Result:

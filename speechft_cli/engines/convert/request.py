@@ -14,6 +14,9 @@ from speechft_cli.encoders.s3prl import check_fit
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Note, Report
 
+#: Name of the file that says what was converted from what.
+RECORD = "convert.json"
+
 
 @dataclass(frozen=True)
 class ConvertRequest:
@@ -65,9 +68,11 @@ def require_free(request: ConvertRequest) -> None:
         plain_name(request.stem)
     except ValueError as error:
         raise RequestError(f"--stem: {error}", "--out names the folder, --stem what is in it") from None
-    taken = [str(target) for target in targets if target.exists()]
+    record = request.out / RECORD
+    taken = [str(path) for path in (*targets, record) if path.exists()]
     if taken and not request.force:
-        raise RequestError("\n".join(f"{path}: exists" for path in taken), "choose another --out or --stem, or --force")
+        other = "--out" if record.exists() else "--out or --stem"
+        raise RequestError("\n".join(f"{path}: exists" for path in taken), f"choose another {other}, or --force")
     if any(target.resolve() == request.source.resolve() for target in targets):
         raise RequestError(f"{request.source}: is what would be replaced", "choose another --out or --stem")
 
