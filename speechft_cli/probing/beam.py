@@ -38,6 +38,13 @@ class BeamSettings:
     language_weight: float = 2.0
     word_score: float = -1.0
 
+    def text(self) -> str:
+        """Returns the settings in a few words."""
+        return (
+            f"{self.size} hypotheses, threshold {self.threshold:g}, language weight {self.language_weight:g}, "
+            f"word score {self.word_score:g}"
+        )
+
 
 def beam_decoder(language_model: Path, settings: BeamSettings) -> Callable[[Tensor, Tensor, Vocabulary], list[str]]:
     """Returns a decoder with the interface of `Task.predict`.

@@ -182,4 +182,4 @@ def _reading(section: EvaluateSection) -> Reading | None:
         size=section.beam_size, language_weight=section.language_weight, word_score=section.word_score
     )
     decode = beam_decoder(section.language_model, settings)
-    return Reading(f"beam search, {settings}, n-gram SHA-256 {file_hash(section.language_model)}", decode)
+    return Reading(f"beam search, {settings.text()}, n-gram SHA-256 {file_hash(section.language_model)}", decode)

@@ -97,7 +97,8 @@ def test_with_an_n_gram_test_is_read_by_beam_search_and_dev_is_not(
     words = {word for line in path.read_text().splitlines() for word in json.loads(line)["predictions"][0].split()}
     assert words == {"TWO"}  # the only word there is, wanted more than any letter speaks against it
     scores = {(each.split, each.metric): each for each in read_scores(tmp_path / "evaluate" / "scores.jsonl")}
-    assert str(scores["test", "wer"].settings["reading"]).startswith("beam search, BeamSettings(size=50")
+    way = "beam search, 50 hypotheses, threshold 25, language weight 2, word score 50, n-gram SHA-256 "
+    assert str(scores["test", "wer"].settings["reading"]).startswith(way)
     report = (tmp_path / "evaluate" / "report.md").read_text()
     assert "Test of asr is read by beam search" in report
 
