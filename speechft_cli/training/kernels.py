@@ -30,7 +30,7 @@ def attention_for_any_length() -> AbstractContextManager[None]:
 
 
 def choose_kernels(encoder: Encoder) -> None:
-    """Computes on a GPU in half precision what cuDNN has no good kernels for in another way.
+    """On a GPU, computes in other ways what cuDNN has no good kernels for in half precision.
 
     With HuBERT base on an H100, the convolutions over the waveform took four times as long in half precision as in
     float32, in which the CNN stays; the positional convolution, 2 % of all multiplications, took half of an update.
