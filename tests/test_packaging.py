@@ -28,10 +28,13 @@ def test_the_wheel_has_everything_the_commands_read(wheel: Path) -> None:
 
     for template in (ROOT / "templates").glob("*.yaml"):
         assert f"speechft_cli/templates/{template.name}" in names
-    for page in (ROOT / "speechft_cli").rglob("*.jinja*"):
-        assert str(page.relative_to(ROOT)) in names
-    for part in ("safetensors", "md"):
-        assert f"speechft_cli/encoders/shipped/hubert-small.{part}" in names
+    read = [
+        path
+        for path in (ROOT / "speechft_cli").rglob("*.*")
+        if path.suffix != ".py" and "__pycache__" not in path.parts
+    ]
+    assert {path.suffix for path in read} == {".j2", ".safetensors", ".md", ".typed"}
+    assert {str(path.relative_to(ROOT)) for path in read} <= set(names)
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/"))]
 
 

@@ -1,4 +1,4 @@
-"""The linear method against the published formula and against exact arithmetic."""
+"""The linear method against the published formula and against exact arithmetic, beside what all methods keep."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 import struct
 from collections.abc import Callable
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,16 +80,6 @@ def test_alpha_one_with_several_models_is_their_mean() -> None:
 
 
 @settings(max_examples=50)
-@given(alpha=ALPHAS, order=st.permutations(range(4)))
-def test_the_order_of_the_tuned_models_does_not_matter(alpha: float, order: list[int]) -> None:
-    base = random_tensor(9, 30).double()
-    tuned = [random_tensor(seed, 30).double() for seed in range(4)]
-    one = curve_of(base, tuned)(alpha)
-    other = curve_of(base, [tuned[index] for index in order])(alpha)
-    torch.testing.assert_close(one, other, rtol=0, atol=1e-13)
-
-
-@settings(max_examples=50)
 @given(first=ALPHAS, second=ALPHAS)
 def test_it_is_linear_in_alpha(first: float, second: float) -> None:
     curve = curve_of(random_tensor(0, 30).double(), [random_tensor(1, 30).double()])
@@ -98,23 +87,7 @@ def test_it_is_linear_in_alpha(first: float, second: float) -> None:
     torch.testing.assert_close(curve((first + second) / 2), middle, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("alpha", [-1.0, 0.25, 2.5])
-def test_a_model_merged_with_itself_stays_what_it_is(alpha: float) -> None:
-    base = random_tensor(0, 30)
-    assert torch.equal(curve_of(base, [base.clone(), base.clone()])(alpha), base)
-
-
 def test_the_length_of_the_step_is_alpha_times_the_task_vector() -> None:
     base, tuned = random_tensor(0, 500).double(), random_tensor(1, 500).double()
     step = curve_of(base, [tuned])(0.25) - base
     assert math.isclose(step.norm().item(), 0.25 * (tuned - base).norm().item(), rel_tol=1e-12)
-
-
-def test_neither_base_nor_tuned_is_changed() -> None:
-    base, tuned, other = random_tensor(0, 30), random_tensor(1, 30), random_tensor(2, 30)
-    before = [base.clone(), tuned.clone(), other.clone()]
-    curve = curve_of(base, [tuned, other])
-    first = curve(0.5)
-    curve(2.0)
-    assert torch.equal(curve(0.5), first)
-    assert all(torch.equal(now, then) for now, then in zip([base, tuned, other], before, strict=True))
