@@ -34,8 +34,8 @@ class Skips:
         self._flags.append(is_skipped)
         self._utterances.append(utterances)
 
-    def read(self, step: int, ranks: Ranks) -> list[str]:
-        """Counts what was noted since the last reading, and returns this rank's utterances of the updates left out.
+    def read(self, step: int, ranks: Ranks) -> None:
+        """Counts the updates left out among those that were noted since the last reading.
 
         Args:
             step: Updates made.
@@ -45,17 +45,16 @@ class Skips:
             SpeechftError: Too many updates were left out; the message names the utterances of the last ones.
         """
         if not self._flags:
-            return []
+            return
         flags = torch.stack(self._flags).tolist()
         faulty = [each for flag, each in zip(flags, self._utterances, strict=True) if flag]
         self._flags, self._utterances = [], []
         self.count += len(faulty)
-        names = [each.id for utterances in faulty for each in utterances]
         if faulty and self.count >= self.limit:
-            names = [name for each in ranks.gather(names) for name in each]
+            own = [each.id for utterances in faulty for each in utterances]
+            names = [name for each in ranks.gather(own) for name in each]
             raise SpeechftError(
                 f"step {step}: {self.count} updates had to be left out because their gradient was not finite, the last "
                 f"ones of the utterances {shortened(names, most=_NAMED)}",
                 "lower finetune.learning_rate, listen to these utterances, or try --set finetune.precision=fp32",
             )
-        return names

