@@ -108,7 +108,7 @@ def prepared_result(record: Mapping[str, object], out: Path, section: PrepareSec
 
 
 def _next_command(section: PrepareSection, out: Path) -> str:
-    if "dev" not in available_splits(out):  # which fine-tuning chooses its checkpoint by
+    if not {"train", "dev"} <= set(available_splits(out)):  # dev is what fine-tuning chooses its checkpoint by
         shares, anew = "train=0.8,dev=0.1,test=0.1", f"{out}-divided"
         return shlex.join(["speechft", "prepare", "--join", str(out), "--split", shares, "--out", anew])
     command = ["speechft", "finetune", "--encoder", SMALL, "--data", str(out), *_task(section, out), "--out", "run"]
@@ -122,8 +122,6 @@ def _task(section: PrepareSection, out: Path) -> list[str]:
     if corpus_name(section) == "folder":
         # what the classes of a folder mean is not known; keyword spotting takes any classes
         return ["--task", "ks", "--label", "ks=label"]
-    if "train" not in available_splits(out):
-        return []
     train = read_manifest(out, "train")
     for task, field in PROPOSED.items():
         if any(target is not None for target in itertools.islice(train.targets(field), _LOOKED_AT)):

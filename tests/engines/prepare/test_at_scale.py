@@ -349,8 +349,10 @@ def test_the_next_command_trains_a_task_that_the_manifests_have_targets_for(corp
         assert f"--data {tmp_path / 'out'}{task} --out run" in result.next_command
 
 
-def test_what_has_no_dev_is_to_be_divided_next(corpus: Path, tmp_path: Path) -> None:
-    lines = [json.dumps({"audio": str(wave), "text": "yes"}) for wave in sorted(corpus.rglob("*.wav"))]
+@pytest.mark.parametrize("split", ["train", "dev"])
+def test_what_has_no_train_or_no_dev_is_to_be_divided_next(corpus: Path, tmp_path: Path, split: str) -> None:
+    waves = sorted(corpus.rglob("*.wav"))
+    lines = [json.dumps({"audio": str(wave), "text": "yes", "split": split}) for wave in waves]
     (tmp_path / "list.jsonl").write_text("\n".join(lines))
     result = run(config(tmp_path / "list.jsonl", tmp_path / "out"), ignore)
     command = f"speechft prepare --join {tmp_path}/out --split train=0.8,dev=0.1,test=0.1 --out {tmp_path}/out-divided"
