@@ -112,6 +112,11 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
             f"finetune.train_cnn: must be false for {base.family.name}, which has no CNN, got true",
             "leave it out: all of this encoder trains",
         )
+    if section.train_cnn and strategy.starts_from_base:
+        raise RequestError(
+            f"finetune.train_cnn: must be false for {strategy.name}, which trains its adapters alone, got true",
+            "leave it out, or take another strategy: speechft list strategies",
+        )
     checked = check_jobs(section, data, base)
     schedule = StableSchedule(
         steps=section.steps,
@@ -128,6 +133,7 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
         require_same_data(data, data_sha256, resume_from)
     is_masked = any(each.job.masking is not None for each in checked)
     from_scratch = is_masked and config.encoder is not None and config.encoder.init is not None
+    trains_all = from_scratch and not strategy.starts_from_base
     return FinetuneRequest(
         config,
         section,
@@ -137,7 +143,7 @@ def check_request(config: Config, report: Report, *, resume_from: Path | None) -
         checked,
         strategy,
         schedule,
-        trains_cnn=from_scratch if section.train_cnn is None else section.train_cnn,
+        trains_cnn=trains_all if section.train_cnn is None else section.train_cnn,
         units_encoder=_units_encoder(section, base, report) if is_masked else None,
     )
 

@@ -91,6 +91,16 @@ def test_the_next_round_clusters_a_layer_of_the_last_and_leaves_the_cnn(
     assert not any(hubert.is_cnn(name) for name in changed)
 
 
+def test_from_random_weights_adapters_leave_the_cnn_as_it_is_and_the_plan_says_so(
+    manifests: Path, tmp_path: Path
+) -> None:
+    events: list[Event] = []
+    config = hubert_config(manifests, tmp_path / "run", finetune__strategy="lora")
+    finetune.run(config, events.append, dry_run=True)
+    rows = dict(next(event for event in events if isinstance(event, Table)).rows)
+    assert rows["CNN"] == "never trains"
+
+
 def test_units_are_made_once_and_a_killed_labelling_goes_on(
     manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
