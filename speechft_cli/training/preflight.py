@@ -15,7 +15,7 @@ from speechft_cli.data.batches import Piece
 from speechft_cli.data.loading import Batch
 from speechft_cli.data.utterance import Seconds
 from speechft_cli.encoders.memory import is_lack_of_memory
-from speechft_cli.errors import SpeechftError
+from speechft_cli.errors import SpeechftError, amount
 from speechft_cli.training.job import Job
 from speechft_cli.training.objective import batch_loss
 from speechft_cli.training.schedule import StableSchedule
@@ -70,8 +70,8 @@ def out_of_memory_named(
         else:
             lower = f"lower finetune.max_seconds: --set finetune.max_seconds={seconds / 2:g}"
         raise SpeechftError(
-            f"{job.task.name}: {len(pieces)} utterances of up to {seconds:.1f} s don't fit into memory while the "
-            f"encoder is {phase}",
+            f"{job.task.name}: there is too little memory for {amount(len(pieces), 'utterances')} of up to "
+            f"{seconds:.1f} s while the encoder is {phase}",
             f"{lower}; finetune.gradient_checkpointing=true and finetune.precision=bf16 save memory too, and "
             "finetune.batches_per_update makes up for small batches",
         ) from error

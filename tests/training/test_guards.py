@@ -61,7 +61,7 @@ def test_a_batch_that_does_not_fit_is_met_before_the_first_update_and_says_what_
         preflight(state, [sid_job(5e5)], StableSchedule(steps=10), batch_seconds=120)
 
     assert (
-        "sid: 1 utterances of up to 500000.0 s don't fit into memory while the encoder is frozen"
+        "sid: there is too little memory for 1 utterance of up to 500000.0 s while the encoder is frozen"
         in caught.value.message
     )
     assert "--set finetune.max_seconds=250000" in caught.value.hint
