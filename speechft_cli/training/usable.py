@@ -76,7 +76,7 @@ def usable_for_training(
             continue
         needed = need(target)
         if needed == _EMPTY:
-            flaws.add(place, f"empty {named}", repr(target[:_SHOWN]))
+            flaws.add(place, f"nothing usable in {named}", repr(target[:_SHOWN]))
         elif not is_fitting[place]:
             flaws.add(place, *_misfit(float(durations[place]), min_seconds, max_seconds))
         elif needed.unknown is not None:

@@ -41,7 +41,7 @@ def test_each_utterance_left_out_has_its_reason(hubert: EncoderFamily) -> None:
     assert [each.id for each in usable] == ["good"]
     assert {each.utterance_id: each.reason for each in rejected if each.count == 1} == {
         "silent": "no text",
-        "empty": "empty text",
+        "empty": "nothing usable in text",
         "short": "shorter than min_seconds (1 s)",
         "long": "longer than max_seconds (8 s)",
         "dense": "target longer than the frames",
@@ -60,7 +60,7 @@ def test_slots_that_do_not_match_the_words_are_shown(hubert: EncoderFamily) -> N
         max_seconds=8.0,
     )
 
-    assert rejected == [LeftOut("empty text and slots", 1, "x", r"'PLAY ADELE\tartist'")]
+    assert rejected == [LeftOut("nothing usable in text and slots", 1, "x", r"'PLAY ADELE\tartist'")]
 
 
 def test_a_phoneme_outside_the_vocabulary_is_named(hubert: EncoderFamily) -> None:

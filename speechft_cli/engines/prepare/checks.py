@@ -40,7 +40,7 @@ def vocabulary_check(task: Task, report: Report) -> Check:
                 return split
             target = task.normalise(raw)
             if not target:
-                return f"empty {field_in_words(task.needs)}", repr(raw)
+                return f"nothing usable in {field_in_words(task.needs)}", repr(raw)
             try:
                 task.encode(target, vocabulary)
             except KeyError as error:

@@ -302,7 +302,7 @@ def test_symbols_outside_a_tasks_vocabulary_are_named(tmp_path: Path) -> None:
     lines = [{"audio": f"{name}.wav", "text": text} for name, text in texts.items()]
     (tmp_path / "manifest.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     result = run(config(tmp_path, tmp_path / "out", task="asr"), ignore)
-    assert result.data["rejected"] == {"outside the vocabulary of asr": 1, "empty text": 1}
+    assert result.data["rejected"] == {"outside the vocabulary of asr": 1, "nothing usable in text": 1}
     rejected = [json.loads(line) for line in (tmp_path / "out" / "rejected.jsonl").read_text().splitlines()]
     assert [(line["id"], line["detail"]) for line in rejected] == [("b", "'Ï'"), ("c", "'...'")]
 
