@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +14,8 @@ from speechft_cli.data.audio import read_waveform
 from speechft_cli.data.neighbours import MOST_PADDING, runs_of_neighbours
 from speechft_cli.data.utterance import Seconds, Utterance
 from speechft_cli.encoders.encoder import FrozenEncoder
-from speechft_cli.encoders.memory import is_lack_of_memory
-from speechft_cli.errors import SpeechftError, amount
+from speechft_cli.encoders.memory import lack_of_memory_named
+from speechft_cli.errors import SpeechftError
 from speechft_cli.io.ahead import READERS, in_order
 
 #: `exact`: an utterance's features are those it has alone. `stock`: batches padded as s3prl pads them, which changes
@@ -111,8 +110,9 @@ def encode_batch(encoder: FrozenEncoder, batch: Sequence[Utterance], waveforms: 
             raise SpeechftError(
                 f"utterance {utterance.id}: must give at least one frame, got {len(waveform)} samples at 16 kHz"
             )
+    durations = {each.id: each.duration for each in batch}
     # a GPU would round what the CNN multiplies to ten bits, by an algorithm that depends on the batch
-    with _lack_of_memory_named(batch), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+    with lack_of_memory_named(durations), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         result = encoder([each.to(encoder.device) for each in waveforms])
         states = torch.stack(result.hidden_states, dim=1).float()  # L + 1 times (B, T, D) -> (B, L + 1, T, D)
     encoded = [own[:, :count] for own, count in zip(states, result.frame_counts.tolist(), strict=True)]
@@ -147,21 +147,6 @@ class Waveforms:
                 self._left -= waveform.nbytes
                 self._kept[name] = waveform
         return waveform
-
-
-@contextlib.contextmanager
-def _lack_of_memory_named(batch: Sequence[Utterance]) -> Iterator[None]:
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not is_lack_of_memory(error):
-            raise
-        longest = max(batch, key=lambda each: each.duration)
-        raise SpeechftError(
-            f"utterance {longest.id}: must fit into memory, got {amount(len(batch), 'utterances')} of up to "
-            f"{longest.duration:.1f} s",
-            "divide long recordings: lists take stretches by start and end; or take a device with more memory",
-        ) from error
 
 
 def _require_finite(utterance: Utterance, states: Tensor) -> None:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from speechft_cli.data.neighbours import batches_to_encode, read_batches
+from speechft_cli.data.neighbours import MOST_SECONDS, batches_to_encode, read_batches
+from speechft_cli.data.utterance import Seconds
 from speechft_cli.encoders.encoder import Encoder
+from speechft_cli.encoders.memory import lack_of_memory_named
 from speechft_cli.events import Advanced, Finished, Report, Started
 from speechft_cli.tasks.base import Metric
 from speechft_cli.tasks.masking import Masking
@@ -29,6 +31,7 @@ def evaluate(
     job: Job,
     *,
     step: int,
+    batch_seconds: Seconds,
     ranks: Ranks,
     report: Report,
     interruptible: Interruptible,
@@ -40,17 +43,21 @@ def evaluate(
         head: The job's; put into evaluation mode.
         job: With masking, the score is of hidden frames only.
         step: Updates made, for the report.
+        batch_seconds: Most audio in a batch that is trained on [s]: no more is encoded at once, to fit into memory.
         ranks: Each scores its share; all get the scores of the whole.
         report: Told how far it is.
         interruptible: Asked after every batch; one rank that is interrupted stops all.
     """
     encoder.eval()
     head.eval()
-    own = batches_to_encode(job.dev.durations, device=encoder.device.type)[ranks.rank :: ranks.world]
+    most_seconds = min(MOST_SECONDS, batch_seconds)
+    batches = batches_to_encode(job.dev.durations, device=encoder.device.type, most_seconds=most_seconds)
+    own = batches[ranks.rank :: ranks.world]
     pairs: dict[int, tuple[str, str]] = {}
     report(Started(f"{job.task.name} dev at step {step}", sum(map(len, own)), "utterances"))
     for batch, waveforms in read_batches(job.dev, own):
-        pairs |= zip(batch, predict(encoder, head, job, batch, waveforms), strict=True)
+        with lack_of_memory_named({each.id: each.duration for each in job.dev.select(batch)}):
+            pairs |= zip(batch, predict(encoder, head, job, batch, waveforms), strict=True)
         report(Advanced(len(pairs)))
         if interruptible.received is not None:
             break

@@ -96,7 +96,9 @@ def train(
         nonlocal score
         state.skips.read(state.step, ranks)
         ranks.require_equal(state.encoder.weights(), step=state.step)
-        scores = _evaluate(state, jobs, ranks, report, interruptible) if state.is_due and not is_stopped else None
+        scores = (
+            _evaluate(state, jobs, settings, ranks, report, interruptible) if state.is_due and not is_stopped else None
+        )
         is_best = False
         if scores is not None:
             state.is_due = False
@@ -187,7 +189,12 @@ def _updates(
 
 
 def _evaluate(
-    state: TrainingState, jobs: Sequence[Job], ranks: Ranks, report: Report, interruptible: Interruptible
+    state: TrainingState,
+    jobs: Sequence[Job],
+    settings: LoopSettings,
+    ranks: Ranks,
+    report: Report,
+    interruptible: Interruptible,
 ) -> dict[str, Mapping[str, float]] | None:
     """Dev scores of every job; None if interrupted."""
     scores = {}
@@ -197,6 +204,7 @@ def _evaluate(
             state.heads[job.task.name],
             job,
             step=state.step,
+            batch_seconds=settings.batch_seconds,
             ranks=ranks,
             report=report,
             interruptible=interruptible,

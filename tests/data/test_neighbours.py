@@ -20,6 +20,10 @@ def test_a_gpu_encodes_neighbours_in_length_together() -> None:
         assert own.min() >= 0.95 * own.max()
 
 
+def test_what_is_encoded_together_has_a_limit_that_only_one_utterance_may_exceed() -> None:
+    assert batches_to_encode(np.array([5.0, 5.0, 20.0, 5.0]), device="cuda", most_seconds=10.0) == [[0, 1], [3], [2]]
+
+
 def test_a_cpu_encodes_one_by_one_in_their_order() -> None:
     assert batches_to_encode(np.array([3.0, 1.0, 2.0]), device="cpu") == [[0], [1], [2]]
 
