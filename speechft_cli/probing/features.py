@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -164,7 +164,7 @@ class Features:
         names = [stretch_name(each) for each in utterances]
         found = self._pooled_store.get_all(names)
         if missing := [name for name in names if name not in found]:  # somebody removed it, or it was damaged
-            self._encode_batches(self._planned(missing))
+            self._encode_batches(self._planned(missing), set())
             found |= self._pooled_store.get_all(missing)
         return torch.stack([found[name] for name in names])
 
@@ -179,10 +179,13 @@ class Features:
         kept |= self._frame_store.get_all(by_name.keys() - kept.keys())
         if missing := [name for name in by_name if name not in kept]:
             is_planned = self._keeping.are_frames_alone or self._keeping.batching == "stock"
-            together = [by_name[name] for name in missing]
-            kept |= self._encode_batches(self._planned(missing) if is_planned else plan_batches(together, "exact"))
-        for name in by_name.keys() - self._memory.keys():
-            self._keep_in_memory(name, kept[name])
+            batches = (
+                self._planned(missing) if is_planned else plan_batches([by_name[name] for name in missing], "exact")
+            )
+            kept |= self._encode_batches(batches, set(missing))
+        for name in by_name:
+            if name not in self._memory:
+                self._keep_in_memory(name, kept[name])
         return [kept[stretch_name(each)].float() for each in utterances]
 
     def without_a_place(self, utterances: Sequence[Utterance]) -> int:
@@ -199,10 +202,12 @@ class Features:
         batches = [self._batch_of[name] for name in names]
         return list({stretch_name(batch[0]): batch for batch in batches}.values())
 
-    def _encode_batches(self, batches: Sequence[list[Utterance]]) -> dict[str, Tensor]:
+    def _encode_batches(self, batches: Sequence[list[Utterance]], wanted: Collection[str]) -> dict[str, Tensor]:
+        """Encodes batches and returns the hidden states that are wanted: a batch may hold far more."""
         made: dict[str, Tensor] = {}
         for batch, waveforms in zip(batches, read_ahead(batches, self._read), strict=True):
-            made |= self._encode(batch, waveforms, Share())
+            encoded = self._encode(batch, waveforms, Share())
+            made |= {name: encoded[name] for name in encoded.keys() & wanted}
         return made
 
     @torch.no_grad()

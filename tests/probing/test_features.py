@@ -253,6 +253,23 @@ def test_hidden_states_made_at_their_first_use_fill_all_the_memory_they_may(
     assert mine.without_a_place(utterances) == 0
 
 
+def test_what_is_asked_for_first_is_taken_from_the_disk_into_memory(
+    encoder: Encoder, utterances: list[Utterance], tmp_path: Path
+) -> None:
+    needs, every = Needs([], utterances), sum(alone(encoder, each).nbytes for each in utterances)
+    encode(features(encoder, needs, tmp_path / "cache", memory=0, disk=every)[0])
+    for order in (utterances, utterances[::-1]):
+        memory = sum(alone(encoder, each).nbytes for each in order[:2])
+        mine, _ = features(encoder, needs, tmp_path / "cache", memory=memory, disk=every)
+        mine.hidden_states(order)
+        for file in (tmp_path / "cache").rglob("*.safetensors"):
+            file.rename(file.with_suffix(".away"))
+        mine.reload()
+        assert [mine.without_a_place([each]) for each in order] == [0, 0, 1, 1, 1]
+        for file in (tmp_path / "cache").rglob("*.away"):
+            file.rename(file.with_suffix(".safetensors"))
+
+
 def test_who_shares_a_batch_is_part_of_what_stock_features_are_and_of_no_others(
     encoder: Encoder, utterances: list[Utterance], tmp_path: Path
 ) -> None:

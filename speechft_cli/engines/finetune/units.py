@@ -20,6 +20,7 @@ from speechft_cli.data.neighbours import batches_to_encode, read_batches
 from speechft_cli.data.utterance import Utterance
 from speechft_cli.data.utterances import Utterances
 from speechft_cli.encoders.checkpoint import EncoderCheckpoint
+from speechft_cli.encoders.memory import lack_of_memory_named
 from speechft_cli.encoders.s3prl import build_encoder
 from speechft_cli.errors import RequestError
 from speechft_cli.events import Advanced, Finished, Report, Started, counted
@@ -170,7 +171,8 @@ def _features(request: UnitsRequest, device: torch.device) -> FramesOf:
     def features(utterances: Sequence[Utterance]) -> Iterator[tuple[int, Tensor]]:
         durations = np.array([each.duration for each in utterances])
         for batch, waveforms in read_batches(utterances, batches_to_encode(durations, device=device.type)):
-            encoded = encoder([waveform.to(device) for waveform in waveforms])
+            with lack_of_memory_named({utterances[place].id: float(durations[place]) for place in batch}):
+                encoded = encoder([waveform.to(device) for waveform in waveforms])
             counts = encoded.frame_counts.tolist()
             for place, own, count in zip(batch, encoded.hidden_states[layer], counts, strict=True):
                 yield place, own[:count].float()
