@@ -38,7 +38,8 @@ class XVectorHead(nn.Module):
 
         An utterance of fewer frames than the receptive field is heard with zeros after it.
         """
-        hidden = self.project(features).transpose(1, 2)  # (B, T, D) -> (B, E, T)
+        is_padding = torch.arange(features.shape[1], device=features.device)[None] >= frame_counts[:, None]  # (B, T)
+        hidden = self.project(features).masked_fill(is_padding[:, :, None], 0).transpose(1, 2)  # (B, T, D) -> (B, E, T)
         hidden = F.pad(hidden, (0, max(0, RECEPTIVE_FIELD - hidden.shape[2])))
         for layer in self.layers:
             hidden = torch.relu(layer(hidden))

@@ -125,6 +125,15 @@ def test_padding_has_no_say_in_a_speakers_vector() -> None:
     torch.testing.assert_close(head(features, counts)[1:], head(features[1:, :20], counts[1:]))
 
 
+def test_an_utterance_shorter_than_the_receptive_field_does_not_hear_its_padding() -> None:
+    torch.manual_seed(0)
+    head = XVectorHead(8, 3)
+    features = torch.randn(2, RECEPTIVE_FIELD + 20, 8)
+    together = head(features, torch.tensor([RECEPTIVE_FIELD + 20, RECEPTIVE_FIELD - 2]))
+    alone = head(features[1:, : RECEPTIVE_FIELD - 2], torch.tensor([RECEPTIVE_FIELD - 2]))
+    torch.testing.assert_close(together[1:], alone)
+
+
 def test_a_vector_is_made_of_mean_and_deviation_over_frames() -> None:
     torch.manual_seed(0)
     head = XVectorHead(8, 3)
